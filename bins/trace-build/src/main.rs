@@ -1,0 +1,3 @@
+//! Builds and describes TRACE data.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Trains and checks preference models.
+
+fn main() {}

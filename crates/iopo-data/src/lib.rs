@@ -1,0 +1,1 @@
+//! Chat templates, tokenisation, token tries and batches for preference training.

@@ -1,0 +1,1 @@
+//! Preference losses on burn: SFT, DPO, SimPO, ORPO, IOPO and its variants.

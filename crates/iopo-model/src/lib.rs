@@ -1,0 +1,1 @@
+//! Qwen2 and Llama decoders on burn, with Hugging Face weights and LoRA.

@@ -1,0 +1,1 @@
+//! The trainer: batch, step, checkpoint.

@@ -1,0 +1,1 @@
+//! The TRACE constraint taxonomy, instructions, preference groups and evaluation rows.

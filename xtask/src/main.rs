@@ -1,0 +1,3 @@
+//! Repository chores: fixtures, checks, parity with recorded references.
+
+fn main() {}
