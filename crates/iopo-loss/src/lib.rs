@@ -1,1 +1,32 @@
-//! Preference losses on burn: SFT, DPO, SimPO, ORPO, IOPO and its variants.
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod divergence;
+mod dpo;
+mod error;
+mod grid;
+mod iopo;
+mod link;
+mod log_probs;
+mod math;
+mod orpo;
+mod output;
+mod pair;
+mod sft;
+mod simpo;
+mod stats;
+
+pub use divergence::FDivergence;
+pub use dpo::{DpoLoss, DpoLossConfig, DpoLossType};
+pub use error::{LossConfigError, LossError, UnknownLossType};
+pub use grid::PairGrid;
+pub use iopo::{IopoLoss, IopoLossConfig, IopoVariant};
+pub use link::PreferenceLink;
+pub use log_probs::CompletionLogProbs;
+pub use math::{log_sigmoid, log1mexp};
+pub use orpo::{OrpoLoss, OrpoLossConfig};
+pub use output::PreferenceLoss;
+pub use pair::Pair;
+pub use sft::SftLoss;
+pub use simpo::{SimpoLoss, SimpoLossConfig};
+pub use stats::{GroupStats, PairStats, SftStats};

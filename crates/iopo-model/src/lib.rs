@@ -1,1 +1,39 @@
-//! Qwen2 and Llama decoders on burn, with Hugging Face weights and LoRA.
+#![doc = include_str!("../README.md")]
+
+mod attention;
+mod causal_lm;
+mod config;
+mod decoder;
+mod error;
+mod layout;
+mod linear;
+mod llama;
+mod lora;
+mod mlp;
+mod norm;
+mod parameters;
+mod peft;
+mod precision;
+mod pretrained;
+mod qwen2;
+mod rope;
+mod weights;
+
+pub use attention::GroupedQueryAttention;
+pub use causal_lm::CausalLm;
+pub use config::{Architecture, DecoderConfig};
+pub use decoder::{DecoderLayer, DecoderModel, Embedding};
+pub use error::{ConfigError, LayoutError, LoraError, WeightsError};
+pub use layout::{Predictions, SegmentSpan, TokenLayout};
+pub use linear::LoraLinear;
+pub use llama::LlamaConfig;
+pub use lora::{LoraAdapter, LoraConfig, LoraTargets};
+pub use mlp::SwiGluMlp;
+pub use norm::RmsNorm;
+pub use parameters::{NamedTensor, Parameters};
+pub use peft::{load_adapter, save_adapter};
+pub use precision::{Precision, parse_float_dtype};
+pub use pretrained::{load_config, load_model, save_model};
+pub use qwen2::Qwen2Config;
+pub use rope::{Llama3RopeScaling, RopeConfig, RotaryEmbedding};
+pub use weights::{WeightFiles, write_safetensors};

@@ -1,1 +1,37 @@
-//! The TRACE constraint taxonomy, instructions, preference groups and evaluation rows.
+#![doc = include_str!("../README.md")]
+
+mod atomic_file;
+mod constraint_dimension;
+mod constraint_type;
+mod dataset;
+mod eval_row;
+mod instruction;
+mod jsonl;
+mod label;
+mod name_error;
+mod preference_group;
+mod preference_pair;
+mod provenance;
+mod record;
+mod row_error;
+mod stats;
+
+pub use atomic_file::{AtomicFile, WriteError};
+pub use constraint_dimension::ConstraintDimension;
+pub use constraint_type::ConstraintType;
+pub use dataset::{DatasetFormat, DatasetReader, DatasetRow};
+pub use eval_row::{EvalRow, Message};
+pub use instruction::{Constraint, Instruction};
+pub use jsonl::{
+    DEFAULT_MAX_LINE_BYTES, JsonlError, JsonlReader, JsonlWriter, RowLocation, to_json_line,
+};
+pub use label::{DimensionLabel, UnknownLabels};
+pub use name_error::NameError;
+pub use preference_group::{ConstraintOperation, PreferenceGroup};
+pub use preference_pair::PreferencePair;
+pub use provenance::Provenance;
+pub use record::Record;
+pub use row_error::RowError;
+pub use stats::{
+    ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,
+};

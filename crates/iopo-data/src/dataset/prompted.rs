@@ -1,0 +1,54 @@
+//! Rows of prompt and responses as TRL has them, as plain text or as messages.
+
+use serde_json::Value;
+
+use super::FieldError;
+use super::fields::{self, MessageKeys, Row};
+use crate::example::ExampleText;
+use crate::message::Message;
+
+/// A prompt with `chosen` and `rejected`, or with `completion`.
+pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, FieldError> {
+    let keys = MessageKeys::new("role", "content");
+    let response = |field: &str| fields::response(row, field, &keys);
+    let text = if !row.contains_key("prompt") {
+        read_implicit_prompt(row, &keys)?
+    } else if row.contains_key("completion") {
+        ExampleText::Completion { prompt: prompt(row, &keys)?, response: response("completion")? }
+    } else {
+        ExampleText::Pair { prompt: prompt(row, &keys)?, chosen: response("chosen")?, rejected: response("rejected")? }
+    };
+    Ok(vec![text])
+}
+
+fn prompt(row: &Row, keys: &MessageKeys) -> Result<Vec<Message>, FieldError> {
+    match fields::required(row, "prompt")? {
+        Value::String(text) if text.trim().is_empty() => Err(FieldError::EmptyPrompt { field: "prompt".to_owned() }),
+        Value::String(text) => Ok(vec![Message::user(text)]),
+        list => fields::messages(list, "prompt", keys),
+    }
+}
+
+/// `chosen` and `rejected` are whole conversations: all but the last message is the prompt.
+fn read_implicit_prompt(row: &Row, keys: &MessageKeys) -> Result<ExampleText, FieldError> {
+    let conversation = |field: &str| -> Result<(Vec<Message>, String), FieldError> {
+        let value = fields::required(row, field)?;
+        if value.is_string() {
+            // Where the prompt ends in a plain text, nobody says.
+            return Err(FieldError::Missing { field: "prompt".to_owned() });
+        }
+        let mut messages = fields::messages(value, field, keys)?;
+        let last = messages.pop().map(|message| message.content).unwrap_or_default();
+        Ok((messages, fields::check_response(last, field)?))
+    };
+    let (prompt, chosen) = conversation("chosen")?;
+    let (other, rejected) = conversation("rejected")?;
+    if prompt.is_empty() {
+        return Err(FieldError::Missing { field: "prompt".to_owned() });
+    }
+    if prompt != other {
+        let problem = "has to repeat the messages of \"chosen\" up to the last";
+        return Err(FieldError::Turns { field: "rejected".to_owned(), problem });
+    }
+    Ok(ExampleText::Pair { prompt, chosen, rejected })
+}

@@ -1,0 +1,193 @@
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, context};
+
+use super::TemplateError;
+use super::clock::strftime_now;
+use crate::message::{Message, Role};
+use crate::tokenizer::TextTokenizer;
+
+const NAME: &str = "chat_template";
+
+/// The tokenizer's own Jinja template, rendered as transformers renders it.
+#[derive(Debug, Clone)]
+pub(super) struct ChatTemplate {
+    // Behind an `Arc` because encoders are cloned into threads.
+    environment: Arc<Environment<'static>>,
+    bos: Option<String>,
+    eos: String,
+    /// Texts of all tokens at which generation stops.
+    stops: Vec<String>,
+}
+
+/// A completion as text: the response as rendered, and what the template ends it with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RenderedCompletion {
+    pub(super) response: String,
+    pub(super) ending: String,
+    /// Whether the ending has a stop token; if not, the eos id is yet to be added.
+    pub(super) stops: bool,
+}
+
+impl ChatTemplate {
+    pub(super) fn new(tokenizer: &TextTokenizer) -> Result<Self, TemplateError> {
+        let source = tokenizer
+            .chat_template()
+            .ok_or(TemplateError::NoChatTemplate {
+                known: super::KNOWN,
+            })?;
+        let mut environment = environment().map_err(parse_error)?;
+        environment
+            .add_template_owned(NAME, source.to_owned())
+            .map_err(parse_error)?;
+        Ok(Self {
+            environment: Arc::new(environment),
+            bos: tokenizer.bos().map(|bos| bos.text.clone()),
+            eos: tokenizer.eos().text.clone(),
+            stops: tokenizer
+                .eos_ids()
+                .iter()
+                .filter_map(|&id| tokenizer.token(id))
+                .collect(),
+        })
+    }
+
+    pub(super) fn prompt(&self, messages: &[Message]) -> Result<String, TemplateError> {
+        if !messages.iter().any(|message| message.role == Role::User) {
+            return Err(TemplateError::NoUserMessage);
+        }
+        self.render(messages, None, true)
+    }
+
+    /// What follows the prompt when the response is rendered as the model's turn.
+    ///
+    /// Training on it is sound only if the model, given the prompt as it is rendered for
+    /// generation, could go on with exactly this text. So the whole conversation must
+    /// begin with the prompt, and go on with the response: as it is, or, in templates
+    /// that trim their messages, without the white space around it.
+    pub(super) fn completion(
+        &self,
+        messages: &[Message],
+        response: &str,
+    ) -> Result<RenderedCompletion, TemplateError> {
+        let prompt = self.prompt(messages)?;
+        let whole = self.render(messages, Some(response), false)?;
+        let Some(after) = whole.strip_prefix(prompt.as_str()) else {
+            let (expected, found) = parting(&prompt, &whole);
+            return Err(TemplateError::PromptNotPrefix { expected, found });
+        };
+        let as_rendered = [response, response.trim()]
+            .into_iter()
+            .find_map(|text| Some((text, after.strip_prefix(text)?)));
+        let Some((response, ending)) = as_rendered else {
+            let (expected, found) = parting(response.trim(), after);
+            return Err(TemplateError::ResponseAltered { expected, found });
+        };
+        let stop = self
+            .stops
+            .iter()
+            .filter_map(|stop| Some(ending.find(stop)? + stop.len()))
+            .min();
+        let ending = stop.map_or_else(|| ending.trim_end(), |end| &ending[..end]);
+        Ok(RenderedCompletion {
+            response: response.to_owned(),
+            ending: ending.to_owned(),
+            stops: stop.is_some(),
+        })
+    }
+
+    fn render(
+        &self,
+        messages: &[Message],
+        response: Option<&str>,
+        generate: bool,
+    ) -> Result<String, TemplateError> {
+        let turn = |role: Role, content: &str| {
+            Value::from_pairs([
+                ("role", Value::from(role.name())),
+                ("content", Value::from(content)),
+            ])
+        };
+        let answer = response.map(|response| turn(Role::Assistant, response));
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|m| turn(m.role, &m.content))
+            .chain(answer)
+            .collect();
+        let context = context! {
+            messages => messages,
+            tools => Value::from(()),
+            documents => Value::from(()),
+            add_generation_prompt => generate,
+            bos_token => self.bos.as_deref().unwrap_or_default(),
+            eos_token => self.eos.as_str(),
+        };
+        let render = || self.environment.get_template(NAME)?.render(context);
+        render().map_err(|error| TemplateError::Render {
+            source: error.into(),
+        })
+    }
+}
+
+/// Jinja as transformers sets it up.
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function(
+        "raise_exception",
+        |message: String| -> Result<String, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, message))
+        },
+    );
+    environment.add_function("strftime_now", |format: String| {
+        strftime_now(&format).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
+    });
+    Ok(environment)
+}
+
+fn parse_error(error: Error) -> TemplateError {
+    TemplateError::Parse {
+        source: error.into(),
+    }
+}
+
+/// Both texts from just before their first difference, cut to a readable length.
+fn parting(expected: &str, found: &str) -> (String, String) {
+    const BEFORE: usize = 12;
+    const SHOWN: usize = 60;
+    let common = expected
+        .chars()
+        .zip(found.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let excerpt = |text: &str| {
+        text.chars()
+            .skip(common.saturating_sub(BEFORE))
+            .take(SHOWN)
+            .collect()
+    };
+    (excerpt(expected), excerpt(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_begins_shortly_before_the_difference() {
+        let (expected, found) = parting("0123456789abcdefX", "0123456789abcdefY");
+        assert_eq!(
+            (expected.as_str(), found.as_str()),
+            ("456789abcdefX", "456789abcdefY")
+        );
+    }
+}

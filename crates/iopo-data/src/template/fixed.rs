@@ -1,0 +1,142 @@
+use super::TemplateError;
+use crate::message::{Message, Role};
+use crate::tokenizer::TextTokenizer;
+
+/// A template given as text around each message, encoded piece by piece as the
+/// paper's trainer does.
+///
+/// Each piece is tokenised apart, so that no merge crosses the border between two
+/// messages, nor between prompt and response.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FixedTemplate {
+    pub(super) name: &'static str,
+    bos: bool,
+    default_system: Option<&'static str>,
+    system: [&'static str; 2],
+    user: [&'static str; 2],
+    /// What stands between an answer and the next question.
+    separator: &'static str,
+    /// The stop word. It is the eos whatever the checkpoint says.
+    eos: &'static str,
+    /// Tokens without which the tokenizer belongs to another family.
+    required: &'static [&'static str],
+}
+
+pub(super) const QWEN: FixedTemplate = FixedTemplate {
+    name: "qwen",
+    bos: false,
+    default_system: Some("You are a helpful assistant."),
+    system: ["<|im_start|>system\n", "<|im_end|>\n"],
+    user: ["<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"],
+    separator: "\n",
+    eos: "<|im_end|>",
+    required: &["<|im_start|>", "<|im_end|>"],
+};
+
+pub(super) const LLAMA3: FixedTemplate = FixedTemplate {
+    name: "llama3",
+    bos: true,
+    default_system: None,
+    system: [
+        "<|start_header_id|>system<|end_header_id|>\n\n",
+        "<|eot_id|>",
+    ],
+    user: [
+        "<|start_header_id|>user<|end_header_id|>\n\n",
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    ],
+    separator: "",
+    eos: "<|eot_id|>",
+    required: &["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+};
+
+impl FixedTemplate {
+    /// The eos id, when the tokenizer has every token that the template is made of.
+    pub(super) fn eos_id(&self, tokenizer: &TextTokenizer) -> Result<u32, TemplateError> {
+        let missing = |token| TemplateError::MissingSpecialToken {
+            template: self.name,
+            token,
+        };
+        for token in self.required {
+            tokenizer.token_id(token).ok_or(missing(token))?;
+        }
+        if self.bos && tokenizer.bos_id().is_none() {
+            return Err(TemplateError::NoBos {
+                template: self.name,
+            });
+        }
+        tokenizer.token_id(self.eos).ok_or(missing(self.eos))
+    }
+
+    pub(super) fn prompt(
+        &self,
+        tokenizer: &TextTokenizer,
+        eos_id: u32,
+        messages: &[Message],
+    ) -> Result<Vec<u32>, TemplateError> {
+        let (system, turns) = match messages {
+            [
+                Message {
+                    role: Role::System,
+                    content,
+                },
+                turns @ ..,
+            ] => (Some(content.as_str()), turns),
+            turns => (None, turns),
+        };
+        check_turns(turns, messages.len() - turns.len())?;
+        let mut ids = Vec::new();
+        if self.bos {
+            ids.extend(tokenizer.bos_id());
+        }
+        if let Some(system) = system
+            .filter(|text| !text.is_empty())
+            .or(self.default_system)
+        {
+            ids.extend(tokenizer.encode(&wrap(self.system, system))?);
+        }
+        for (index, turn) in turns.iter().enumerate() {
+            if turn.role == Role::Assistant {
+                ids.extend(tokenizer.encode(&turn.content)?);
+                ids.push(eos_id);
+                continue;
+            }
+            if index > 0 && !self.separator.is_empty() {
+                ids.extend(tokenizer.encode(self.separator)?);
+            }
+            ids.extend(tokenizer.encode(&wrap(self.user, &turn.content))?);
+        }
+        Ok(ids)
+    }
+}
+
+/// Joins by position: `{{content}}` or `{{idx}}` inside a message is only text.
+fn wrap([before, after]: [&str; 2], content: &str) -> String {
+    [before, content, after].concat()
+}
+
+fn check_turns(turns: &[Message], offset: usize) -> Result<(), TemplateError> {
+    if turns.is_empty() {
+        return Err(TemplateError::NoUserMessage);
+    }
+    let both = [Role::User, Role::Assistant];
+    for (index, turn) in turns.iter().enumerate() {
+        let expected = both[index % 2];
+        if turn.role != expected {
+            return Err(TemplateError::Turn {
+                index: offset + index,
+                expected,
+                found: turn.role,
+            });
+        }
+    }
+    if turns.len().is_multiple_of(2) {
+        let index = offset + turns.len() - 1;
+        return Err(TemplateError::Turn {
+            index,
+            expected: Role::User,
+            found: Role::Assistant,
+        });
+    }
+    Ok(())
+}

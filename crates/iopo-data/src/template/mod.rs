@@ -1,0 +1,198 @@
+//! From a conversation to prompt and completion tokens.
+
+mod chat;
+mod clock;
+mod error;
+mod fixed;
+
+use std::fmt;
+
+use chat::ChatTemplate;
+pub use error::TemplateError;
+use fixed::FixedTemplate;
+
+use crate::TokenSequence;
+use crate::message::Message;
+use crate::tokenizer::TextTokenizer;
+
+/// Names in the order in which an error lists them.
+const KNOWN: &str = "qwen, llama3, chat";
+
+/// How a conversation becomes tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Template {
+    /// ChatML as the paper's trainer writes it for Qwen: a default system text, and no
+    /// newline after the final `<|im_end|>`.
+    Qwen,
+    /// Llama 3's headers as the paper's trainer writes them.
+    Llama3,
+    /// The Jinja template that comes with the tokenizer.
+    Chat,
+}
+
+impl Template {
+    /// The template of a name; without a name the tokenizer's own.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::UnknownName`], which lists the known names.
+    pub fn from_name(name: Option<&str>) -> Result<Self, TemplateError> {
+        match name {
+            Some("qwen") => Ok(Self::Qwen),
+            Some("llama3") => Ok(Self::Llama3),
+            Some("chat") | None => Ok(Self::Chat),
+            Some(name) => Err(TemplateError::UnknownName {
+                name: name.to_owned(),
+                known: KNOWN,
+            }),
+        }
+    }
+
+    /// The name that [`Template::from_name`] takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qwen => "qwen",
+            Self::Llama3 => "llama3",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A template bound to a tokenizer that can write it.
+///
+/// Prompt and response are always tokenised apart: the prompt's ids are those that
+/// generation starts from, whatever the response begins with. And a completion always
+/// ends with a token at which generation stops, so that stopping is learned.
+///
+/// ```
+/// use iopo_data::{Message, Template, TemplateEncoder, TextTokenizer};
+///
+/// # let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/qwen2-tiny");
+/// let encoder = TemplateEncoder::new(TextTokenizer::from_dir(dir)?, Template::Qwen)?;
+/// let sequence = encoder.encode(&[Message::user("hello")], "world")?;
+/// assert_eq!(encoder.tokenizer().decode(&sequence.completion)?, "world<|im_end|>");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TemplateEncoder {
+    tokenizer: TextTokenizer,
+    template: Template,
+    eos_id: u32,
+    writer: Writer,
+}
+
+#[derive(Debug, Clone)]
+enum Writer {
+    Fixed(FixedTemplate),
+    Chat(ChatTemplate),
+}
+
+impl TemplateEncoder {
+    /// Binds a template to a tokenizer.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::MissingSpecialToken`] or [`TemplateError::NoBos`] when the
+    /// tokenizer belongs to another family, [`TemplateError::NoChatTemplate`] and
+    /// [`TemplateError::Parse`] for [`Template::Chat`].
+    pub fn new(tokenizer: TextTokenizer, template: Template) -> Result<Self, TemplateError> {
+        let (eos_id, writer) = match template {
+            Template::Qwen => (fixed::QWEN.eos_id(&tokenizer)?, Writer::Fixed(fixed::QWEN)),
+            Template::Llama3 => (
+                fixed::LLAMA3.eos_id(&tokenizer)?,
+                Writer::Fixed(fixed::LLAMA3),
+            ),
+            Template::Chat => (
+                tokenizer.eos_id(),
+                Writer::Chat(ChatTemplate::new(&tokenizer)?),
+            ),
+        };
+        Ok(Self {
+            tokenizer,
+            template,
+            eos_id,
+            writer,
+        })
+    }
+
+    /// The tokens that generation of the next answer starts from.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::NoUserMessage`], [`TemplateError::Turn`] (fixed templates) and
+    /// [`TemplateError::Render`] (chat templates) for a conversation that makes no prompt.
+    pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TemplateError> {
+        match &self.writer {
+            Writer::Fixed(template) => template.prompt(&self.tokenizer, self.eos_id, messages),
+            Writer::Chat(template) => Ok(self.tokenizer.encode(&template.prompt(messages)?)?),
+        }
+    }
+
+    /// The tokens of a response to `messages`, with everything up to and including the
+    /// token that ends it.
+    ///
+    /// # Errors
+    ///
+    /// With a chat template, [`TemplateError::PromptNotPrefix`] and
+    /// [`TemplateError::ResponseAltered`] when what it renders for training is not what
+    /// the model would see and write when it answers.
+    pub fn completion(
+        &self,
+        messages: &[Message],
+        response: &str,
+    ) -> Result<Vec<u32>, TemplateError> {
+        let Writer::Chat(template) = &self.writer else {
+            let mut ids = self.tokenizer.encode(response)?;
+            ids.push(self.eos_id);
+            return Ok(ids);
+        };
+        let rendered = template.completion(messages, response)?;
+        let mut ids = self.tokenizer.encode(&rendered.response)?;
+        ids.extend(self.tokenizer.encode(&rendered.ending)?);
+        if !rendered.stops {
+            ids.push(self.eos_id);
+        }
+        Ok(ids)
+    }
+
+    /// Prompt and completion of one row.
+    ///
+    /// # Errors
+    ///
+    /// As [`TemplateEncoder::prompt`] and [`TemplateEncoder::completion`].
+    pub fn encode(
+        &self,
+        messages: &[Message],
+        response: &str,
+    ) -> Result<TokenSequence, TemplateError> {
+        Ok(TokenSequence {
+            prompt: self.prompt(messages)?,
+            completion: self.completion(messages, response)?,
+        })
+    }
+
+    /// The token that this template ends a response with.
+    ///
+    /// It is the template's own stop word, whatever the checkpoint calls eos; for
+    /// [`Template::Chat`] it is the tokenizer's.
+    pub fn eos_id(&self) -> u32 {
+        self.eos_id
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// The template.
+    pub fn template(&self) -> Template {
+        self.template
+    }
+}

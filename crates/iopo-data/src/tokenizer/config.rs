@@ -1,0 +1,115 @@
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::TokenizerError;
+
+/// What `tokenizer_config.json` says that training needs.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct TokenizerConfig {
+    pub(super) bos_token: Option<TokenText>,
+    pub(super) eos_token: Option<TokenText>,
+    pub(super) pad_token: Option<TokenText>,
+    pub(super) chat_template: Option<TemplateText>,
+}
+
+/// A token as plain text, or as a mapping that also says how it strips.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum TokenText {
+    Plain(String),
+    Described { content: String },
+}
+
+impl TokenText {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Plain(text) | Self::Described { content: text } => text,
+        }
+    }
+}
+
+/// One chat template, or several by name.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum TemplateText {
+    One(String),
+    Named(Vec<NamedTemplate>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedTemplate {
+    name: String,
+    template: String,
+}
+
+impl TemplateText {
+    /// The template named `default`, or the only one.
+    pub(super) fn into_default(self) -> Option<String> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::Named(mut all) if all.len() == 1 => all.pop().map(|only| only.template),
+            Self::Named(all) => all
+                .into_iter()
+                .find(|one| one.name == "default")
+                .map(|one| one.template),
+        }
+    }
+}
+
+/// The end-of-sequence ids of `generation_config.json`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct GenerationConfig {
+    eos_token_id: Option<OneOrMany>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl GenerationConfig {
+    pub(super) fn into_eos_ids(self) -> Vec<u32> {
+        match self.eos_token_id {
+            Some(OneOrMany::One(id)) => vec![id],
+            Some(OneOrMany::Many(ids)) => ids,
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Reads a JSON file that must be there.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TokenizerError> {
+    read_json_if_present(path)?.ok_or_else(|| TokenizerError::Missing {
+        path: path.to_owned(),
+    })
+}
+
+/// Reads a JSON file; `None` when there is none.
+pub(super) fn read_json_if_present<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<Option<T>, TokenizerError> {
+    let Some(text) = read_if_present(path)? else {
+        return Ok(None);
+    };
+    let value = serde_json::from_slice(&text).map_err(|source| TokenizerError::Malformed {
+        path: path.to_owned(),
+        source: source.into(),
+    })?;
+    Ok(Some(value))
+}
+
+/// Reads a file; `None` when there is none.
+pub(super) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, TokenizerError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TokenizerError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}

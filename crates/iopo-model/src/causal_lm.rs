@@ -1,0 +1,195 @@
+//! The language model: decoder and head.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+
+use crate::config::DecoderConfig;
+use crate::decoder::{DecoderLayer, DecoderModel};
+use crate::error::{LayoutError, LoraError};
+use crate::layout::{Predictions, TokenLayout};
+use crate::linear::LoraLinear;
+use crate::lora::{LoraConfig, LoraInit};
+use crate::precision::Precision;
+use crate::rope::RotaryEmbedding;
+
+/// A decoder-only language model of the Qwen2 or Llama family.
+#[derive(Module, Debug)]
+pub struct CausalLm {
+    /// The decoder.
+    pub model: DecoderModel,
+    /// The head, `[vocab, hidden]`; none where it shares the embedding's matrix.
+    pub lm_head: Option<LoraLinear>,
+    #[module(skip)]
+    pub(crate) config: DecoderConfig,
+    #[module(skip)]
+    pub(crate) precision: Precision,
+}
+
+impl CausalLm {
+    /// Sizes and options.
+    #[must_use]
+    pub fn config(&self) -> &DecoderConfig {
+        &self.config
+    }
+
+    /// Float types of weights, adapter and losses.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Where the weights live.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.model.embed_tokens.weight.val().device()
+    }
+
+    /// The last layer's output after the final norm, for every token.
+    ///
+    /// # Shapes
+    /// - result: `[tokens, hidden]`
+    ///
+    /// # Errors
+    /// A token id outside the vocabulary.
+    pub fn hidden_states(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
+        layout.check_vocabulary(self.config.vocab_size)?;
+        let device = self.device();
+        let rope = RotaryEmbedding::new(
+            &self.config.rope.frequencies(self.config.head_dim),
+            layout.positions(),
+            self.precision.weights.into(),
+            &device.clone().without_autodiff(),
+        );
+        let mut x = self.model.embed_tokens.forward(indices(layout.tokens().iter().map(|&t| i64::from(t)), &device));
+        for layer in &self.model.layers {
+            x = layer.forward(x, &rope, layout);
+        }
+        Ok(self.model.norm.forward(x))
+    }
+
+    /// Scores of every vocabulary entry, in the float type of losses.
+    ///
+    /// # Shapes
+    /// - `hidden`: `[n, hidden]`
+    /// - result: `[n, vocab]`
+    #[must_use]
+    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let logits = match &self.lm_head {
+            Some(head) => head.forward(hidden),
+            None => hidden.matmul(self.model.embed_tokens.weight.val().transpose()),
+        };
+        logits.cast(self.precision.loss)
+    }
+
+    /// Log-probabilities of the predicted tokens; the head sees only the positions that predict.
+    ///
+    /// ```text
+    /// log p(target | tokens up to source) = z[target] − log Σ_v exp z[v]
+    /// ```
+    ///
+    /// # Shapes
+    /// - result: `[predictions]`
+    ///
+    /// # Errors
+    /// A token id outside the vocabulary, or a source outside the layout.
+    pub fn token_log_probs(
+        &self,
+        layout: &TokenLayout,
+        predictions: &Predictions,
+    ) -> Result<Tensor<1>, LayoutError> {
+        predictions.check(layout.num_tokens(), self.config.vocab_size)?;
+        let device = self.device();
+        let sources = indices(predictions.sources.iter().map(|&i| i as i64), &device);
+        let targets: Tensor<1, Int> = indices(predictions.targets.iter().map(|&t| i64::from(t)), &device);
+        let hidden = self.hidden_states(layout)?.select(0, sources);
+        let log_probs = activation::log_softmax(self.logits(hidden), 1);
+        Ok(log_probs.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1))
+    }
+
+    /// Attaches fresh adapters and freezes everything else.
+    ///
+    /// B is zero, so the model's output does not change; A is drawn from `seed`.
+    ///
+    /// # Errors
+    /// Rank 0, an unknown target, or a model that has an adapter already.
+    pub fn attach_lora(self, config: &LoraConfig, seed: u64) -> Result<Self, LoraError> {
+        if config.rank == 0 {
+            return Err(LoraError::ZeroRank);
+        }
+        if self.has_lora() {
+            return Err(LoraError::AlreadyAdapted);
+        }
+        let names = config.targets.names()?;
+        let device = self.device().without_autodiff();
+        let mut init = LoraInit::new(config, seed, self.precision.adapter, device);
+        Ok(self.no_grad().map_linears(|name, mut linear| {
+            if names.contains(&name) {
+                linear.lora = Some(init.adapter(linear.weight.dims()));
+            }
+            linear
+        }))
+    }
+
+    /// Whether any layer carries an adapter.
+    #[must_use]
+    pub fn has_lora(&self) -> bool {
+        self.model.layers.iter().any(|layer| linears(layer).iter().any(|(_, linear)| linear.lora.is_some()))
+    }
+
+    /// The model without its adapters.
+    #[must_use]
+    pub fn without_lora(self) -> Self {
+        self.map_linears(|_, mut linear| {
+            linear.lora = None;
+            linear
+        })
+    }
+
+    /// The model with its adapters' products added to the weights.
+    #[must_use]
+    pub fn merge_lora(self) -> Self {
+        self.map_linears(|_, linear| linear.merge())
+    }
+
+    pub(crate) fn map_linears(mut self, mut map: impl FnMut(&'static str, LoraLinear) -> LoraLinear) -> Self {
+        for layer in &mut self.model.layers {
+            for (name, linear) in linears_mut(layer) {
+                *linear = map(name, linear.clone());
+            }
+        }
+        self
+    }
+}
+
+/// The linear layers of a decoder layer with their names.
+pub(crate) fn linears(layer: &DecoderLayer) -> [(&'static str, &LoraLinear); 7] {
+    let (attention, mlp) = (&layer.self_attn, &layer.mlp);
+    [
+        ("q_proj", &attention.q_proj),
+        ("k_proj", &attention.k_proj),
+        ("v_proj", &attention.v_proj),
+        ("o_proj", &attention.o_proj),
+        ("gate_proj", &mlp.gate_proj),
+        ("up_proj", &mlp.up_proj),
+        ("down_proj", &mlp.down_proj),
+    ]
+}
+
+pub(crate) fn linears_mut(layer: &mut DecoderLayer) -> [(&'static str, &mut LoraLinear); 7] {
+    let (attention, mlp) = (&mut layer.self_attn, &mut layer.mlp);
+    [
+        ("q_proj", &mut attention.q_proj),
+        ("k_proj", &mut attention.k_proj),
+        ("v_proj", &mut attention.v_proj),
+        ("o_proj", &mut attention.o_proj),
+        ("gate_proj", &mut mlp.gate_proj),
+        ("up_proj", &mut mlp.up_proj),
+        ("down_proj", &mut mlp.down_proj),
+    ]
+}
+
+fn indices(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = values.collect();
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
+}

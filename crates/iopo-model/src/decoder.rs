@@ -1,0 +1,70 @@
+//! The decoder layer and the stack of them that Qwen2 and Llama share.
+//!
+//! Fields carry the names of Hugging Face's modules, so that a parameter's path in the module
+//! tree is its name in a weight file.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Int, Tensor};
+
+use crate::attention::GroupedQueryAttention;
+use crate::layout::TokenLayout;
+use crate::mlp::SwiGluMlp;
+use crate::norm::RmsNorm;
+use crate::rope::RotaryEmbedding;
+
+/// One decoder layer: attention, then the feed-forward part, each after a norm and added to the stream.
+#[derive(Module, Debug)]
+pub struct DecoderLayer {
+    /// Attention.
+    pub self_attn: GroupedQueryAttention,
+    /// Feed-forward part.
+    pub mlp: SwiGluMlp,
+    /// Norm before the attention.
+    pub input_layernorm: RmsNorm,
+    /// Norm before the feed-forward part.
+    pub post_attention_layernorm: RmsNorm,
+}
+
+impl DecoderLayer {
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    /// - `x`, result: `[tokens, hidden]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
+        let attended = self.self_attn.forward(self.input_layernorm.forward(x.clone()), rope, layout);
+        let x = x + attended;
+        let fed_forward = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
+        x + fed_forward
+    }
+}
+
+/// Token embeddings.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[vocab, hidden]`.
+    pub weight: Param<Tensor<2>>,
+}
+
+impl Embedding {
+    /// The rows of the given tokens.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[tokens]`
+    /// - result: `[tokens, hidden]`
+    #[must_use]
+    pub fn forward(&self, tokens: Tensor<1, Int>) -> Tensor<2> {
+        self.weight.val().select(0, tokens)
+    }
+}
+
+/// The decoder without its head.
+#[derive(Module, Debug)]
+pub struct DecoderModel {
+    /// Token embeddings.
+    pub embed_tokens: Embedding,
+    /// The layers, first to last.
+    pub layers: Vec<DecoderLayer>,
+    /// Norm after the last layer.
+    pub norm: RmsNorm,
+}

@@ -1,0 +1,157 @@
+//! A model's parameters by name.
+//!
+//! The path of a parameter in the module tree is its name in Hugging Face's files; adapters use
+//! PEFT's names, `base_model.model.<layer>.lora_A.weight`.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+
+use crate::causal_lm::CausalLm;
+
+/// A parameter, or something of its shape such as its gradient.
+#[derive(Debug, Clone)]
+pub struct NamedTensor {
+    /// Hugging Face's name, or PEFT's for an adapter.
+    pub name: String,
+    /// The shape in the file.
+    pub shape: Vec<usize>,
+    /// The values, row by row.
+    pub values: Tensor<1>,
+}
+
+/// Reading and replacing a model's parameters by name.
+pub trait Parameters {
+    /// Every parameter, without autodiff, in the order of the model.
+    fn parameters(&self) -> Vec<NamedTensor>;
+
+    /// The parameters that are being trained.
+    fn trainable_parameters(&self) -> Vec<NamedTensor>;
+
+    /// Takes the trained parameters' gradients out of a backward pass; zeros where there is none.
+    fn take_gradients(&self, gradients: &mut Gradients) -> Vec<NamedTensor>;
+
+    /// Replaces the trained parameters for which `update` returns new values.
+    ///
+    /// `update` sees the name and the values, row by row, and must keep their number.
+    #[must_use]
+    fn update_trainable(self, update: impl FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> Self;
+}
+
+impl Parameters for CausalLm {
+    fn parameters(&self) -> Vec<NamedTensor> {
+        collect(self, |tensor| Some(AnyRank::values(tensor)))
+    }
+
+    fn trainable_parameters(&self) -> Vec<NamedTensor> {
+        collect(self, |tensor| tensor.is_trained().then(|| tensor.values()))
+    }
+
+    fn take_gradients(&self, gradients: &mut Gradients) -> Vec<NamedTensor> {
+        collect(self, |tensor| tensor.is_trained().then(|| tensor.take_gradient(gradients)))
+    }
+
+    fn update_trainable(self, update: impl FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> Self {
+        self.map(&mut Updater { path: Path::default(), update })
+    }
+}
+
+/// A tensor whose rank does not matter.
+trait AnyRank {
+    fn is_trained(&self) -> bool;
+    fn values(&self) -> Tensor<1>;
+    fn take_gradient(&self, gradients: &mut Gradients) -> Tensor<1>;
+}
+
+impl<const D: usize> AnyRank for Tensor<D> {
+    fn is_trained(&self) -> bool {
+        self.is_require_grad()
+    }
+
+    fn values(&self) -> Tensor<1> {
+        self.clone().without_autodiff().reshape([-1])
+    }
+
+    fn take_gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
+        match self.grad_remove(gradients) {
+            Some(gradient) => gradient.reshape([-1]),
+            None => self.values().zeros_like(),
+        }
+    }
+}
+
+fn collect(model: &CausalLm, read: impl FnMut(&dyn AnyRank) -> Option<Tensor<1>>) -> Vec<NamedTensor> {
+    let mut collector = Collector { path: Path::default(), read, found: Vec::new() };
+    model.visit(&mut collector);
+    collector.found
+}
+
+struct Collector<F> {
+    path: Path,
+    read: F,
+    found: Vec<NamedTensor>,
+}
+
+impl<F: FnMut(&dyn AnyRank) -> Option<Tensor<1>>> ModuleVisitor for Collector<F> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.0.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.0.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        if let Some(values) = (self.read)(&tensor) {
+            let shape = tensor.dims().to_vec();
+            self.found.push(NamedTensor { name: self.path.name(), shape, values });
+        }
+    }
+}
+
+struct Updater<F> {
+    path: Path,
+    update: F,
+}
+
+impl<F: FnMut(&str, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for Updater<F> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.0.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.0.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let tensor = param.val();
+        if !tensor.is_require_grad() {
+            return param;
+        }
+        match (self.update)(&self.path.name(), tensor.values()) {
+            None => param,
+            Some(values) => {
+                let updated = values.without_autodiff().reshape(tensor.dims());
+                param.map(|_| updated.autodiff().require_grad())
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Path(Vec<String>);
+
+impl Path {
+    /// `…q_proj.lora.a` is `base_model.model.…q_proj.lora_A.weight` in PEFT's files; other paths are names.
+    fn name(&self) -> String {
+        match self.0.as_slice() {
+            [module @ .., lora, matrix] if lora == "lora" => peft_name(&module.join("."), matrix),
+            path => path.join("."),
+        }
+    }
+}
+
+/// PEFT's name of the matrix `a` or `b` of the adapter at `module`.
+pub(crate) fn peft_name(module: &str, matrix: &str) -> String {
+    format!("base_model.model.{module}.lora_{}.weight", matrix.to_uppercase())
+}

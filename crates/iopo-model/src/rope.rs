@@ -1,0 +1,172 @@
+//! Rotary position embeddings, plain and with Llama 3's frequency scaling.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use crate::config::Keys;
+use crate::error::ConfigError;
+
+/// How positions turn into rotation angles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RopeConfig {
+    /// Base of the geometric sequence of wavelengths.
+    pub theta: f64,
+    /// Llama 3.1's stretching of long wavelengths, if any.
+    pub scaling: Option<Llama3RopeScaling>,
+}
+
+/// Llama 3.1's rule: short wavelengths stay, long ones are divided by `factor`, those between are blended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Llama3RopeScaling {
+    /// Divides the frequencies of long wavelengths.
+    pub factor: f64,
+    /// Wavelengths above `original_max_position_embeddings / low_freq_factor` are long.
+    pub low_freq_factor: f64,
+    /// Wavelengths below `original_max_position_embeddings / high_freq_factor` are short.
+    pub high_freq_factor: f64,
+    /// Context length before the stretching.
+    pub original_max_position_embeddings: usize,
+}
+
+impl RopeConfig {
+    /// Reads `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5).
+    pub(crate) fn from_keys(keys: &Keys<'_>) -> Result<Self, ConfigError> {
+        let parameters = keys.object("rope_parameters")?;
+        let scaling = match parameters {
+            Some(_) => parameters,
+            None => keys.object("rope_scaling")?,
+        };
+        let theta = match &scaling {
+            Some(inner) => inner.number("rope_theta")?.or(keys.number("rope_theta")?),
+            None => keys.number("rope_theta")?,
+        };
+        let theta = theta.unwrap_or(10_000.0);
+        let Some(inner) = scaling else {
+            return Ok(Self { theta, scaling: None });
+        };
+        // transformers wrote `type` before it wrote `rope_type`.
+        let kind = if inner.get("rope_type").is_some() { inner.string("rope_type")? } else { inner.string("type")? };
+        let scaling = match kind {
+            "default" => None,
+            "llama3" => Some(Llama3RopeScaling {
+                factor: inner.number("factor")?.ok_or_else(|| inner.missing("factor"))?,
+                low_freq_factor: inner.number("low_freq_factor")?.ok_or_else(|| inner.missing("low_freq_factor"))?,
+                high_freq_factor: inner.number("high_freq_factor")?.ok_or_else(|| inner.missing("high_freq_factor"))?,
+                original_max_position_embeddings: inner.size("original_max_position_embeddings")?,
+            }),
+            other => return Err(inner.unsupported("rope_type", other, "default, llama3")),
+        };
+        Ok(Self { theta, scaling })
+    }
+
+    /// Rotation per position of each pair of dimensions, in radians: `[head_dim / 2]`.
+    ///
+    /// ```text
+    /// f_i = theta^(-2 i / head_dim)
+    /// ```
+    ///
+    /// # Source
+    /// Su et al. 2021 (RoFormer), Sec. 3.2.2; the scaling is that of Llama 3.1's released code.
+    #[must_use]
+    pub fn frequencies(&self, head_dim: usize) -> Vec<f64> {
+        (0..head_dim / 2)
+            .map(|i| self.theta.powf(-2.0 * i as f64 / head_dim as f64))
+            .map(|frequency| self.scaling.as_ref().map_or(frequency, |scaling| scaling.scale(frequency)))
+            .collect()
+    }
+}
+
+impl Llama3RopeScaling {
+    fn scale(&self, frequency: f64) -> f64 {
+        let original = self.original_max_position_embeddings as f64;
+        let wavelength = 2.0 * std::f64::consts::PI / frequency;
+        if wavelength < original / self.high_freq_factor {
+            return frequency;
+        }
+        if wavelength > original / self.low_freq_factor {
+            return frequency / self.factor;
+        }
+        let kept = (original / wavelength - self.low_freq_factor) / (self.high_freq_factor - self.low_freq_factor);
+        (1.0 - kept) * frequency / self.factor + kept * frequency
+    }
+}
+
+/// Cosines and sines of the rotation angles of one batch.
+///
+/// Angles are computed in f64: at position 10,000 an f32 angle is off by up to 1e-3 rad.
+#[derive(Debug, Clone)]
+pub struct RotaryEmbedding {
+    /// `[tokens, 1, head_dim / 2]`.
+    cos: Tensor<3>,
+    /// `[tokens, 1, head_dim / 2]`.
+    sin: Tensor<3>,
+}
+
+impl RotaryEmbedding {
+    /// Tables for the given positions.
+    #[must_use]
+    pub fn new(frequencies: &[f64], positions: &[u32], dtype: DType, device: &Device) -> Self {
+        let table = |of: fn(f64) -> f64| {
+            let values: Vec<f64> = positions
+                .iter()
+                .flat_map(|&position| frequencies.iter().map(move |frequency| of(f64::from(position) * frequency)))
+                .collect();
+            Tensor::from_data(TensorData::new(values, [positions.len(), 1, frequencies.len()]), (device, dtype))
+        };
+        Self { cos: table(f64::cos), sin: table(f64::sin) }
+    }
+
+    /// Rotates the pairs `(x_i, x_{i + head_dim/2})` of every head.
+    ///
+    /// # Shapes
+    /// - `x`, result: `[tokens, heads, head_dim]`
+    #[must_use]
+    pub fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
+        let half = x.dims()[2] / 2;
+        let first = x.clone().narrow(2, 0, half);
+        let second = x.narrow(2, half, half);
+        let (cos, sin) = (self.cos.clone(), self.sin.clone());
+        Tensor::cat(
+            vec![
+                first.clone() * cos.clone() - second.clone() * sin.clone(),
+                second * cos + first * sin,
+            ],
+            2,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn llama3_scaling_keeps_short_wavelengths_and_stretches_long_ones() {
+        let scaling = Llama3RopeScaling {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 8_192,
+        };
+        let of_wavelength = |w: f64| scaling.scale(2.0 * std::f64::consts::PI / w) * w / (2.0 * std::f64::consts::PI);
+        assert_eq!(of_wavelength(100.0), 1.0);
+        assert_eq!(of_wavelength(10_000.0), 1.0 / 8.0);
+        // Half-way between 8192/4 and 8192/1 in 1/wavelength: original/wavelength = 2.5 keeps half.
+        let blended = of_wavelength(8_192.0 / 2.5);
+        assert!((blended - (0.5 / 8.0 + 0.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_rotation_keeps_lengths_and_depends_on_distance_alone() {
+        let device = Device::flex();
+        let config = RopeConfig { theta: 10_000.0, scaling: None };
+        let frequencies = config.frequencies(8);
+        let rotated = |position: u32| {
+            let rope = RotaryEmbedding::new(&frequencies, &[position], DType::F64, &device);
+            let x = TensorData::new((1..9).map(f64::from).collect::<Vec<_>>(), [1, 1, 8]);
+            rope.rotate(Tensor::from_data(x, (&device, DType::F64)))
+        };
+        let dot = |a: Tensor<3>, b: Tensor<3>| (a * b).sum().into_scalar::<f64>();
+        assert!((dot(rotated(7), rotated(7)) - 204.0).abs() < 1e-9);
+        assert!((dot(rotated(3), rotated(10)) - dot(rotated(103), rotated(110))).abs() < 1e-9);
+    }
+}

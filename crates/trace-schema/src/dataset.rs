@@ -1,0 +1,191 @@
+//! Files whose format is told from their first row.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::jsonl::{Line, LineReader, parse_line};
+use crate::{
+    EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation,
+    UnknownLabels,
+};
+
+/// The formats of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetFormat {
+    /// [`EvalRow`]s.
+    EvalRow,
+    /// [`PreferenceGroup`]s.
+    PreferenceGroup,
+    /// [`PreferencePair`]s.
+    PreferencePair,
+}
+
+impl DatasetFormat {
+    /// Tells the format of a row from its keys.
+    pub fn detect(row: &Value) -> Option<Self> {
+        let has = |keys: [&str; 2]| keys.iter().all(|key| row.get(key).is_some());
+        if has(["constraints_splits", "levels2"]) {
+            Some(Self::EvalRow)
+        } else if has(["x1", "x2"]) {
+            Some(Self::PreferenceGroup)
+        } else if has(["chosen", "rejected"]) {
+            Some(Self::PreferencePair)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for DatasetFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EvalRow => "evaluation rows",
+            Self::PreferenceGroup => "preference groups",
+            Self::PreferencePair => "preference pairs",
+        })
+    }
+}
+
+/// A row of any of the formats.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DatasetRow {
+    /// An evaluation row.
+    Eval(Box<EvalRow>),
+    /// A preference group.
+    Group(Box<PreferenceGroup>),
+    /// A preference pair.
+    Pair(Box<PreferencePair>),
+}
+
+impl DatasetRow {
+    /// The row's own id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Eval(row) => &row.id,
+            Self::Group(group) => &group.id,
+            Self::Pair(pair) => &pair.id,
+        }
+    }
+
+    /// The instructions of the row: two for a group, one otherwise.
+    pub fn instructions(&self) -> Vec<Instruction> {
+        match self {
+            Self::Eval(row) => vec![row.instruction()],
+            Self::Group(group) => vec![group.x1.clone(), group.x2.clone()],
+            Self::Pair(pair) => vec![pair.instruction.clone()],
+        }
+    }
+}
+
+/// Reads a file in any of the formats; the first row says which, and every other row must be of the same.
+///
+/// In every other respect it is a [`JsonlReader`](crate::JsonlReader).
+pub struct DatasetReader<R> {
+    lines: LineReader<R>,
+    unknown_labels: UnknownLabels,
+    format: Option<DatasetFormat>,
+}
+
+impl DatasetReader<BufReader<File>> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonlError::Open`] when the file cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JsonlError> {
+        LineReader::open(path.as_ref()).map(Self::from_lines)
+    }
+}
+
+impl<R: BufRead> DatasetReader<R> {
+    /// Reads from `reader`; `file` is the name that errors show.
+    pub fn new(reader: R, file: impl Into<String>) -> Self {
+        Self::from_lines(LineReader::new(reader, file.into()))
+    }
+
+    fn from_lines(lines: LineReader<R>) -> Self {
+        Self {
+            lines,
+            unknown_labels: UnknownLabels::default(),
+            format: None,
+        }
+    }
+
+    /// Says what to do with labels that name no dimension. The default is [`UnknownLabels::Error`].
+    #[must_use]
+    pub fn unknown_labels(mut self, policy: UnknownLabels) -> Self {
+        self.unknown_labels = policy;
+        self
+    }
+
+    /// The name of the file, as the caller gave it.
+    pub fn file(&self) -> &str {
+        &self.lines.file
+    }
+
+    /// The format, once the first row has told it.
+    pub fn format(&self) -> Option<DatasetFormat> {
+        self.format
+    }
+}
+
+impl<R: BufRead> Iterator for DatasetReader<R> {
+    type Item = Result<DatasetRow, JsonlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let file = self.lines.file.clone();
+        let line = match self.lines.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return None,
+            Err(error) => return Some(Err(error)),
+        };
+        let format = match self.format {
+            Some(format) => format,
+            None => match format_of(&line, &file) {
+                Ok(format) => *self.format.insert(format),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let labels = self.unknown_labels;
+        Some(match format {
+            DatasetFormat::EvalRow => parse_line(&line, &file, labels).map(DatasetRow::Eval),
+            DatasetFormat::PreferenceGroup => {
+                parse_line(&line, &file, labels).map(DatasetRow::Group)
+            }
+            DatasetFormat::PreferencePair => parse_line(&line, &file, labels).map(DatasetRow::Pair),
+        })
+    }
+}
+
+/// The format of the first row.
+fn format_of(line: &Line<'_>, file: &str) -> Result<DatasetFormat, JsonlError> {
+    let row: Value = parse_line(line, file, UnknownLabels::Keep)?;
+    DatasetFormat::detect(&row).ok_or_else(|| {
+        let found = match row.as_object() {
+            Some(object) => format!(
+                "has {}",
+                object
+                    .keys()
+                    .map(|key| format!("{key:?}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            None => "is not an object".to_owned(),
+        };
+        let id = row.id().map(str::to_owned);
+        JsonlError::UnknownFormat {
+            at: RowLocation {
+                file: file.to_owned(),
+                row: line.row,
+                id,
+            },
+            found,
+        }
+    })
+}

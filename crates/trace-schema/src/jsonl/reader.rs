@@ -1,0 +1,146 @@
+//! Rows of a file.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::lines::Line;
+use super::{JsonlError, LineReader, RowLocation};
+use crate::{Record, UnknownLabels};
+
+/// Reads and checks the rows of a JSONL file one at a time.
+///
+/// An iterator of results. After an error in one row it goes on with the next, so that a caller may count bad rows or
+/// stop at the first; after an error of the underlying reader it ends.
+///
+/// * A byte order mark at the start and `\r\n` line ends are accepted.
+/// * Blank lines at the end of the file are accepted; a blank line with rows after it is an error.
+/// * A line longer than [`DEFAULT_MAX_LINE_BYTES`](crate::DEFAULT_MAX_LINE_BYTES) is an error and is never held in
+///   memory; see [`max_line_bytes`](Self::max_line_bytes).
+/// * Labels that name no dimension are errors; see [`unknown_labels`](Self::unknown_labels).
+///
+/// ```
+/// use trace_schema::{JsonlReader, PreferencePair};
+///
+/// let file = r#"{"id": "a", "instruction": {"description": "Name a colour."}, "chosen": "Red.", "rejected": ""}"#;
+/// let mut rows = JsonlReader::<_, PreferencePair>::new(file.as_bytes(), "pairs.jsonl");
+/// let error = rows.next().unwrap().unwrap_err();
+/// assert_eq!(error.to_string(), r#"row 1 of pairs.jsonl (id "a"): rejected is an empty response"#);
+/// ```
+pub struct JsonlReader<R, T> {
+    lines: LineReader<R>,
+    unknown_labels: UnknownLabels,
+    rows: PhantomData<fn() -> T>,
+}
+
+impl<T> JsonlReader<BufReader<File>, T> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonlError::Open`] when the file cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JsonlError> {
+        LineReader::open(path.as_ref()).map(Self::from_lines)
+    }
+}
+
+impl<R: BufRead, T> JsonlReader<R, T> {
+    /// Reads from `reader`; `file` is the name that errors show.
+    pub fn new(reader: R, file: impl Into<String>) -> Self {
+        Self::from_lines(LineReader::new(reader, file.into()))
+    }
+
+    fn from_lines(lines: LineReader<R>) -> Self {
+        Self {
+            lines,
+            unknown_labels: UnknownLabels::default(),
+            rows: PhantomData,
+        }
+    }
+
+    /// Says what to do with labels that name no dimension. The default is [`UnknownLabels::Error`].
+    #[must_use]
+    pub fn unknown_labels(mut self, policy: UnknownLabels) -> Self {
+        self.unknown_labels = policy;
+        self
+    }
+
+    /// Sets the longest line that is accepted, in bytes.
+    #[must_use]
+    pub fn max_line_bytes(mut self, limit: usize) -> Self {
+        self.lines.max_line_bytes = limit;
+        self
+    }
+}
+
+impl<R: BufRead, T: DeserializeOwned + Record> Iterator for JsonlReader<R, T> {
+    type Item = Result<T, JsonlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let file = self.lines.file.clone();
+        match self.lines.next_line() {
+            Ok(Some(line)) => Some(parse_line(&line, &file, self.unknown_labels)),
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Turns one line into a checked row.
+pub(crate) fn parse_line<T: DeserializeOwned + Record>(
+    line: &Line<'_>,
+    file: &str,
+    unknown_labels: UnknownLabels,
+) -> Result<T, JsonlError> {
+    let at = |id| RowLocation {
+        file: file.to_owned(),
+        row: line.row,
+        id,
+    };
+    let row: T = match serde_json::from_str(line.text) {
+        Ok(row) => row,
+        Err(source) => {
+            return Err(match source.classify() {
+                Category::Eof if !line.terminated => JsonlError::Truncated {
+                    at: at(None),
+                    source,
+                },
+                Category::Data => JsonlError::Shape {
+                    at: at(id_of(line.text)),
+                    source,
+                },
+                Category::Eof | Category::Syntax | Category::Io => JsonlError::Syntax {
+                    at: at(None),
+                    source,
+                },
+            });
+        }
+    };
+    match row.validate(unknown_labels) {
+        Ok(()) => Ok(row),
+        Err(source) => Err(JsonlError::Invalid {
+            at: at(row.id().map(str::to_owned)),
+            source,
+        }),
+    }
+}
+
+/// The id of a row whose other parts may be anything.
+fn id_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct WithId {
+        id: Value,
+    }
+
+    match serde_json::from_str::<WithId>(text).ok()?.id {
+        Value::String(id) => Some(id),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}

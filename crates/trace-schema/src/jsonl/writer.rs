@@ -1,0 +1,88 @@
+//! Writing a JSONL file as a stream.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::to_json_line;
+use crate::{AtomicFile, WriteError};
+
+/// Writes rows one at a time; the file appears, whole, when [`finish`](Self::finish) is called.
+///
+/// Dropped before that, it leaves whatever stood at the path as it was.
+///
+/// ```
+/// use trace_schema::{Instruction, JsonlReader, JsonlWriter, PreferencePair};
+///
+/// # let folder = std::env::temp_dir().join(format!("trace-schema-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("pairs.jsonl");
+/// let pair = PreferencePair {
+///     id: "colour".to_owned(),
+///     instruction: Instruction { description: "Name a colour.".to_owned(), ..Instruction::default() },
+///     chosen: "Red.".to_owned(),
+///     rejected: "Tuesday.".to_owned(),
+///     provenance: None,
+/// };
+/// let mut writer = JsonlWriter::create(&path)?;
+/// writer.write(&pair)?;
+/// assert_eq!(writer.finish()?, 1);
+///
+/// let rows = JsonlReader::<_, PreferencePair>::open(&path)?.collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(rows, [pair]);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct JsonlWriter {
+    file: AtomicFile,
+    rows: u64,
+}
+
+impl JsonlWriter {
+    /// Starts a file that will stand at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::NoFileName`] and [`WriteError::Create`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, WriteError> {
+        Ok(Self {
+            file: AtomicFile::create(path)?,
+            rows: 0,
+        })
+    }
+
+    /// Appends one row.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Encode`] when the row has no JSON form, [`WriteError::Write`] when the system refuses the bytes.
+    pub fn write<T: Serialize + ?Sized>(&mut self, row: &T) -> Result<(), WriteError> {
+        let number = self.rows + 1;
+        let encode = |source| WriteError::Encode {
+            path: self.file.path().to_owned(),
+            row: number,
+            source,
+        };
+        let mut line = to_json_line(row).map_err(encode)?;
+        line.push('\n');
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(|source| WriteError::Write {
+            path: self.file.path().to_owned(),
+            source,
+        })?;
+        self.rows = number;
+        Ok(())
+    }
+
+    /// Puts the file in its place and returns the number of rows.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Write`] and [`WriteError::Persist`].
+    pub fn finish(self) -> Result<u64, WriteError> {
+        self.file.finish()?;
+        Ok(self.rows)
+    }
+}

@@ -1,0 +1,506 @@
+//! Losses, gradients and rewards, against the paper's trainer and against TRL.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use iopo_loss::{
+    CompletionLogProbs, DpoLossConfig, DpoLossType, FDivergence, IopoLossConfig, OrpoLossConfig, Pair, PairGrid,
+    PreferenceLink, SftLoss, SimpoLossConfig,
+};
+use safetensors::SafeTensors;
+
+use super::{Comparison, Report};
+use crate::golden::Golden;
+
+/// The paper's trainer replaces a label smoothing of zero by this in its `exo_pair` loss.
+const EXO_PAIR_LABEL_SMOOTHING: f64 = 1e-3;
+
+/// The α of TRL's `f_alpha_divergence_coef` where the recording does not name another.
+const TRL_ALPHA: f64 = 0.5;
+
+/// The log-probs of a recording: policy or reference, chosen or rejected, half 1 or 2.
+const COLUMNS: [&str; 8] = ["pc1", "pr1", "pc2", "pr2", "rc1", "rr1", "rc2", "rr2"];
+
+/// Replays `FAMILY/LOSS/.../{f32,f64}/{loss, grad_*, reward*}`; families: iopo, dpo, simpo, orpo, trl.
+///
+/// The log-probs are read from `inputs/*` of the same file, or, where it has none, of a file of
+/// losses in the same folder that was recorded for the same cases.
+///
+/// Tolerances, each times `1 + |x|`: f64 1e-9, but 1e-6 for TRL's `exo_pair`, whose label smoothing
+/// is an f32 number; f32 3e-5, but 2e-4 for ipo, sppo_hard and forward KL, which square or
+/// exponentiate. What is not finite in the recording is no target. ORPO is compared in f64 only:
+/// the recorded `log1p(-exp(x))` has no digits left in f32 near zero.
+pub fn run(file: &Path) -> Result<Report> {
+    let golden = Golden::open(file)?;
+    let recordings = recordings(&golden)?;
+    ensure!(!recordings.is_empty(), "{}: no recorded loss", file.display());
+    let inputs = Inputs::find(&golden)?;
+    let mut replay = Replay::default();
+    for recording in &recordings {
+        replay.compare(&golden, &inputs, recording).with_context(|| recording.prefix.clone())?;
+    }
+    replay.into_report(file, &inputs)
+}
+
+/// One loss with one set of hyper-parameters in one dtype.
+struct Recording {
+    prefix: String,
+    family: String,
+    loss: String,
+    label_smoothing: f64,
+    beta: f64,
+    gamma: f64,
+    dtype: DType,
+    quantities: Vec<String>,
+}
+
+/// Everything but the inputs, grouped by the part of the name before its last `/`.
+fn recordings(golden: &Golden) -> Result<Vec<Recording>> {
+    let mut quantities = BTreeMap::<String, Vec<String>>::new();
+    for name in golden.names()? {
+        let (prefix, quantity) = name.rsplit_once('/').with_context(|| format!("unknown key {name}"))?;
+        if prefix != "inputs" {
+            quantities.entry(prefix.to_owned()).or_default().push(quantity.to_owned());
+        }
+    }
+    quantities.into_iter().map(|(prefix, quantities)| Recording::new(prefix, quantities)).collect()
+}
+
+impl Recording {
+    fn new(prefix: String, quantities: Vec<String>) -> Result<Self> {
+        let mut parts = prefix.split('/');
+        let family = parts.next().unwrap_or_default().to_owned();
+        let mut recording = Self {
+            family,
+            loss: String::new(),
+            label_smoothing: 0.0,
+            beta: f64::NAN,
+            gamma: f64::NAN,
+            dtype: DType::F64,
+            quantities,
+            prefix: String::new(),
+        };
+        let mut dtype = None;
+        for (index, part) in parts.enumerate() {
+            match part {
+                "f32" => dtype = Some(DType::F32),
+                "f64" => dtype = Some(DType::F64),
+                _ => match parameter(part) {
+                    Some(("ls", value)) => recording.label_smoothing = value,
+                    Some(("beta", value)) => recording.beta = value,
+                    Some(("gamma", value)) => recording.gamma = value,
+                    _ if index == 0 => recording.loss = part.to_owned(),
+                    _ => bail!("unknown part \"{part}\" of the key {prefix}"),
+                },
+            }
+        }
+        recording.dtype = dtype.with_context(|| format!("the key {prefix} names neither f32 nor f64"))?;
+        recording.prefix = prefix;
+        Ok(recording)
+    }
+
+    /// The name under which all hyper-parameters of this loss are compared together.
+    fn title(&self) -> String {
+        let dtype = if self.dtype == DType::F32 { "f32" } else { "f64" };
+        format!("{}/{} {dtype}", self.family, self.loss)
+    }
+
+    fn tolerance(&self) -> f64 {
+        match (self.dtype, self.family.as_str(), self.loss.as_str()) {
+            (DType::F64, "trl", "exo_pair") => 1e-6,
+            (DType::F64, ..) => 1e-9,
+            (_, _, "ipo" | "sppo_hard" | "sigmoid_forward_kl") => 2e-4,
+            _ => 3e-5,
+        }
+    }
+
+    /// Why there is nothing to compare with, if there is nothing.
+    fn left_out(&self) -> Option<&'static str> {
+        match (self.family.as_str(), self.loss.as_str()) {
+            ("simpo_v1", _) => Some("dead code in the paper's trainer"),
+            ("orpo", _) if self.dtype == DType::F32 => Some("the recording loses its digits in f32"),
+            ("trl", "aot" | "aot_unpaired") => Some("sorts over the batch: not a loss of a pair"),
+            _ => None,
+        }
+    }
+
+    /// The loss of every case, with the rewards in the order of the recording.
+    fn forward(&self, cases: &Cases) -> Result<(Tensor<1>, Vec<Tensor<1>>)> {
+        match self.family.as_str() {
+            "iopo" => self.iopo(cases),
+            "dpo" => self.dpo(cases, self.loss.parse()?, FDivergence::ReverseKl),
+            "simpo" => {
+                let config = SimpoLossConfig { beta: self.beta, gamma: self.gamma, ..Default::default() };
+                Ok((config.init()?.forward(cases.policy_pair()?)?.per_example, Vec::new()))
+            }
+            "orpo" => {
+                let config = OrpoLossConfig { beta: self.beta, ..Default::default() };
+                Ok((config.init()?.forward(cases.policy_pair()?)?.per_example, Vec::new()))
+            }
+            "trl" => self.trl(cases),
+            other => bail!("unknown family \"{other}\""),
+        }
+    }
+
+    fn iopo(&self, cases: &Cases) -> Result<(Tensor<1>, Vec<Tensor<1>>)> {
+        let link: PreferenceLink = self.loss.parse()?;
+        let config = IopoLossConfig {
+            beta: self.beta,
+            link,
+            label_smoothing: self.trainer_label_smoothing(link.into()),
+            ..Default::default()
+        };
+        let loss = config.init()?.forward(cases.policy_grid()?, Some(cases.reference_grid()?))?;
+        let rewards = loss.stats.rewards;
+        Ok((loss.per_example, vec![rewards.x1_y1, rewards.x1_y2, rewards.x2_y2, rewards.x2_y1]))
+    }
+
+    fn dpo(
+        &self,
+        cases: &Cases,
+        loss_type: DpoLossType,
+        divergence: FDivergence,
+    ) -> Result<(Tensor<1>, Vec<Tensor<1>>)> {
+        let config = DpoLossConfig {
+            beta: self.beta,
+            loss_type,
+            label_smoothing: self.trainer_label_smoothing(loss_type),
+            divergence,
+            ..Default::default()
+        };
+        let loss = config.init()?.forward(cases.policy_pair()?, Some(cases.reference_pair()?))?;
+        let rewards = loss.stats.rewards;
+        Ok((loss.per_example, vec![rewards.chosen, rewards.rejected]))
+    }
+
+    fn trl(&self, cases: &Cases) -> Result<(Tensor<1>, Vec<Tensor<1>>)> {
+        let sigmoid = PreferenceLink::Sigmoid.into();
+        match self.loss.as_str() {
+            "sft" => Ok((SftLoss.forward(cases.policy_pair()?.chosen)?.per_example, Vec::new())),
+            "sigmoid_forward_kl" => self.dpo(cases, sigmoid, FDivergence::ForwardKl),
+            "sigmoid_js_divergence" => self.dpo(cases, sigmoid, FDivergence::JensenShannon),
+            "sigmoid_alpha_divergence" => self.dpo(cases, sigmoid, FDivergence::Alpha { alpha: TRL_ALPHA }),
+            name => self.dpo(cases, name.parse()?, FDivergence::ReverseKl),
+        }
+    }
+
+    fn trainer_label_smoothing(&self, loss_type: DpoLossType) -> f64 {
+        if loss_type == PreferenceLink::ExoPair.into() && self.label_smoothing == 0.0 {
+            EXO_PAIR_LABEL_SMOOTHING
+        } else {
+            self.label_smoothing
+        }
+    }
+}
+
+/// Splits a part such as `beta0.1`.
+fn parameter(part: &str) -> Option<(&str, f64)> {
+    let digits = part.find(|c: char| c.is_ascii_digit() || c == '-' || c == '.')?;
+    let (name, value) = part.split_at(digits);
+    Some((name, value.parse().ok()?))
+}
+
+/// The log-probs of all cases in f64, and the token counts.
+struct Inputs {
+    path: PathBuf,
+    columns: BTreeMap<&'static str, Vec<f64>>,
+    lengths: Option<Vec<i64>>,
+    cases: usize,
+}
+
+impl Inputs {
+    /// Reads the inputs of a file, or of the file beside it that was recorded with it.
+    fn find(golden: &Golden) -> Result<Self> {
+        if golden.has("inputs/pc1")? {
+            return Self::read(golden);
+        }
+        let file = golden.path();
+        let cases = recorded_cases(file)?;
+        for sibling in loss_files(file)? {
+            let other = Golden::open(&sibling)?;
+            if other.has("inputs/pc1")? && recorded_cases(&sibling)? == cases {
+                return Self::read(&other);
+            }
+        }
+        bail!(
+            "{}: no inputs/*, and no file beside it whose name contains \"losses\" has them for the same cases",
+            file.display()
+        );
+    }
+
+    fn read(golden: &Golden) -> Result<Self> {
+        let mut columns = BTreeMap::new();
+        for column in COLUMNS {
+            let name = format!("inputs/{column}");
+            if golden.has(&name)? {
+                columns.insert(column, golden.floats(&name)?);
+            }
+        }
+        let cases = columns.values().map(Vec::len).max().unwrap_or(0);
+        for (name, values) in &columns {
+            ensure!(values.len() == cases, "inputs/{name} has {} of {cases} cases", values.len());
+        }
+        let lengths = if golden.has("inputs/len")? { Some(golden.integers("inputs/len")?) } else { None };
+        if let Some(lengths) = &lengths {
+            ensure!(lengths.len() == 4 * cases, "inputs/len has {} numbers for {cases} cases", lengths.len());
+        }
+        Ok(Self { path: golden.path().to_owned(), columns, lengths, cases })
+    }
+
+    /// The tensors that one recording is replayed with.
+    fn cases(&self, recording: &Recording) -> Result<Cases> {
+        let device = Device::flex().autodiff();
+        let column = |values: Vec<f64>| {
+            let length = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [length]), (&device, recording.dtype))
+        };
+        let tokens = |side: usize| -> Result<Tensor<1>> {
+            // Only TRL divides by the token counts; the other recordings take averages as given.
+            if recording.family != "trl" {
+                return Ok(column(vec![1.0; self.cases]));
+            }
+            let lengths = self.lengths.as_ref().context("no inputs/len")?;
+            Ok(column(lengths.iter().skip(side).step_by(4).map(|&length| length as f64).collect()))
+        };
+        Ok(Cases {
+            columns: self
+                .columns
+                .iter()
+                .map(|(name, values)| (*name, column(values.clone()).require_grad()))
+                .collect(),
+            tokens: [tokens(0)?, tokens(1)?, tokens(2)?, tokens(3)?],
+        })
+    }
+}
+
+/// The `cases` line of a file's metadata.
+fn recorded_cases(file: &Path) -> Result<Option<String>> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(|| file.display().to_string())?;
+    Ok(metadata.metadata().as_ref().and_then(|entries| entries.get("cases").cloned()))
+}
+
+/// The other files of losses in the folder of `file`, sorted.
+fn loss_files(file: &Path) -> Result<Vec<PathBuf>> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains("losses") && name.ends_with(".safetensors") && path.file_name() != file.file_name() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The inputs as leaves of a graph; token counts of c1, r1, c2, r2.
+struct Cases {
+    columns: BTreeMap<&'static str, Tensor<1>>,
+    tokens: [Tensor<1>; 4],
+}
+
+impl Cases {
+    fn column(&self, name: &str) -> Result<Tensor<1>> {
+        self.columns.get(name).cloned().with_context(|| format!("no inputs/{name}"))
+    }
+
+    fn log_probs(&self, name: &str, side: usize) -> Result<CompletionLogProbs> {
+        Ok(CompletionLogProbs::new(self.column(name)?, self.tokens[side].clone())?)
+    }
+
+    fn policy_pair(&self) -> Result<Pair<CompletionLogProbs>> {
+        Ok(Pair { chosen: self.log_probs("pc1", 0)?, rejected: self.log_probs("pr1", 1)? })
+    }
+
+    fn reference_pair(&self) -> Result<Pair<Tensor<1>>> {
+        Ok(Pair { chosen: self.column("rc1")?, rejected: self.column("rr1")? })
+    }
+
+    fn policy_grid(&self) -> Result<PairGrid<CompletionLogProbs>> {
+        Ok(PairGrid {
+            x1_y1: self.log_probs("pc1", 0)?,
+            x1_y2: self.log_probs("pr1", 1)?,
+            x2_y1: self.log_probs("pr2", 3)?,
+            x2_y2: self.log_probs("pc2", 2)?,
+        })
+    }
+
+    fn reference_grid(&self) -> Result<PairGrid<Tensor<1>>> {
+        Ok(PairGrid {
+            x1_y1: self.column("rc1")?,
+            x1_y2: self.column("rr1")?,
+            x2_y1: self.column("rr2")?,
+            x2_y2: self.column("rc2")?,
+        })
+    }
+}
+
+/// Comparisons under way.
+#[derive(Default)]
+struct Replay {
+    comparisons: BTreeMap<String, Comparison>,
+    left_out: BTreeMap<&'static str, BTreeSet<String>>,
+    not_finite: BTreeMap<String, usize>,
+}
+
+impl Replay {
+    fn compare(&mut self, golden: &Golden, inputs: &Inputs, recording: &Recording) -> Result<()> {
+        if let Some(reason) = recording.left_out() {
+            self.left_out.entry(reason).or_default().insert(recording.title());
+            return Ok(());
+        }
+        let cases = inputs.cases(recording)?;
+        let (loss, rewards) = recording.forward(&cases)?;
+        let gradients = loss.clone().sum().backward();
+        for quantity in &recording.quantities {
+            let (kind, actual) = if quantity == "loss" {
+                ("loss", loss.clone())
+            } else if let Some(name) = quantity.strip_prefix("grad_") {
+                let column = cases.column(name)?;
+                ("gradients", column.grad(&gradients).unwrap_or_else(|| column.inner().zeros_like()))
+            } else if let Some(index) = quantity.strip_prefix("reward") {
+                let index: usize = index.parse().with_context(|| format!("unknown quantity {quantity}"))?;
+                ("rewards", rewards.get(index).cloned().with_context(|| format!("unknown quantity {quantity}"))?)
+            } else {
+                bail!("unknown quantity {quantity}");
+            };
+            let expected = golden.floats(&format!("{}/{quantity}", recording.prefix))?;
+            let actual = actual.into_data().try_into_vec_as::<f64>()?;
+            ensure!(expected.len() == actual.len(), "{quantity} has {} of {} cases", expected.len(), actual.len());
+            self.push(recording, kind, &actual, &expected);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, recording: &Recording, kind: &str, actual: &[f64], expected: &[f64]) {
+        let name = format!("{} {kind}", recording.title());
+        for (actual, expected) in actual.iter().zip(expected) {
+            if !expected.is_finite() {
+                *self.not_finite.entry(name.clone()).or_default() += 1;
+                continue;
+            }
+            self.comparisons
+                .entry(name.clone())
+                .or_insert_with(|| Comparison::new(name.clone(), recording.tolerance(), recording.tolerance()))
+                .push(*actual, *expected);
+        }
+    }
+
+    fn into_report(self, file: &Path, inputs: &Inputs) -> Result<Report> {
+        let mut report = Report::default();
+        if inputs.path != file {
+            report.notes.push(format!("inputs are read from {}", inputs.path.display()));
+        }
+        for (reason, titles) in self.left_out {
+            let titles = titles.into_iter().collect::<Vec<_>>().join(", ");
+            report.notes.push(format!("not compared: {titles} ({reason})"));
+        }
+        for (name, count) in self.not_finite {
+            report.notes.push(format!("{name}: {count} recorded numbers are not finite and no target"));
+        }
+        report.comparisons = self.comparisons.into_values().collect();
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::golden::{find, root};
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+
+    #[test]
+    fn losses_equal_those_of_the_papers_trainer() {
+        let Some(path) = find("losses_reference.safetensors") else { return };
+        let report = run(&path).unwrap();
+        println!("{report}");
+        assert!(report.passed());
+    }
+
+    #[test]
+    fn losses_equal_those_of_trl() {
+        let Some(path) = find("losses_trl.safetensors") else { return };
+        let report = run(&path).unwrap();
+        println!("{report}");
+        assert!(report.passed());
+    }
+
+    /// A recording of two sigmoid DPO losses: log-ratios 0 and 0, then 2 and -2, at β = 0.5.
+    fn small(name: &str, change: impl FnOnce(&mut Vec<(&'static str, Vec<f64>)>)) -> PathBuf {
+        let loss = |margin: f64| (1.0 + (-margin).exp()).ln();
+        let mut tensors = vec![
+            ("inputs/pc1", vec![-5.0, -3.0]),
+            ("inputs/pr1", vec![-6.0, -9.0]),
+            ("inputs/rc1", vec![-5.0, -5.0]),
+            ("inputs/rr1", vec![-6.0, -7.0]),
+            ("dpo/sigmoid/ls0.0/beta0.5/f64/loss", vec![loss(0.0), loss(2.0)]),
+            ("dpo/sigmoid/ls0.0/beta0.5/f64/grad_pc1", vec![-0.25, -0.5 / (1.0 + 2f64.exp())]),
+        ];
+        change(&mut tensors);
+        let bytes: Vec<(&str, usize, Vec<u8>)> = tensors
+            .iter()
+            .map(|(name, values)| (*name, values.len(), values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+            .collect();
+        let views = bytes
+            .iter()
+            .map(|(name, length, bytes)| (*name, TensorView::new(Dtype::F64, vec![*length], bytes).unwrap()));
+        let path = root().join(format!("target/parity-losses-{name}-{}.safetensors", std::process::id()));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, safetensors::serialize(views, None::<HashMap<String, String>>).unwrap()).unwrap();
+        path
+    }
+
+    fn run_small(name: &str, change: impl FnOnce(&mut Vec<(&'static str, Vec<f64>)>)) -> Result<Report> {
+        let path = small(name, change);
+        let report = run(&path);
+        fs::remove_file(path).unwrap();
+        report
+    }
+
+    #[test]
+    fn a_right_recording_passes() {
+        assert!(run_small("right", |_| {}).unwrap().passed());
+    }
+
+    #[test]
+    fn a_loss_or_gradient_off_by_more_than_the_tolerance_fails() {
+        for (index, name) in [(4, "loss"), (5, "gradient")] {
+            let report = run_small(name, |tensors| tensors[index].1[1] += 1e-8).unwrap();
+            assert!(!report.passed(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        for key in [
+            "dpo/sigmoid/ls0.0/beta0.5/f64/los",
+            "dpo/sigmoid/beta0.5/delta1.0/f64/loss",
+            "dpo/sigmoidal/beta0.5/f64/loss",
+            "ppo/sigmoid/beta0.5/f64/loss",
+            "dpo/sigmoid/beta0.5/loss",
+            "loss",
+        ] {
+            assert!(run_small("unknown", |tensors| tensors[4].0 = key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_recording_is_an_error() {
+        assert!(run_small("short", |tensors| tensors[4].1.truncate(1)).is_err());
+        assert!(run_small("short-input", |tensors| tensors[1].1.truncate(1)).is_err());
+        assert!(run_small("no-input", |tensors| drop(tensors.remove(2))).is_err());
+        assert!(run_small("no-loss", |tensors| tensors.truncate(4)).is_err());
+        assert!(run_small("zero-beta", |tensors| tensors[4].0 = "dpo/sigmoid/beta0.0/f64/loss").is_err());
+    }
+}
