@@ -1,3 +1,23 @@
 //! Builds and describes TRACE data.
 
-fn main() {}
+mod cli;
+mod report;
+mod ring_plot;
+mod stats;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Stats(args) => stats::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error),
+    }
+}

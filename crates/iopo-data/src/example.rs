@@ -124,7 +124,9 @@ impl TextExample {
                 vec![ExampleText::Completion { prompt, response: chosen }]
             }
             (text, task) if found == task => vec![text],
-            _ => return Err(TaskError::TooLittle { origin, found, needed: task }),
+            _ => {
+                return Err(TaskError::TooLittle { origin, found, needed: task });
+            }
         };
         Ok(texts.into_iter().map(|text| Self { origin: origin.clone(), text }).collect())
     }
@@ -169,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_row_is_what_it_is() {
-        for (row, task) in [(group(), Task::Group), (pair("x", "a", "b"), Task::Pair), (completion("x", "y"), Task::Sft)]
+        for (row, task) in
+            [(group(), Task::Group), (pair("x", "a", "b"), Task::Pair), (completion("x", "y"), Task::Sft)]
         {
             assert_eq!(row.clone().into_task(task), Ok(vec![row]));
         }

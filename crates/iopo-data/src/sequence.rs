@@ -14,10 +14,7 @@ pub struct TokenSequence {
 
 impl TokenSequence {
     /// Number of tokens of prompt and completion together.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a sequence that could be empty is refused by the trie"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a sequence that could be empty is refused by the trie")]
     pub fn len(&self) -> usize {
         self.prompt.len() + self.completion.len()
     }

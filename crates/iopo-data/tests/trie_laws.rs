@@ -6,10 +6,7 @@ use iopo_data::{TokenSequence, TokenTrie, TrieBatch, TrieError};
 use proptest::prelude::*;
 
 fn sequence(prompt: &[u32], completion: &[u32]) -> TokenSequence {
-    TokenSequence {
-        prompt: prompt.to_vec(),
-        completion: completion.to_vec(),
-    }
+    TokenSequence { prompt: prompt.to_vec(), completion: completion.to_vec() }
 }
 
 fn all_tokens(sequence: &TokenSequence) -> Vec<u32> {
@@ -19,8 +16,7 @@ fn all_tokens(sequence: &TokenSequence) -> Vec<u32> {
 /// Three letters only, so that prefixes of every length are shared often.
 fn sequences() -> impl Strategy<Value = Vec<TokenSequence>> {
     let tokens = |longest| prop::collection::vec(0_u32..3, 1..longest);
-    let one = (tokens(8), tokens(8))
-        .prop_map(|(prompt, completion)| TokenSequence { prompt, completion });
+    let one = (tokens(8), tokens(8)).prop_map(|(prompt, completion)| TokenSequence { prompt, completion });
     prop::collection::vec(one, 1..8)
 }
 
@@ -28,12 +24,7 @@ fn groups() -> impl Strategy<Value = Vec<TokenSequence>> {
     let tokens = |longest| prop::collection::vec(0_u32..3, 1..longest);
     (tokens(9), tokens(5), tokens(5), tokens(6), tokens(6)).prop_map(|(shared, x1, x2, y1, y2)| {
         let cell = |x: &[u32], y: &[u32]| sequence(&[shared.as_slice(), x].concat(), y);
-        vec![
-            cell(&x1, &y1),
-            cell(&x1, &y2),
-            cell(&x2, &y1),
-            cell(&x2, &y2),
-        ]
+        vec![cell(&x1, &y1), cell(&x1, &y2), cell(&x2, &y1), cell(&x2, &y2)]
     })
 }
 
@@ -178,37 +169,15 @@ proptest! {
 fn a_preference_group_is_a_tree_of_seven_segments() {
     let (x1, x2) = ([10, 11, 12], [10, 11, 13]);
     let (y1, y2) = ([20, 21, 9], [30, 9]);
-    let cells = [
-        sequence(&x1, &y1),
-        sequence(&x1, &y2),
-        sequence(&x2, &y1),
-        sequence(&x2, &y2),
-    ];
+    let cells = [sequence(&x1, &y1), sequence(&x1, &y2), sequence(&x2, &y1), sequence(&x2, &y2)];
     let batch = TrieBatch::from_sequences(&cells).unwrap();
-    assert_eq!(
-        batch.tokens,
-        [10, 11, 12, 20, 21, 9, 30, 9, 13, 20, 21, 9, 30, 9]
-    );
+    assert_eq!(batch.tokens, [10, 11, 12, 20, 21, 9, 30, 9, 13, 20, 21, 9, 30, 9]);
     assert_eq!(batch.positions, [0, 1, 2, 3, 4, 5, 3, 4, 2, 3, 4, 5, 3, 4]);
-    let parents: Vec<_> = batch
-        .segments
-        .iter()
-        .map(|segment| segment.parent)
-        .collect();
-    assert_eq!(
-        parents,
-        [None, Some(0), Some(1), Some(1), Some(0), Some(4), Some(4)]
-    );
-    let sources: Vec<_> = batch
-        .predictions
-        .iter()
-        .map(|prediction| prediction.source)
-        .collect();
+    let parents: Vec<_> = batch.segments.iter().map(|segment| segment.parent).collect();
+    assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0), Some(4), Some(4)]);
+    let sources: Vec<_> = batch.predictions.iter().map(|prediction| prediction.source).collect();
     assert_eq!(sources, [2, 3, 4, 2, 6, 8, 9, 10, 8, 12]);
-    assert_eq!(
-        batch.sequences,
-        [vec![0..3], vec![3..5], vec![5..8], vec![8..10]]
-    );
+    assert_eq!(batch.sequences, [vec![0..3], vec![3..5], vec![5..8], vec![8..10]]);
     assert_eq!(batch.ancestors(5).collect::<Vec<_>>(), [4, 0]);
 }
 
@@ -224,22 +193,13 @@ fn a_sequence_that_ends_inside_another_adds_no_segment() {
     let (long, short) = (sequence(&[1], &[2, 3, 4]), sequence(&[1], &[2]));
     for input in [[long.clone(), short.clone()], [short, long]] {
         let batch = TrieBatch::from_sequences(&input).unwrap();
-        assert_eq!(
-            (
-                batch.num_tokens(),
-                batch.segments.len(),
-                batch.predictions.len()
-            ),
-            (4, 1, 3)
-        );
+        assert_eq!((batch.num_tokens(), batch.segments.len(), batch.predictions.len()), (4, 1, 3));
     }
 }
 
 #[test]
 fn what_one_sequence_prompts_another_may_complete() {
-    let batch =
-        TrieBatch::from_sequences(&[sequence(&[1, 2, 3], &[4]), sequence(&[1], &[2, 3, 4])])
-            .unwrap();
+    let batch = TrieBatch::from_sequences(&[sequence(&[1, 2, 3], &[4]), sequence(&[1], &[2, 3, 4])]).unwrap();
     assert_eq!(batch.num_tokens(), 4);
     assert_eq!(batch.sequences, [vec![2..3], vec![0..3]]);
 }
@@ -248,12 +208,7 @@ fn what_one_sequence_prompts_another_may_complete() {
 fn unshared_sequences_are_roots() {
     let twice = [sequence(&[1], &[2]), sequence(&[1], &[2])];
     let batch = TrieBatch::unshared(&twice).unwrap();
-    assert!(
-        batch
-            .segments
-            .iter()
-            .all(|segment| segment.parent.is_none())
-    );
+    assert!(batch.segments.iter().all(|segment| segment.parent.is_none()));
     assert_eq!((batch.num_tokens(), batch.predictions.len()), (4, 2));
     assert_eq!(TrieBatch::from_sequences(&twice).unwrap().num_tokens(), 2);
 }
@@ -275,25 +230,13 @@ fn no_sequences_is_an_error() {
 #[test]
 fn an_empty_prompt_is_an_error() {
     let input = [sequence(&[1], &[2]), sequence(&[], &[2])];
-    assert_eq!(
-        TrieBatch::from_sequences(&input),
-        Err(TrieError::EmptyPrompt { sequence: 1 })
-    );
-    assert_eq!(
-        TrieBatch::unshared(&input),
-        Err(TrieError::EmptyPrompt { sequence: 1 })
-    );
+    assert_eq!(TrieBatch::from_sequences(&input), Err(TrieError::EmptyPrompt { sequence: 1 }));
+    assert_eq!(TrieBatch::unshared(&input), Err(TrieError::EmptyPrompt { sequence: 1 }));
 }
 
 #[test]
 fn an_empty_completion_is_an_error() {
     let input = [sequence(&[1], &[])];
-    assert_eq!(
-        TrieBatch::from_sequences(&input),
-        Err(TrieError::EmptyCompletion { sequence: 0 })
-    );
-    assert_eq!(
-        TrieBatch::unshared(&input),
-        Err(TrieError::EmptyCompletion { sequence: 0 })
-    );
+    assert_eq!(TrieBatch::from_sequences(&input), Err(TrieError::EmptyCompletion { sequence: 0 }));
+    assert_eq!(TrieBatch::unshared(&input), Err(TrieError::EmptyCompletion { sequence: 0 }));
 }

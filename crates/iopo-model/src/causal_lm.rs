@@ -1,7 +1,7 @@
 //! The language model: decoder and head.
 
-use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, activation};
 
 use crate::config::DecoderConfig;
 use crate::decoder::{DecoderLayer, DecoderModel};
@@ -151,6 +151,13 @@ impl CausalLm {
         self.map_linears(|_, linear| linear.merge())
     }
 
+    /// The model with its own weights in another float type; adapters keep theirs.
+    #[must_use]
+    pub fn with_weights_as(mut self, dtype: FloatDType) -> Self {
+        self.precision.weights = dtype;
+        self.map(&mut CastWeights { dtype, in_adapter: false })
+    }
+
     pub(crate) fn map_linears(mut self, mut map: impl FnMut(&'static str, LoraLinear) -> LoraLinear) -> Self {
         for layer in &mut self.model.layers {
             for (name, linear) in linears_mut(layer) {
@@ -158,6 +165,25 @@ impl CausalLm {
             }
         }
         self
+    }
+}
+
+struct CastWeights {
+    dtype: FloatDType,
+    in_adapter: bool,
+}
+
+impl ModuleMapper for CastWeights {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.in_adapter |= name == "lora";
+    }
+
+    fn exit_module(&mut self, name: &str, _container: &str) {
+        self.in_adapter &= name != "lora";
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.in_adapter { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
 }
 

@@ -1,1 +1,41 @@
-//! The trainer: batch, step, checkpoint.
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod batch;
+mod checkpoint;
+mod config;
+mod data;
+mod error;
+mod export;
+mod gradients;
+mod log;
+mod metrics;
+mod objective;
+mod optimizer;
+mod plan;
+mod reference;
+mod schedule;
+mod setup;
+mod start;
+mod step;
+mod trainer;
+
+pub use args::{ArgsError, Notice, Problem, TrainArgs};
+pub use batch::{MicroBatch, sequence_log_probs};
+pub use checkpoint::{Checkpoint, OptimizerFiles, latest_checkpoint};
+pub use config::{FineTuning, SaveConfig, TrainConfig};
+pub use data::{TrainData, load_data};
+pub use error::TrainError;
+pub use export::{ExportReport, export_merged};
+pub use gradients::GradientSum;
+pub use log::{LogEntry, TrainLog};
+pub use metrics::Metrics;
+pub use objective::{Objective, ObjectiveLoss};
+pub use optimizer::{AdamW, AdamWConfig};
+pub use plan::{StepPlan, StepPlanner};
+pub use reference::ReferencePolicy;
+pub use schedule::{LrSchedule, LrScheduleKind};
+pub use setup::{Prepared, prepare};
+pub use start::check_start;
+pub use step::{MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step};
+pub use trainer::{Evaluation, Observer, Progress, TrainSummary, Trainer};

@@ -86,16 +86,8 @@ impl AtomicFile {
         hidden.push(name);
         hidden.push(suffix);
         let temporary = path.with_file_name(hidden);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-        {
-            Ok(file) => Ok(Self {
-                path,
-                temporary,
-                writer: Some(BufWriter::new(file)),
-            }),
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => Ok(Self { path, temporary, writer: Some(BufWriter::new(file)) }),
             Err(source) => Err(WriteError::Create { path, source }),
         }
     }
@@ -117,14 +109,9 @@ impl AtomicFile {
             None => Ok(()),
         };
         // An error leaves the writer in its place, and so dropping `self` removes the temporary file.
-        written.map_err(|source| WriteError::Write {
-            path: self.path.clone(),
-            source,
-        })?;
-        fs::rename(&self.temporary, &self.path).map_err(|source| WriteError::Persist {
-            path: self.path.clone(),
-            source,
-        })?;
+        written.map_err(|source| WriteError::Write { path: self.path.clone(), source })?;
+        fs::rename(&self.temporary, &self.path)
+            .map_err(|source| WriteError::Persist { path: self.path.clone(), source })?;
         self.writer = None;
         sync_folder(&self.path);
         Ok(())

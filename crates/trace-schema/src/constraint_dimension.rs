@@ -126,9 +126,7 @@ impl FromStr for ConstraintDimension {
         let found = Self::ALL
             .into_iter()
             .find(|dimension| dimension.name() == short || dimension.released_label() == name);
-        found.ok_or_else(|| NameError::ConstraintDimension {
-            name: name.to_owned(),
-        })
+        found.ok_or_else(|| NameError::ConstraintDimension { name: name.to_owned() })
     }
 }
 
@@ -140,9 +138,7 @@ impl Serialize for ConstraintDimension {
 
 impl<'de> Deserialize<'de> for ConstraintDimension {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -164,11 +160,7 @@ mod tests {
     #[test]
     fn names_labels_and_descriptions_are_distinct() {
         let count = |text: fn(ConstraintDimension) -> &'static str| {
-            ConstraintDimension::ALL
-                .into_iter()
-                .map(text)
-                .collect::<BTreeSet<_>>()
-                .len()
+            ConstraintDimension::ALL.into_iter().map(text).collect::<BTreeSet<_>>().len()
         };
         assert_eq!(count(ConstraintDimension::name), 26);
         assert_eq!(count(ConstraintDimension::released_label), 26);
@@ -178,11 +170,6 @@ mod tests {
     #[test]
     fn the_name_of_another_case_is_not_a_dimension() {
         let error = "theme".parse::<ConstraintDimension>();
-        assert_eq!(
-            error,
-            Err(NameError::ConstraintDimension {
-                name: "theme".to_owned()
-            })
-        );
+        assert_eq!(error, Err(NameError::ConstraintDimension { name: "theme".to_owned() }));
     }
 }

@@ -28,13 +28,7 @@ pub enum ConstraintType {
 
 impl ConstraintType {
     /// The five types, in the order of the paper.
-    pub const ALL: [Self; 5] = [
-        Self::Content,
-        Self::Situation,
-        Self::Style,
-        Self::Format,
-        Self::Example,
-    ];
+    pub const ALL: [Self; 5] = [Self::Content, Self::Situation, Self::Style, Self::Format, Self::Example];
 
     /// The English name, which is also the name in files.
     pub const fn name(self) -> &'static str {
@@ -49,9 +43,7 @@ impl ConstraintType {
 
     /// The dimensions of this type, in the order of the paper.
     pub fn dimensions(self) -> impl Iterator<Item = ConstraintDimension> {
-        ConstraintDimension::ALL
-            .into_iter()
-            .filter(move |dimension| dimension.constraint_type() == self)
+        ConstraintDimension::ALL.into_iter().filter(move |dimension| dimension.constraint_type() == self)
     }
 }
 
@@ -68,9 +60,7 @@ impl FromStr for ConstraintType {
     fn from_str(name: &str) -> Result<Self, NameError> {
         let short = name.strip_suffix(" Constraint").unwrap_or(name);
         let found = Self::ALL.into_iter().find(|kind| kind.name() == short);
-        found.ok_or_else(|| NameError::ConstraintType {
-            name: name.to_owned(),
-        })
+        found.ok_or_else(|| NameError::ConstraintType { name: name.to_owned() })
     }
 }
 

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use crate::jsonl::{Line, LineReader, parse_line};
 use crate::{
-    EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation,
-    UnknownLabels,
+    EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation, UnknownLabels,
 };
 
 /// The formats of this crate.
@@ -86,6 +85,7 @@ impl DatasetRow {
 /// Reads a file in any of the formats; the first row says which, and every other row must be of the same.
 ///
 /// In every other respect it is a [`JsonlReader`](crate::JsonlReader).
+#[derive(Debug)]
 pub struct DatasetReader<R> {
     lines: LineReader<R>,
     unknown_labels: UnknownLabels,
@@ -110,11 +110,7 @@ impl<R: BufRead> DatasetReader<R> {
     }
 
     fn from_lines(lines: LineReader<R>) -> Self {
-        Self {
-            lines,
-            unknown_labels: UnknownLabels::default(),
-            format: None,
-        }
+        Self { lines, unknown_labels: UnknownLabels::default(), format: None }
     }
 
     /// Says what to do with labels that name no dimension. The default is [`UnknownLabels::Error`].
@@ -139,7 +135,6 @@ impl<R: BufRead> Iterator for DatasetReader<R> {
     type Item = Result<DatasetRow, JsonlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let file = self.lines.file.clone();
         let line = match self.lines.next_line() {
             Ok(Some(line)) => line,
             Ok(None) => return None,
@@ -147,45 +142,31 @@ impl<R: BufRead> Iterator for DatasetReader<R> {
         };
         let format = match self.format {
             Some(format) => format,
-            None => match format_of(&line, &file) {
+            None => match format_of(&line) {
                 Ok(format) => *self.format.insert(format),
                 Err(error) => return Some(Err(error)),
             },
         };
         let labels = self.unknown_labels;
         Some(match format {
-            DatasetFormat::EvalRow => parse_line(&line, &file, labels).map(DatasetRow::Eval),
-            DatasetFormat::PreferenceGroup => {
-                parse_line(&line, &file, labels).map(DatasetRow::Group)
-            }
-            DatasetFormat::PreferencePair => parse_line(&line, &file, labels).map(DatasetRow::Pair),
+            DatasetFormat::EvalRow => parse_line(&line, labels).map(DatasetRow::Eval),
+            DatasetFormat::PreferenceGroup => parse_line(&line, labels).map(DatasetRow::Group),
+            DatasetFormat::PreferencePair => parse_line(&line, labels).map(DatasetRow::Pair),
         })
     }
 }
 
 /// The format of the first row.
-fn format_of(line: &Line<'_>, file: &str) -> Result<DatasetFormat, JsonlError> {
-    let row: Value = parse_line(line, file, UnknownLabels::Keep)?;
+fn format_of(line: &Line<'_>) -> Result<DatasetFormat, JsonlError> {
+    let row: Value = parse_line(line, UnknownLabels::Keep)?;
     DatasetFormat::detect(&row).ok_or_else(|| {
         let found = match row.as_object() {
-            Some(object) => format!(
-                "has {}",
-                object
-                    .keys()
-                    .map(|key| format!("{key:?}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
+            Some(object) => {
+                format!("has {}", object.keys().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", "))
+            }
             None => "is not an object".to_owned(),
         };
         let id = row.id().map(str::to_owned);
-        JsonlError::UnknownFormat {
-            at: RowLocation {
-                file: file.to_owned(),
-                row: line.row,
-                id,
-            },
-            found,
-        }
+        JsonlError::UnknownFormat { at: RowLocation { file: line.file.to_owned(), row: line.row, id }, found }
     })
 }

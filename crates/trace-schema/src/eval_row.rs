@@ -26,11 +26,7 @@ pub struct Message {
 impl Message {
     /// A message without further keys.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-            extra: Map::new(),
-        }
+        Self { role: role.into(), content: content.into(), extra: Map::new() }
     }
 }
 
@@ -83,27 +79,15 @@ impl EvalRow {
         category: impl Into<String>,
     ) -> Result<Self, RowError> {
         if instruction.input.as_deref() == Some(NULL_INPUT) {
-            return Err(RowError::NullInput {
-                field: "input".to_owned(),
-            });
+            return Err(RowError::NullInput { field: "input".to_owned() });
         }
         let label = |(index, constraint): (usize, &Constraint)| match &constraint.dimension {
             Some(label) => Ok(label.released_label().to_owned()),
-            None => Err(RowError::MissingLabel {
-                field: format!("constraints_splits[{index}]"),
-            }),
+            None => Err(RowError::MissingLabel { field: format!("constraints_splits[{index}]") }),
         };
-        let labels = instruction
-            .constraints
-            .iter()
-            .enumerate()
-            .map(label)
-            .collect::<Result<Vec<_>, _>>()?;
-        let constraints: Vec<String> = instruction
-            .constraints
-            .iter()
-            .map(|constraint| constraint.text.clone())
-            .collect();
+        let labels = instruction.constraints.iter().enumerate().map(label).collect::<Result<Vec<_>, _>>()?;
+        let constraints: Vec<String> =
+            instruction.constraints.iter().map(|constraint| constraint.text.clone()).collect();
         Ok(Self {
             id: id.into(),
             messages: vec![
@@ -113,10 +97,7 @@ impl EvalRow {
             kind: "trace".to_owned(),
             description: instruction.description.clone(),
             joined_constraints: constraints.join("\n"),
-            input: instruction
-                .input
-                .clone()
-                .unwrap_or_else(|| NULL_INPUT.to_owned()),
+            input: instruction.input.clone().unwrap_or_else(|| NULL_INPUT.to_owned()),
             constraint_count: constraints.len(),
             constraints,
             labels,
@@ -149,11 +130,7 @@ impl EvalRow {
 
     /// The prompt, rendered from description, constraints and input.
     pub fn prompt(&self) -> String {
-        render_prompt(
-            &self.description,
-            self.constraints.iter().map(String::as_str),
-            self.input(),
-        )
+        render_prompt(&self.description, self.constraints.iter().map(String::as_str), self.input())
     }
 
     /// The text of the last message with the role "user".
@@ -168,25 +145,13 @@ impl EvalRow {
     fn check_constraints(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         let actual = self.constraints.len();
         if self.constraint_count != actual {
-            return Err(RowError::ConstraintCount {
-                stated: self.constraint_count,
-                actual,
-            });
+            return Err(RowError::ConstraintCount { stated: self.constraint_count, actual });
         }
         if self.labels.len() != actual {
-            return Err(RowError::LabelCount {
-                labels: self.labels.len(),
-                constraints: actual,
-            });
+            return Err(RowError::LabelCount { labels: self.labels.len(), constraints: actual });
         }
-        if let Some(index) = self
-            .constraints
-            .iter()
-            .position(|text| text.trim().is_empty())
-        {
-            return Err(RowError::EmptyConstraint {
-                field: format!("constraints_splits[{index}]"),
-            });
+        if let Some(index) = self.constraints.iter().position(|text| text.trim().is_empty()) {
+            return Err(RowError::EmptyConstraint { field: format!("constraints_splits[{index}]") });
         }
         let joined = self.constraints.join("\n");
         if self.joined_constraints != joined {
@@ -196,10 +161,7 @@ impl EvalRow {
         if unknown_labels == UnknownLabels::Keep {
             return Ok(());
         }
-        let unknown = self
-            .labels
-            .iter()
-            .position(|label| DimensionLabel::parse(label).dimension().is_none());
+        let unknown = self.labels.iter().position(|label| DimensionLabel::parse(label).dimension().is_none());
         match unknown {
             Some(index) => Err(RowError::UnknownLabel {
                 field: format!("levels2[{index}]"),
@@ -214,9 +176,7 @@ impl EvalRow {
         let prompt = self.prompt();
         match message == prompt {
             true => Ok(()),
-            false => Err(RowError::PromptMismatch {
-                position: first_difference(message, &prompt),
-            }),
+            false => Err(RowError::PromptMismatch { position: first_difference(message, &prompt) }),
         }
     }
 }
@@ -229,9 +189,7 @@ impl Record for EvalRow {
     fn validate(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         check_id(&self.id)?;
         if self.description.trim().is_empty() {
-            return Err(RowError::EmptyDescription {
-                field: "description".to_owned(),
-            });
+            return Err(RowError::EmptyDescription { field: "description".to_owned() });
         }
         self.check_constraints(unknown_labels)?;
         self.check_prompt()

@@ -24,18 +24,12 @@ pub struct Constraint {
 impl Constraint {
     /// A constraint with its label.
     pub fn new(text: impl Into<String>, dimension: impl Into<DimensionLabel>) -> Self {
-        Self {
-            text: text.into(),
-            dimension: Some(dimension.into()),
-        }
+        Self { text: text.into(), dimension: Some(dimension.into()) }
     }
 
     /// A constraint without a label.
     pub fn unlabelled(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            dimension: None,
-        }
+        Self { text: text.into(), dimension: None }
     }
 }
 
@@ -74,10 +68,7 @@ impl Instruction {
     /// assert_eq!(instruction.prompt(), "Describe the sea.\n1. Use one simile.\n# Inputs:\nA calm morning.\n");
     /// ```
     pub fn prompt(&self) -> String {
-        let texts = self
-            .constraints
-            .iter()
-            .map(|constraint| constraint.text.as_str());
+        let texts = self.constraints.iter().map(|constraint| constraint.text.as_str());
         render_prompt(&self.description, texts, self.input.as_deref())
     }
 
@@ -88,30 +79,21 @@ impl Instruction {
     /// An empty description or constraint, the text "NULL" as input, or, under [`UnknownLabels::Error`], an unknown label.
     pub fn validate(&self, field: &str, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         if self.description.trim().is_empty() {
-            return Err(RowError::EmptyDescription {
-                field: format!("{field}.description"),
-            });
+            return Err(RowError::EmptyDescription { field: format!("{field}.description") });
         }
         for (index, constraint) in self.constraints.iter().enumerate() {
             if constraint.text.trim().is_empty() {
-                return Err(RowError::EmptyConstraint {
-                    field: format!("{field}.constraints[{index}]"),
-                });
+                return Err(RowError::EmptyConstraint { field: format!("{field}.constraints[{index}]") });
             }
             if let (Some(DimensionLabel::Unknown(label)), UnknownLabels::Error) =
                 (&constraint.dimension, unknown_labels)
             {
                 let field = format!("{field}.constraints[{index}].dimension");
-                return Err(RowError::UnknownLabel {
-                    field,
-                    label: label.clone(),
-                });
+                return Err(RowError::UnknownLabel { field, label: label.clone() });
             }
         }
         match self.input.as_deref() {
-            Some(NULL_INPUT) => Err(RowError::NullInput {
-                field: format!("{field}.input"),
-            }),
+            Some(NULL_INPUT) => Err(RowError::NullInput { field: format!("{field}.input") }),
             _ => Ok(()),
         }
     }
@@ -142,17 +124,13 @@ mod tests {
 
     #[test]
     fn an_instruction_without_constraints_renders_to_its_description() {
-        let instruction = Instruction {
-            description: "Say hello.".to_owned(),
-            ..Instruction::default()
-        };
+        let instruction = Instruction { description: "Say hello.".to_owned(), ..Instruction::default() };
         assert_eq!(instruction.prompt(), "Say hello.\n");
     }
 
     #[test]
     fn absent_and_null_inputs_read_alike() {
-        let absent: Instruction =
-            serde_json::from_str(r#"{"description": "a"}"#).unwrap_or_default();
+        let absent: Instruction = serde_json::from_str(r#"{"description": "a"}"#).unwrap_or_default();
         let null: Instruction =
             serde_json::from_str(r#"{"description": "a", "input": null}"#).unwrap_or_default();
         assert_eq!(absent, null);

@@ -33,8 +33,7 @@ pub enum DimensionLabel {
 impl DimensionLabel {
     /// Reads an English name or a Chinese label; anything else becomes [`DimensionLabel::Unknown`].
     pub fn parse(text: &str) -> Self {
-        text.parse::<ConstraintDimension>()
-            .map_or_else(|_| Self::Unknown(text.to_owned()), Self::Known)
+        text.parse::<ConstraintDimension>().map_or_else(|_| Self::Unknown(text.to_owned()), Self::Known)
     }
 
     /// The dimension, when the label names one.
@@ -101,9 +100,6 @@ mod tests {
     fn a_known_label_has_one_name_per_language() {
         let label = DimensionLabel::parse("主题约束");
         assert_eq!(label, ConstraintDimension::Theme.into());
-        assert_eq!(
-            (label.name(), label.released_label()),
-            ("Theme", "主题约束")
-        );
+        assert_eq!((label.name(), label.released_label()), ("Theme", "主题约束"));
     }
 }

@@ -22,9 +22,7 @@ pub use constraint_type::ConstraintType;
 pub use dataset::{DatasetFormat, DatasetReader, DatasetRow};
 pub use eval_row::{EvalRow, Message};
 pub use instruction::{Constraint, Instruction};
-pub use jsonl::{
-    DEFAULT_MAX_LINE_BYTES, JsonlError, JsonlReader, JsonlWriter, RowLocation, to_json_line,
-};
+pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlError, JsonlReader, JsonlWriter, RowLocation, to_json_line};
 pub use label::{DimensionLabel, UnknownLabels};
 pub use name_error::NameError;
 pub use preference_group::{ConstraintOperation, PreferenceGroup};

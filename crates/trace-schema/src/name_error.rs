@@ -7,9 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum NameError {
     /// The name is none of the five constraint types.
-    #[error(
-        "unknown constraint type {name:?}: the types are Content, Situation, Style, Format and Example"
-    )]
+    #[error("unknown constraint type {name:?}: the types are Content, Situation, Style, Format and Example")]
     ConstraintType {
         /// The name as it was given.
         name: String,

@@ -48,12 +48,8 @@ impl FromStr for ConstraintOperation {
     type Err = NameError;
 
     fn from_str(name: &str) -> Result<Self, NameError> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|operation| operation.name() == name);
-        found.ok_or_else(|| NameError::ConstraintOperation {
-            name: name.to_owned(),
-        })
+        let found = Self::ALL.into_iter().find(|operation| operation.name() == name);
+        found.ok_or_else(|| NameError::ConstraintOperation { name: name.to_owned() })
     }
 }
 
@@ -100,10 +96,7 @@ impl Record for PreferenceGroup {
             return Err(RowError::IdenticalInstructions);
         }
         if self.y1 == self.y2 {
-            return Err(RowError::IdenticalResponses {
-                first: "y1".to_owned(),
-                second: "y2".to_owned(),
-            });
+            return Err(RowError::IdenticalResponses { first: "y1".to_owned(), second: "y2".to_owned() });
         }
         Ok(())
     }

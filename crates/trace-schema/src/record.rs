@@ -40,9 +40,7 @@ impl<T: Record> Record for Box<T> {
 /// Checks that a response says something.
 pub(crate) fn check_response(field: &str, response: &str) -> Result<(), RowError> {
     match response.trim().is_empty() {
-        true => Err(RowError::EmptyResponse {
-            field: field.to_owned(),
-        }),
+        true => Err(RowError::EmptyResponse { field: field.to_owned() }),
         false => Ok(()),
     }
 }

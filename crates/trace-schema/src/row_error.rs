@@ -77,9 +77,7 @@ pub enum RowError {
         constraints: usize,
     },
     /// `constraints` is not `constraints_splits` joined by newlines.
-    #[error(
-        "constraints is not constraints_splits joined by newlines: they part at character {position}"
-    )]
+    #[error("constraints is not constraints_splits joined by newlines: they part at character {position}")]
     JoinedConstraints {
         /// The first character, counted from 0, at which the two differ.
         position: usize,
@@ -99,8 +97,5 @@ pub enum RowError {
 
 /// The first character at which two texts differ.
 pub(crate) fn first_difference(left: &str, right: &str) -> usize {
-    left.chars()
-        .zip(right.chars())
-        .take_while(|(l, r)| l == r)
-        .count()
+    left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count()
 }

@@ -1,13 +1,14 @@
 //! Statistics of a data set: the paper's Tables 1 and 2 and its Figure 3, for any file.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::BufRead;
 
 use serde::Serialize;
 
 use crate::{
-    ConstraintDimension, ConstraintOperation, ConstraintType, DatasetFormat, DatasetReader,
-    DatasetRow, DimensionLabel, Instruction, JsonlError,
+    ConstraintDimension, ConstraintOperation, ConstraintType, DatasetFormat, DatasetReader, DatasetRow,
+    DimensionLabel, Instruction, JsonlError,
 };
 
 /// So many ids are kept per unknown label; the count goes on.
@@ -91,6 +92,8 @@ pub struct UnknownLabelCount {
     pub label: String,
     /// The number of constraints with it.
     pub constraints: u64,
+    /// The number of rows with it.
+    pub rows: u64,
     /// The ids of the first rows with it, ten at most.
     pub ids: Vec<String>,
 }
@@ -120,9 +123,7 @@ impl DatasetStats {
         }
         match reader.format() {
             Some(format) => Ok(counts.finish(format)),
-            None => Err(JsonlError::Empty {
-                file: reader.file().to_owned(),
-            }),
+            None => Err(JsonlError::Empty { file: reader.file().to_owned() }),
         }
     }
 }
@@ -135,7 +136,7 @@ struct Counts {
     types: HashMap<ConstraintType, Tally>,
     dimensions: HashMap<ConstraintDimension, Tally>,
     unlabelled: u64,
-    unknown: BTreeMap<String, UnknownLabelCount>,
+    unknown: HashMap<String, UnknownTally>,
     operations: OperationCounts,
 }
 
@@ -144,6 +145,16 @@ struct Counts {
 struct Tally {
     constraints: u64,
     instructions: u64,
+}
+
+/// A label that names no dimension, and where it was seen; rows are counted from 1.
+#[derive(Default)]
+struct UnknownTally {
+    constraints: u64,
+    rows: u64,
+    ids: Vec<String>,
+    first_row: u64,
+    last_row: u64,
 }
 
 impl Counts {
@@ -162,20 +173,14 @@ impl Counts {
     }
 
     fn add_instruction(&mut self, id: &str, instruction: &Instruction) {
-        *self
-            .by_constraint_count
-            .entry(instruction.constraints.len())
-            .or_default() += 1;
+        *self.by_constraint_count.entry(instruction.constraints.len()).or_default() += 1;
         let mut types = HashSet::new();
         let mut dimensions = HashSet::new();
         for constraint in &instruction.constraints {
             match &constraint.dimension {
                 Some(DimensionLabel::Known(dimension)) => {
                     self.dimensions.entry(*dimension).or_default().constraints += 1;
-                    self.types
-                        .entry(dimension.constraint_type())
-                        .or_default()
-                        .constraints += 1;
+                    self.types.entry(dimension.constraint_type()).or_default().constraints += 1;
                     dimensions.insert(*dimension);
                     types.insert(dimension.constraint_type());
                 }
@@ -192,33 +197,29 @@ impl Counts {
     }
 
     fn add_unknown(&mut self, id: &str, label: &str) {
-        let new = || UnknownLabelCount {
-            label: label.to_owned(),
-            constraints: 0,
-            ids: Vec::new(),
-        };
-        let count = self.unknown.entry(label.to_owned()).or_insert_with(new);
-        count.constraints += 1;
-        if count.ids.len() < MAX_IDS && count.ids.last().is_none_or(|last| last != id) {
-            count.ids.push(id.to_owned());
+        let seen = self.unknown.entry(label.to_owned()).or_default();
+        seen.constraints += 1;
+        // Both instructions of a group may have the label: they are in one row.
+        if seen.last_row == self.rows {
+            return;
+        }
+        seen.last_row = self.rows;
+        seen.rows += 1;
+        if seen.ids.is_empty() {
+            seen.first_row = self.rows;
+        }
+        if seen.ids.len() < MAX_IDS {
+            seen.ids.push(id.to_owned());
         }
     }
 
     fn finish(self, format: DatasetFormat) -> DatasetStats {
         let labelled: u64 = self.types.values().map(|tally| tally.constraints).sum();
         let share = |tally: Tally| {
-            if labelled == 0 {
-                0.0
-            } else {
-                tally.constraints as f64 / labelled as f64
-            }
+            if labelled == 0 { 0.0 } else { tally.constraints as f64 / labelled as f64 }
         };
         let type_count = |constraint_type| {
-            let tally = self
-                .types
-                .get(&constraint_type)
-                .copied()
-                .unwrap_or_default();
+            let tally = self.types.get(&constraint_type).copied().unwrap_or_default();
             TypeCount {
                 constraint_type,
                 constraints: tally.constraints,
@@ -238,8 +239,14 @@ impl Counts {
         };
         let types = ConstraintType::ALL.map(type_count).to_vec();
         let dimensions = ConstraintDimension::ALL.map(dimension_count).to_vec();
-        let mut unknown_labels: Vec<_> = self.unknown.into_values().collect();
-        unknown_labels.sort_by_key(|count| std::cmp::Reverse(count.constraints));
+        let mut unknown: Vec<_> = self.unknown.into_iter().collect();
+        unknown.sort_by_key(|(_, tally)| (Reverse(tally.constraints), tally.first_row));
+        let unknown_label = |(label, tally): (String, UnknownTally)| UnknownLabelCount {
+            label,
+            constraints: tally.constraints,
+            rows: tally.rows,
+            ids: tally.ids,
+        };
         DatasetStats {
             format,
             rows: self.rows,
@@ -249,7 +256,7 @@ impl Counts {
             types,
             dimensions,
             unlabelled_constraints: self.unlabelled,
-            unknown_labels,
+            unknown_labels: unknown.into_iter().map(unknown_label).collect(),
             operations: (format == DatasetFormat::PreferenceGroup).then_some(self.operations),
         }
     }
@@ -257,21 +264,9 @@ impl Counts {
 
 fn constraint_counts(by_count: &BTreeMap<usize, u64>) -> ConstraintCounts {
     let instructions: u64 = by_count.values().sum();
-    let total = by_count
-        .iter()
-        .map(|(&count, &instructions)| count as u64 * instructions)
-        .sum();
-    let mean = if instructions == 0 {
-        0.0
-    } else {
-        total as f64 / instructions as f64
-    };
+    let total = by_count.iter().map(|(&count, &instructions)| count as u64 * instructions).sum();
+    let mean = if instructions == 0 { 0.0 } else { total as f64 / instructions as f64 };
     let min = by_count.keys().next().copied().unwrap_or_default();
     let max = by_count.keys().next_back().copied().unwrap_or_default();
-    ConstraintCounts {
-        total,
-        min,
-        max,
-        mean,
-    }
+    ConstraintCounts { total, min, max, mean }
 }

@@ -1,12 +1,13 @@
 //! Rows of every format survive being written and read.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use trace_schema::{
-    Constraint, ConstraintDimension, ConstraintOperation, DimensionLabel, EvalRow, Instruction,
-    JsonlReader, JsonlWriter, PreferenceGroup, PreferencePair, Provenance, Record, UnknownLabels,
-    to_json_line,
+    Constraint, ConstraintDimension, ConstraintOperation, DimensionLabel, EvalRow, Instruction, JsonlReader,
+    JsonlWriter, PreferenceGroup, PreferencePair, Provenance, Record, UnknownLabels, to_json_line,
 };
 
 /// Any text at all: quotes, control characters and line separators included.
@@ -32,38 +33,18 @@ fn label() -> impl Strategy<Value = DimensionLabel> {
 
 fn instruction(labelled: bool) -> impl Strategy<Value = Instruction> {
     let label = label();
-    let label = if labelled {
-        label.prop_map(Some).boxed()
-    } else {
-        option::of(label).boxed()
-    };
+    let label = if labelled { label.prop_map(Some).boxed() } else { option::of(label).boxed() };
     let constraint = (words(), label).prop_map(|(text, dimension)| Constraint { text, dimension });
     let parts = (words(), vec(constraint, 0..4), option::of(text()));
-    parts.prop_map(|(description, constraints, input)| Instruction {
-        description,
-        constraints,
-        input,
-    })
+    parts.prop_map(|(description, constraints, input)| Instruction { description, constraints, input })
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {
-    let texts = (
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-    );
+    let texts = (option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     let numbers = (option::of(any::<u64>()), option::of(any::<u32>()));
-    (texts, numbers).prop_map(
-        |((source, source_id, generator_model, prompt_hash), (seed, attempts))| Provenance {
-            source,
-            source_id,
-            generator_model,
-            prompt_hash,
-            seed,
-            attempts,
-        },
-    )
+    (texts, numbers).prop_map(|((source, source_id, generator_model, prompt_hash), (seed, attempts))| {
+        Provenance { source, source_id, generator_model, prompt_hash, seed, attempts }
+    })
 }
 
 fn group() -> impl Strategy<Value = PreferenceGroup> {
@@ -77,36 +58,26 @@ fn group() -> impl Strategy<Value = PreferenceGroup> {
         words(),
         option::of(provenance()),
     );
-    parts.prop_map(
-        |(id, operation, x1, y1, x2, y2, provenance)| PreferenceGroup {
-            id,
-            operation,
-            x1,
-            y1,
-            x2,
-            y2,
-            provenance,
-        },
-    )
+    parts.prop_map(|(id, operation, x1, y1, x2, y2, provenance)| PreferenceGroup {
+        id,
+        operation,
+        x1,
+        y1,
+        x2,
+        y2,
+        provenance,
+    })
 }
 
 fn pair() -> impl Strategy<Value = PreferencePair> {
-    let parts = (
-        words(),
-        instruction(false),
-        words(),
-        words(),
-        option::of(provenance()),
-    );
-    parts.prop_map(
-        |(id, instruction, chosen, rejected, provenance)| PreferencePair {
-            id,
-            instruction,
-            chosen,
-            rejected,
-            provenance,
-        },
-    )
+    let parts = (words(), instruction(false), words(), words(), option::of(provenance()));
+    parts.prop_map(|(id, instruction, chosen, rejected, provenance)| PreferencePair {
+        id,
+        instruction,
+        chosen,
+        rejected,
+        provenance,
+    })
 }
 
 fn eval_row() -> impl Strategy<Value = EvalRow> {
@@ -124,8 +95,7 @@ fn read_back<T: Record + serde::de::DeserializeOwned + serde::Serialize>(row: &T
     let line = to_json_line(row).unwrap();
     assert!(!line.contains('\n'));
     let file = line + "\n";
-    let mut reader =
-        JsonlReader::new(file.as_bytes(), "test.jsonl").unknown_labels(UnknownLabels::Keep);
+    let mut reader = JsonlReader::new(file.as_bytes(), "test.jsonl").unknown_labels(UnknownLabels::Keep);
     let read = reader.next().unwrap().unwrap();
     assert!(reader.next().is_none());
     read
@@ -182,10 +152,7 @@ fn a_written_file_reads_back_in_order() {
     let path = folder.path().join("pairs.jsonl");
     let pair = |number: usize| PreferencePair {
         id: number.to_string(),
-        instruction: Instruction {
-            description: "Name a number.".to_owned(),
-            ..Instruction::default()
-        },
+        instruction: Instruction { description: "Name a number.".to_owned(), ..Instruction::default() },
         chosen: number.to_string(),
         rejected: "blue".to_owned(),
         provenance: None,
@@ -196,9 +163,6 @@ fn a_written_file_reads_back_in_order() {
         writer.write(pair).unwrap();
     }
     assert_eq!(writer.finish().unwrap(), 50);
-    let read: Vec<PreferencePair> = JsonlReader::open(&path)
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let read: Vec<PreferencePair> = JsonlReader::open(&path).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(read, pairs);
 }

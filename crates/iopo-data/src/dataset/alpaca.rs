@@ -10,12 +10,12 @@ use crate::message::Message;
 pub(super) struct Alpaca {
     pub(super) ranking: bool,
     pub(super) prompt: String,
-    pub(super) query: String,
+    pub(super) query: Option<String>,
     pub(super) response: String,
     pub(super) chosen: String,
     pub(super) rejected: String,
-    pub(super) system: String,
-    pub(super) history: String,
+    pub(super) system: Option<String>,
+    pub(super) history: Option<String>,
 }
 
 impl Default for Alpaca {
@@ -23,12 +23,12 @@ impl Default for Alpaca {
         Self {
             ranking: false,
             prompt: "instruction".to_owned(),
-            query: "input".to_owned(),
+            query: Some("input".to_owned()),
             response: "output".to_owned(),
             chosen: "chosen".to_owned(),
             rejected: "rejected".to_owned(),
-            system: "system".to_owned(),
-            history: "history".to_owned(),
+            system: Some("system".to_owned()),
+            history: Some("history".to_owned()),
         }
     }
 }
@@ -48,19 +48,10 @@ impl Alpaca {
 
     fn prompt(&self, row: &Row) -> Result<Vec<Message>, FieldError> {
         let mut messages: Vec<Message> =
-            fields::optional_text(row, &self.system)?.map(Message::system).into_iter().collect();
-        if let Some(history) = row.get(&self.history).filter(|history| !history.is_null()) {
-            for (index, turn) in fields::list(history, &self.history)?.iter().enumerate() {
-                let field = format!("{}[{index}]", self.history);
-                let [question, answer] = fields::list(turn, &field)? else {
-                    return Err(FieldError::Turns { field, problem: "has to be one question and one answer" });
-                };
-                messages.push(Message::user(fields::text(question, &field)?));
-                messages.push(Message::assistant(fields::text(answer, &field)?));
-            }
-        }
+            fields::optional_text(row, self.system.as_deref())?.map(Message::system).into_iter().collect();
+        messages.extend(self.earlier_turns(row)?);
         let instruction = fields::text(fields::required(row, &self.prompt)?, &self.prompt)?;
-        let question = match fields::optional_text(row, &self.query)? {
+        let question = match fields::optional_text(row, self.query.as_deref())? {
             Some(query) => format!("{instruction}\n{query}"),
             None => instruction.to_owned(),
         };
@@ -68,6 +59,26 @@ impl Alpaca {
             return Err(FieldError::EmptyPrompt { field: self.prompt.clone() });
         }
         messages.push(Message::user(question));
+        Ok(messages)
+    }
+
+    /// The questions and answers before this one: a list of pairs of strings.
+    fn earlier_turns(&self, row: &Row) -> Result<Vec<Message>, FieldError> {
+        let Some(column) = &self.history else {
+            return Ok(Vec::new());
+        };
+        let Some(history) = row.get(column).filter(|history| !history.is_null()) else {
+            return Ok(Vec::new());
+        };
+        let mut messages = Vec::new();
+        for (index, turn) in fields::list(history, column)?.iter().enumerate() {
+            let field = format!("{column}[{index}]");
+            let [question, answer] = fields::list(turn, &field)? else {
+                return Err(FieldError::Turns { field, problem: "has to be one question and one answer" });
+            };
+            messages.push(Message::user(fields::text(question, &field)?));
+            messages.push(Message::assistant(fields::text(answer, &field)?));
+        }
         Ok(messages)
     }
 }

@@ -12,20 +12,21 @@ pub(super) struct Conversation {
     pub(super) messages: String,
     pub(super) chosen: String,
     pub(super) rejected: String,
-    pub(super) system: String,
+    pub(super) system: Option<String>,
     pub(super) keys: MessageKeys,
 }
 
 impl Conversation {
     pub(super) fn new(messages: &str, ranking: bool, keys: MessageKeys) -> Self {
-        let [chosen, rejected, system] = ["chosen", "rejected", "system"].map(str::to_owned);
-        Self { ranking, messages: messages.to_owned(), chosen, rejected, system, keys }
+        let [messages, chosen, rejected, system] =
+            [messages, "chosen", "rejected", "system"].map(str::to_owned);
+        Self { ranking, messages, chosen, rejected, system: Some(system), keys }
     }
 
     pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, FieldError> {
         let all = fields::required(row, &self.messages)?;
         let mut turns = fields::messages(all, &self.messages, &self.keys)?;
-        let mut system = fields::optional_text(row, &self.system)?.map(Message::system);
+        let mut system = fields::optional_text(row, self.system.as_deref())?.map(Message::system);
         if turns[0].role == Role::System {
             system = Some(turns.remove(0));
         }

@@ -62,8 +62,9 @@ pub(super) fn list<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], Fie
     value.as_array().map(Vec::as_slice).ok_or_else(|| wrong_type(value, field, "a list"))
 }
 
-/// The text of an optional field; absent, null and empty are the same.
-pub(super) fn optional_text<'a>(row: &'a Row, field: &str) -> Result<Option<&'a str>, FieldError> {
+/// The text of a column that need not be; absent, null and empty are the same.
+pub(super) fn optional_text<'a>(row: &'a Row, column: Option<&str>) -> Result<Option<&'a str>, FieldError> {
+    let Some(field) = column else { return Ok(None) };
     match row.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => Ok(Some(text(value, field)?).filter(|text| !text.is_empty())),
@@ -75,7 +76,9 @@ pub(super) fn response(row: &Row, field: &str, keys: &MessageKeys) -> Result<Str
     let response = match required(row, field)? {
         Value::String(response) => response.clone(),
         message @ Value::Object(_) => self::message(message, field, keys)?.content,
-        Value::Array(messages) if messages.len() == 1 => message(&messages[0], &format!("{field}[0]"), keys)?.content,
+        Value::Array(messages) if messages.len() == 1 => {
+            message(&messages[0], &format!("{field}[0]"), keys)?.content
+        }
         other => return Err(wrong_type(other, field, "a string or one message")),
     };
     check_response(response, field)
@@ -98,7 +101,9 @@ pub(super) fn messages(value: &Value, field: &str, keys: &MessageKeys) -> Result
 }
 
 fn message(value: &Value, field: &str, keys: &MessageKeys) -> Result<Message, FieldError> {
-    let Value::Object(row) = value else { return Err(wrong_type(value, field, "a message")) };
+    let Value::Object(row) = value else {
+        return Err(wrong_type(value, field, "a message"));
+    };
     let within = |key: &str| format!("{field}.{key}");
     let get = |key: &str| -> Result<&str, FieldError> {
         text(row.get(key).ok_or_else(|| FieldError::Missing { field: within(key) })?, &within(key))

@@ -11,19 +11,27 @@ use crate::message::Message;
 pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, FieldError> {
     let keys = MessageKeys::new("role", "content");
     let response = |field: &str| fields::response(row, field, &keys);
-    let text = if !row.contains_key("prompt") {
+    // Some files repeat the prompt: as text, and at the head of both conversations.
+    let whole = row.get("chosen").and_then(Value::as_array).is_some_and(|messages| messages.len() > 1);
+    let text = if whole || !row.contains_key("prompt") {
         read_implicit_prompt(row, &keys)?
     } else if row.contains_key("completion") {
         ExampleText::Completion { prompt: prompt(row, &keys)?, response: response("completion")? }
     } else {
-        ExampleText::Pair { prompt: prompt(row, &keys)?, chosen: response("chosen")?, rejected: response("rejected")? }
+        ExampleText::Pair {
+            prompt: prompt(row, &keys)?,
+            chosen: response("chosen")?,
+            rejected: response("rejected")?,
+        }
     };
     Ok(vec![text])
 }
 
 fn prompt(row: &Row, keys: &MessageKeys) -> Result<Vec<Message>, FieldError> {
     match fields::required(row, "prompt")? {
-        Value::String(text) if text.trim().is_empty() => Err(FieldError::EmptyPrompt { field: "prompt".to_owned() }),
+        Value::String(text) if text.trim().is_empty() => {
+            Err(FieldError::EmptyPrompt { field: "prompt".to_owned() })
+        }
         Value::String(text) => Ok(vec![Message::user(text)]),
         list => fields::messages(list, "prompt", keys),
     }

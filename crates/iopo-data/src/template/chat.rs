@@ -33,24 +33,15 @@ pub(super) struct RenderedCompletion {
 
 impl ChatTemplate {
     pub(super) fn new(tokenizer: &TextTokenizer) -> Result<Self, TemplateError> {
-        let source = tokenizer
-            .chat_template()
-            .ok_or(TemplateError::NoChatTemplate {
-                known: super::KNOWN,
-            })?;
+        let source =
+            tokenizer.chat_template().ok_or(TemplateError::NoChatTemplate { known: super::KNOWN })?;
         let mut environment = environment().map_err(parse_error)?;
-        environment
-            .add_template_owned(NAME, source.to_owned())
-            .map_err(parse_error)?;
+        environment.add_template_owned(NAME, source.to_owned()).map_err(parse_error)?;
         Ok(Self {
             environment: Arc::new(environment),
             bos: tokenizer.bos().map(|bos| bos.text.clone()),
             eos: tokenizer.eos().text.clone(),
-            stops: tokenizer
-                .eos_ids()
-                .iter()
-                .filter_map(|&id| tokenizer.token(id))
-                .collect(),
+            stops: tokenizer.eos_ids().iter().filter_map(|&id| tokenizer.token(id)).collect(),
         })
     }
 
@@ -78,18 +69,13 @@ impl ChatTemplate {
             let (expected, found) = parting(&prompt, &whole);
             return Err(TemplateError::PromptNotPrefix { expected, found });
         };
-        let as_rendered = [response, response.trim()]
-            .into_iter()
-            .find_map(|text| Some((text, after.strip_prefix(text)?)));
+        let as_rendered =
+            [response, response.trim()].into_iter().find_map(|text| Some((text, after.strip_prefix(text)?)));
         let Some((response, ending)) = as_rendered else {
             let (expected, found) = parting(response.trim(), after);
             return Err(TemplateError::ResponseAltered { expected, found });
         };
-        let stop = self
-            .stops
-            .iter()
-            .filter_map(|stop| Some(ending.find(stop)? + stop.len()))
-            .min();
+        let stop = self.stops.iter().filter_map(|stop| Some(ending.find(stop)? + stop.len())).min();
         let ending = stop.map_or_else(|| ending.trim_end(), |end| &ending[..end]);
         Ok(RenderedCompletion {
             response: response.to_owned(),
@@ -105,17 +91,10 @@ impl ChatTemplate {
         generate: bool,
     ) -> Result<String, TemplateError> {
         let turn = |role: Role, content: &str| {
-            Value::from_pairs([
-                ("role", Value::from(role.name())),
-                ("content", Value::from(content)),
-            ])
+            Value::from_pairs([("role", Value::from(role.name())), ("content", Value::from(content))])
         };
         let answer = response.map(|response| turn(Role::Assistant, response));
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|m| turn(m.role, &m.content))
-            .chain(answer)
-            .collect();
+        let messages: Vec<Value> = messages.iter().map(|m| turn(m.role, &m.content)).chain(answer).collect();
         let context = context! {
             messages => messages,
             tools => Value::from(()),
@@ -125,29 +104,19 @@ impl ChatTemplate {
             eos_token => self.eos.as_str(),
         };
         let render = || self.environment.get_template(NAME)?.render(context);
-        render().map_err(|error| TemplateError::Render {
-            source: error.into(),
-        })
+        render().map_err(|error| TemplateError::Render { source: error.into() })
     }
 }
 
 /// Jinja as transformers sets it up.
 fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()?,
-    );
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function(
-        "raise_exception",
-        |message: String| -> Result<String, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message))
-        },
-    );
+    environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, message))
+    });
     environment.add_function("strftime_now", |format: String| {
         strftime_now(&format).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
     });
@@ -155,26 +124,15 @@ fn environment() -> Result<Environment<'static>, Error> {
 }
 
 fn parse_error(error: Error) -> TemplateError {
-    TemplateError::Parse {
-        source: error.into(),
-    }
+    TemplateError::Parse { source: error.into() }
 }
 
 /// Both texts from just before their first difference, cut to a readable length.
 fn parting(expected: &str, found: &str) -> (String, String) {
     const BEFORE: usize = 12;
     const SHOWN: usize = 60;
-    let common = expected
-        .chars()
-        .zip(found.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let excerpt = |text: &str| {
-        text.chars()
-            .skip(common.saturating_sub(BEFORE))
-            .take(SHOWN)
-            .collect()
-    };
+    let common = expected.chars().zip(found.chars()).take_while(|(a, b)| a == b).count();
+    let excerpt = |text: &str| text.chars().skip(common.saturating_sub(BEFORE)).take(SHOWN).collect();
     (excerpt(expected), excerpt(found))
 }
 
@@ -185,9 +143,6 @@ mod tests {
     #[test]
     fn an_excerpt_begins_shortly_before_the_difference() {
         let (expected, found) = parting("0123456789abcdefX", "0123456789abcdefY");
-        assert_eq!(
-            (expected.as_str(), found.as_str()),
-            ("456789abcdefX", "456789abcdefY")
-        );
+        assert_eq!((expected.as_str(), found.as_str()), ("456789abcdefX", "456789abcdefY"));
     }
 }

@@ -14,24 +14,14 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// Today's date as a chat template asks for it, in UTC.
 ///
 /// A template that prints the date gives other tokens tomorrow. That is the template's
 /// choice; the tokens, not the template, are what a cache has to be keyed by.
 pub(super) fn strftime_now(format: &str) -> Result<String, String> {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs());
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
     strftime_utc(format, seconds)
 }
 
@@ -39,11 +29,7 @@ pub(super) fn strftime_now(format: &str) -> Result<String, String> {
 fn strftime_utc(format: &str, seconds: u64) -> Result<String, String> {
     let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_date(days);
-    let (hour, minute, second) = (
-        second_of_day / 3600,
-        second_of_day / 60 % 60,
-        second_of_day % 60,
-    );
+    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     let month_name = MONTHS[month as usize - 1];
     let day_name = DAYS[(days as usize + 4) % 7];
     let mut text = String::new();
@@ -79,28 +65,13 @@ fn strftime_utc(format: &str, seconds: u64) -> Result<String, String> {
 
 /// Year, month and day of a number of days since 1970-01-01.
 fn civil_date(mut days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
         year += 1;
     }
-    let lengths = [
-        31,
-        28 + u64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let mut month = 1;
     for length in lengths {
         if days < length {
@@ -127,10 +98,7 @@ mod tests {
 
     #[test]
     fn times_are_in_utc() {
-        assert_eq!(
-            strftime_utc("%F %T %I%p 100%%", 1_735_689_599).unwrap(),
-            "2024-12-31 23:59:59 11PM 100%"
-        );
+        assert_eq!(strftime_utc("%F %T %I%p 100%%", 1_735_689_599).unwrap(), "2024-12-31 23:59:59 11PM 100%");
         assert_eq!(strftime_utc("%I %p", 0).unwrap(), "12 AM");
     }
 

@@ -26,9 +26,7 @@ pub enum TemplateError {
         token: &'static str,
     },
     /// The template begins with the bos token and the tokenizer has none.
-    #[error(
-        "template {template} begins with the bos token, and tokenizer_config.json names no bos_token"
-    )]
+    #[error("template {template} begins with the bos token, and tokenizer_config.json names no bos_token")]
     NoBos {
         /// The template's name.
         template: &'static str,

@@ -37,10 +37,7 @@ pub(super) const LLAMA3: FixedTemplate = FixedTemplate {
     name: "llama3",
     bos: true,
     default_system: None,
-    system: [
-        "<|start_header_id|>system<|end_header_id|>\n\n",
-        "<|eot_id|>",
-    ],
+    system: ["<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"],
     user: [
         "<|start_header_id|>user<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
@@ -53,17 +50,12 @@ pub(super) const LLAMA3: FixedTemplate = FixedTemplate {
 impl FixedTemplate {
     /// The eos id, when the tokenizer has every token that the template is made of.
     pub(super) fn eos_id(&self, tokenizer: &TextTokenizer) -> Result<u32, TemplateError> {
-        let missing = |token| TemplateError::MissingSpecialToken {
-            template: self.name,
-            token,
-        };
+        let missing = |token| TemplateError::MissingSpecialToken { template: self.name, token };
         for token in self.required {
             tokenizer.token_id(token).ok_or(missing(token))?;
         }
         if self.bos && tokenizer.bos_id().is_none() {
-            return Err(TemplateError::NoBos {
-                template: self.name,
-            });
+            return Err(TemplateError::NoBos { template: self.name });
         }
         tokenizer.token_id(self.eos).ok_or(missing(self.eos))
     }
@@ -75,13 +67,7 @@ impl FixedTemplate {
         messages: &[Message],
     ) -> Result<Vec<u32>, TemplateError> {
         let (system, turns) = match messages {
-            [
-                Message {
-                    role: Role::System,
-                    content,
-                },
-                turns @ ..,
-            ] => (Some(content.as_str()), turns),
+            [Message { role: Role::System, content }, turns @ ..] => (Some(content.as_str()), turns),
             turns => (None, turns),
         };
         check_turns(turns, messages.len() - turns.len())?;
@@ -89,10 +75,7 @@ impl FixedTemplate {
         if self.bos {
             ids.extend(tokenizer.bos_id());
         }
-        if let Some(system) = system
-            .filter(|text| !text.is_empty())
-            .or(self.default_system)
-        {
+        if let Some(system) = system.filter(|text| !text.is_empty()).or(self.default_system) {
             ids.extend(tokenizer.encode(&wrap(self.system, system))?);
         }
         for (index, turn) in turns.iter().enumerate() {
@@ -123,20 +106,12 @@ fn check_turns(turns: &[Message], offset: usize) -> Result<(), TemplateError> {
     for (index, turn) in turns.iter().enumerate() {
         let expected = both[index % 2];
         if turn.role != expected {
-            return Err(TemplateError::Turn {
-                index: offset + index,
-                expected,
-                found: turn.role,
-            });
+            return Err(TemplateError::Turn { index: offset + index, expected, found: turn.role });
         }
     }
     if turns.len().is_multiple_of(2) {
         let index = offset + turns.len() - 1;
-        return Err(TemplateError::Turn {
-            index,
-            expected: Role::User,
-            found: Role::Assistant,
-        });
+        return Err(TemplateError::Turn { index, expected: Role::User, found: Role::Assistant });
     }
     Ok(())
 }

@@ -42,10 +42,7 @@ impl Template {
             Some("qwen") => Ok(Self::Qwen),
             Some("llama3") => Ok(Self::Llama3),
             Some("chat") | None => Ok(Self::Chat),
-            Some(name) => Err(TemplateError::UnknownName {
-                name: name.to_owned(),
-                known: KNOWN,
-            }),
+            Some(name) => Err(TemplateError::UnknownName { name: name.to_owned(), known: KNOWN }),
         }
     }
 
@@ -105,21 +102,10 @@ impl TemplateEncoder {
     pub fn new(tokenizer: TextTokenizer, template: Template) -> Result<Self, TemplateError> {
         let (eos_id, writer) = match template {
             Template::Qwen => (fixed::QWEN.eos_id(&tokenizer)?, Writer::Fixed(fixed::QWEN)),
-            Template::Llama3 => (
-                fixed::LLAMA3.eos_id(&tokenizer)?,
-                Writer::Fixed(fixed::LLAMA3),
-            ),
-            Template::Chat => (
-                tokenizer.eos_id(),
-                Writer::Chat(ChatTemplate::new(&tokenizer)?),
-            ),
+            Template::Llama3 => (fixed::LLAMA3.eos_id(&tokenizer)?, Writer::Fixed(fixed::LLAMA3)),
+            Template::Chat => (tokenizer.eos_id(), Writer::Chat(ChatTemplate::new(&tokenizer)?)),
         };
-        Ok(Self {
-            tokenizer,
-            template,
-            eos_id,
-            writer,
-        })
+        Ok(Self { tokenizer, template, eos_id, writer })
     }
 
     /// The tokens that generation of the next answer starts from.
@@ -143,11 +129,7 @@ impl TemplateEncoder {
     /// With a chat template, [`TemplateError::PromptNotPrefix`] and
     /// [`TemplateError::ResponseAltered`] when what it renders for training is not what
     /// the model would see and write when it answers.
-    pub fn completion(
-        &self,
-        messages: &[Message],
-        response: &str,
-    ) -> Result<Vec<u32>, TemplateError> {
+    pub fn completion(&self, messages: &[Message], response: &str) -> Result<Vec<u32>, TemplateError> {
         let Writer::Chat(template) = &self.writer else {
             let mut ids = self.tokenizer.encode(response)?;
             ids.push(self.eos_id);
@@ -167,15 +149,8 @@ impl TemplateEncoder {
     /// # Errors
     ///
     /// As [`TemplateEncoder::prompt`] and [`TemplateEncoder::completion`].
-    pub fn encode(
-        &self,
-        messages: &[Message],
-        response: &str,
-    ) -> Result<TokenSequence, TemplateError> {
-        Ok(TokenSequence {
-            prompt: self.prompt(messages)?,
-            completion: self.completion(messages, response)?,
-        })
+    pub fn encode(&self, messages: &[Message], response: &str) -> Result<TokenSequence, TemplateError> {
+        Ok(TokenSequence { prompt: self.prompt(messages)?, completion: self.completion(messages, response)? })
     }
 
     /// The token that this template ends a response with.

@@ -50,10 +50,7 @@ impl TemplateText {
         match self {
             Self::One(text) => Some(text),
             Self::Named(mut all) if all.len() == 1 => all.pop().map(|only| only.template),
-            Self::Named(all) => all
-                .into_iter()
-                .find(|one| one.name == "default")
-                .map(|one| one.template),
+            Self::Named(all) => all.into_iter().find(|one| one.name == "default").map(|one| one.template),
         }
     }
 }
@@ -83,22 +80,16 @@ impl GenerationConfig {
 
 /// Reads a JSON file that must be there.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TokenizerError> {
-    read_json_if_present(path)?.ok_or_else(|| TokenizerError::Missing {
-        path: path.to_owned(),
-    })
+    read_json_if_present(path)?.ok_or_else(|| TokenizerError::Missing { path: path.to_owned() })
 }
 
 /// Reads a JSON file; `None` when there is none.
-pub(super) fn read_json_if_present<T: DeserializeOwned>(
-    path: &Path,
-) -> Result<Option<T>, TokenizerError> {
+pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TokenizerError> {
     let Some(text) = read_if_present(path)? else {
         return Ok(None);
     };
-    let value = serde_json::from_slice(&text).map_err(|source| TokenizerError::Malformed {
-        path: path.to_owned(),
-        source: source.into(),
-    })?;
+    let value = serde_json::from_slice(&text)
+        .map_err(|source| TokenizerError::Malformed { path: path.to_owned(), source: source.into() })?;
     Ok(Some(value))
 }
 
@@ -107,9 +98,6 @@ pub(super) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, TokenizerE
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(TokenizerError::Unreadable {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(TokenizerError::Unreadable { path: path.to_owned(), source }),
     }
 }

@@ -2,8 +2,6 @@
 
 mod config;
 mod error;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 
@@ -54,9 +52,7 @@ impl TextTokenizer {
             config::read_json_if_present(&dir.join("generation_config.json"))?.unwrap_or_default();
 
         let find = |role: &'static str, token: Option<TokenText>| {
-            token
-                .map(|token| special_token(&inner, &config_path, role, token.into_text()))
-                .transpose()
+            token.map(|token| special_token(&inner, &config_path, role, token.into_text())).transpose()
         };
         let bos = find("bos_token", config.bos_token)?;
         let pad = find("pad_token", config.pad_token)?;
@@ -65,12 +61,7 @@ impl TextTokenizer {
             Some(eos) => eos,
             None => eos_ids
                 .first()
-                .and_then(|&id| {
-                    Some(SpecialToken {
-                        text: inner.id_to_token(id)?,
-                        id,
-                    })
-                })
+                .and_then(|&id| Some(SpecialToken { text: inner.id_to_token(id)?, id }))
                 .ok_or(TokenizerError::NoEos { path: config_path })?,
         };
         eos_ids.retain(|id| *id != eos.id);
@@ -80,8 +71,7 @@ impl TextTokenizer {
             pad_id: pad.map_or(eos.id, |pad| pad.id),
             eos,
             eos_ids,
-            chat_template: read_chat_template(dir)?
-                .or_else(|| config.chat_template?.into_default()),
+            chat_template: read_chat_template(dir)?.or_else(|| config.chat_template?.into_default()),
             inner,
         })
     }
@@ -94,10 +84,7 @@ impl TextTokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         match self.inner.encode_fast(text, false) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(source) => Err(TokenizerError::Encode {
-                bytes: text.len(),
-                source,
-            }),
+            Err(source) => Err(TokenizerError::Encode { bytes: text.len(), source }),
         }
     }
 
@@ -122,10 +109,7 @@ impl TextTokenizer {
     fn decode_ids(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, TokenizerError> {
         self.inner
             .decode(ids, skip_special_tokens)
-            .map_err(|source| TokenizerError::Decode {
-                tokens: ids.len(),
-                source,
-            })
+            .map_err(|source| TokenizerError::Decode { tokens: ids.len(), source })
     }
 
     /// The token that ends a sequence.
@@ -163,11 +147,7 @@ impl TextTokenizer {
     ///
     /// A model's embedding may have more rows; it must not have fewer.
     pub fn vocab_size(&self) -> usize {
-        self.inner
-            .get_vocab(true)
-            .values()
-            .max()
-            .map_or(0, |&largest| largest as usize + 1)
+        self.inner.get_vocab(true).values().max().map_or(0, |&largest| largest as usize + 1)
     }
 
     /// Checks that a model has an embedding for every id of this tokenizer.
@@ -180,10 +160,7 @@ impl TextTokenizer {
         if size <= model_vocab_size {
             return Ok(());
         }
-        Err(TokenizerError::VocabularyTooLarge {
-            largest_id: (size - 1) as u32,
-            model_vocab_size,
-        })
+        Err(TokenizerError::VocabularyTooLarge { largest_id: (size - 1) as u32, model_vocab_size })
     }
 
     /// The Jinja source of the folder's own chat template.
@@ -201,13 +178,9 @@ impl TextTokenizer {
 }
 
 fn read_tokenizer(path: &Path) -> Result<Tokenizer, TokenizerError> {
-    let bytes = config::read_if_present(path)?.ok_or_else(|| TokenizerError::Missing {
-        path: path.to_owned(),
-    })?;
-    let malformed = |source| TokenizerError::Malformed {
-        path: path.to_owned(),
-        source,
-    };
+    let bytes =
+        config::read_if_present(path)?.ok_or_else(|| TokenizerError::Missing { path: path.to_owned() })?;
+    let malformed = |source| TokenizerError::Malformed { path: path.to_owned(), source };
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(malformed)?;
     // Lengths are the encoder's business: a limit saved in the file would cut silently.
     tokenizer.with_truncation(None).map_err(malformed)?;
@@ -222,10 +195,7 @@ fn read_chat_template(dir: &Path) -> Result<Option<String>, TokenizerError> {
     };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
-        Err(source) => Err(TokenizerError::Malformed {
-            path,
-            source: source.into(),
-        }),
+        Err(source) => Err(TokenizerError::Malformed { path, source: source.into() }),
     }
 }
 
@@ -237,10 +207,6 @@ fn special_token(
 ) -> Result<SpecialToken, TokenizerError> {
     match tokenizer.token_to_id(&text) {
         Some(id) => Ok(SpecialToken { text, id }),
-        None => Err(TokenizerError::UnknownToken {
-            path: path.to_owned(),
-            role,
-            token: text,
-        }),
+        None => Err(TokenizerError::UnknownToken { path: path.to_owned(), role, token: text }),
     }
 }

@@ -90,11 +90,7 @@ impl TrieBatch {
     }
 
     pub(super) fn with_capacity(tokens: usize) -> Self {
-        Self {
-            tokens: Vec::with_capacity(tokens),
-            positions: Vec::with_capacity(tokens),
-            ..Self::default()
-        }
+        Self { tokens: Vec::with_capacity(tokens), positions: Vec::with_capacity(tokens), ..Self::default() }
     }
 
     /// Number of tokens that a forward pass computes.
@@ -109,22 +105,12 @@ impl TrieBatch {
 
     /// Number of completion tokens of a sequence; 0 where there is no such sequence.
     pub fn completion_tokens(&self, sequence: usize) -> usize {
-        self.sequences
-            .get(sequence)
-            .into_iter()
-            .flatten()
-            .map(Range::len)
-            .sum()
+        self.sequences.get(sequence).into_iter().flatten().map(Range::len).sum()
     }
 
     /// Indices into `predictions` of a sequence's completion, first token first.
     pub fn predictions_of(&self, sequence: usize) -> impl Iterator<Item = usize> + '_ {
-        self.sequences
-            .get(sequence)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .flatten()
+        self.sequences.get(sequence).into_iter().flatten().cloned().flatten()
     }
 
     /// The segments above one, nearest first.
@@ -136,28 +122,21 @@ impl TrieBatch {
     /// Flat ranges of the tokens above a segment, root first: the keys that all of
     /// its tokens see.
     pub fn ancestor_ranges(&self, segment: usize) -> Vec<Range<usize>> {
-        let mut ranges: Vec<_> = self
-            .ancestors(segment)
-            .map(|ancestor| self.segments[ancestor].range.clone())
-            .collect();
+        let mut ranges: Vec<_> =
+            self.ancestors(segment).map(|ancestor| self.segments[ancestor].range.clone()).collect();
         ranges.reverse();
         ranges
     }
 
     /// The segment that holds a flat token index.
     pub fn segment_of(&self, token: usize) -> Option<usize> {
-        let segment = self
-            .segments
-            .partition_point(|segment| segment.range.end <= token);
+        let segment = self.segments.partition_point(|segment| segment.range.end <= token);
         (segment < self.segments.len()).then_some(segment)
     }
 
     /// Prompt and completion of a sequence, read back by walking its segments.
     pub fn sequence_tokens(&self, sequence: usize) -> Vec<u32> {
-        let Some(last) = self
-            .predictions_of(sequence)
-            .last()
-            .map(|prediction| self.predictions[prediction])
+        let Some(last) = self.predictions_of(sequence).last().map(|prediction| self.predictions[prediction])
         else {
             return Vec::new();
         };
@@ -166,11 +145,6 @@ impl TrieBatch {
         };
         let mut ranges = self.ancestor_ranges(segment);
         ranges.push(self.segments[segment].range.start..last.source + 1);
-        ranges
-            .into_iter()
-            .flatten()
-            .map(|token| self.tokens[token])
-            .chain([last.target])
-            .collect()
+        ranges.into_iter().flatten().map(|token| self.tokens[token]).chain([last.target]).collect()
     }
 }

@@ -96,9 +96,8 @@ impl<'a> TokenTrie<'a> {
             return Err(TrieError::NoSequences);
         }
         let (mut batch, offsets) = self.lay_out_tokens();
-        let paths: Vec<Vec<Range<usize>>> = (0..self.sequences.len())
-            .map(|sequence| self.path(sequence, &offsets))
-            .collect();
+        let paths: Vec<Vec<Range<usize>>> =
+            (0..self.sequences.len()).map(|sequence| self.path(sequence, &offsets)).collect();
         batch.predict_completions(&paths, self.sequences.iter().map(|s| s.prompt.len()));
         Ok(batch)
     }
@@ -140,13 +139,7 @@ impl<'a> TokenTrie<'a> {
         let parent = lower.parent.replace(upper);
         let start = std::mem::replace(&mut lower.start, depth);
         let owner = lower.owner;
-        self.nodes.push(Node {
-            owner,
-            start,
-            end: depth,
-            parent,
-            children: vec![node],
-        });
+        self.nodes.push(Node { owner, start, end: depth, parent, children: vec![node] });
         let siblings = match parent {
             Some(parent) => &mut self.nodes[parent].children,
             None => &mut self.roots,
@@ -157,21 +150,9 @@ impl<'a> TokenTrie<'a> {
         upper
     }
 
-    fn append_leaf(
-        &mut self,
-        parent: Option<usize>,
-        owner: usize,
-        start: usize,
-        end: usize,
-    ) -> usize {
+    fn append_leaf(&mut self, parent: Option<usize>, owner: usize, start: usize, end: usize) -> usize {
         let leaf = self.nodes.len();
-        self.nodes.push(Node {
-            owner,
-            start,
-            end,
-            parent,
-            children: Vec::new(),
-        });
+        self.nodes.push(Node { owner, start, end, parent, children: Vec::new() });
         match parent {
             Some(parent) => self.nodes[parent].children.push(leaf),
             None => self.roots.push(leaf),
@@ -190,24 +171,12 @@ impl<'a> TokenTrie<'a> {
         while let Some((index, parent)) = open.pop() {
             let node = &self.nodes[index];
             offsets[index] = batch.tokens.len();
-            batch
-                .tokens
-                .extend(self.sequences[node.owner].tokens(node.start..node.end));
+            batch.tokens.extend(self.sequences[node.owner].tokens(node.start..node.end));
             // A depth above u32::MAX would need 16 GiB of token ids in one sequence.
-            batch
-                .positions
-                .extend((node.start..node.end).map(|depth| depth as u32));
+            batch.positions.extend((node.start..node.end).map(|depth| depth as u32));
             let segment = batch.segments.len();
-            batch.segments.push(Segment {
-                range: offsets[index]..batch.tokens.len(),
-                parent,
-            });
-            open.extend(
-                node.children
-                    .iter()
-                    .rev()
-                    .map(|&child| (child, Some(segment))),
-            );
+            batch.segments.push(Segment { range: offsets[index]..batch.tokens.len(), parent });
+            open.extend(node.children.iter().rev().map(|&child| (child, Some(segment))));
         }
         (batch, offsets)
     }
@@ -257,22 +226,13 @@ impl TrieBatch {
         // `before[i]`: how many predictions have a target at a flat index below `i`.
         let mut before = Vec::with_capacity(self.tokens.len() + 1);
         for segment in &self.segments {
-            let above = segment
-                .parent
-                .map(|parent| self.segments[parent].range.end - 1);
+            let above = segment.parent.map(|parent| self.segments[parent].range.end - 1);
             for target in segment.range.clone() {
                 before.push(self.predictions.len());
-                let source = if target == segment.range.start {
-                    above
-                } else {
-                    Some(target - 1)
-                };
+                let source = if target == segment.range.start { above } else { Some(target - 1) };
                 // Depth 0 is prompt in every sequence, so a supervised token has a source.
                 if let (true, Some(source)) = (supervised[target], source) {
-                    self.predictions.push(Prediction {
-                        source,
-                        target: self.tokens[target],
-                    });
+                    self.predictions.push(Prediction { source, target: self.tokens[target] });
                 }
             }
         }

@@ -14,9 +14,7 @@ pub enum TrieError {
     #[error("a batch needs at least one sequence")]
     NoSequences,
     /// No token would predict the first completion token.
-    #[error(
-        "sequence {sequence} has an empty prompt: nothing would predict its first completion token"
-    )]
+    #[error("sequence {sequence} has an empty prompt: nothing would predict its first completion token")]
     EmptyPrompt {
         /// Position of the sequence in the input.
         sequence: usize,

@@ -6,32 +6,28 @@ use std::path::PathBuf;
 use iopo_data::{Template, TemplateEncoder, TextTokenizer};
 use serde_json::Value;
 
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures"))
 }
 
-pub fn golden_json(name: &str) -> Value {
+pub(crate) fn golden_json(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(fixtures().join("golden").join(name)).unwrap()).unwrap()
 }
 
-pub fn tokenizer(model: &str) -> TextTokenizer {
+pub(crate) fn tokenizer(model: &str) -> TextTokenizer {
     TextTokenizer::from_dir(fixtures().join("models").join(model)).unwrap()
 }
 
-pub fn encoder(model: &str, template: Template) -> TemplateEncoder {
+pub(crate) fn encoder(model: &str, template: Template) -> TemplateEncoder {
     TemplateEncoder::new(tokenizer(model), template).unwrap()
 }
 
 /// A copy of a model's tokenizer files in a folder of its own, `tokenizer_config.json`
 /// edited.
-pub fn edited_tokenizer(model: &str, edit: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+pub(crate) fn edited_tokenizer(model: &str, edit: impl FnOnce(&mut Value)) -> tempfile::TempDir {
     let from = fixtures().join("models").join(model);
     let dir = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        from.join("tokenizer.json"),
-        dir.path().join("tokenizer.json"),
-    )
-    .unwrap();
+    std::fs::copy(from.join("tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
     let config = std::fs::read(from.join("tokenizer_config.json")).unwrap();
     let mut config = serde_json::from_slice(&config).unwrap();
     edit(&mut config);
@@ -39,11 +35,6 @@ pub fn edited_tokenizer(model: &str, edit: impl FnOnce(&mut Value)) -> tempfile:
     dir
 }
 
-pub fn ids(value: &Value) -> Vec<u32> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_u64().unwrap() as u32)
-        .collect()
+pub(crate) fn ids(value: &Value) -> Vec<u32> {
+    value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
 }

@@ -53,9 +53,7 @@ pub enum JsonlError {
         source: io::Error,
     },
     /// A line is longer than the reader accepts.
-    #[error(
-        "{at}: the line is longer than {limit} bytes; is this a JSONL file, with one document per line?"
-    )]
+    #[error("{at}: the line is longer than {limit} bytes; is this a JSONL file, with one document per line?")]
     LineTooLong {
         /// The row.
         at: RowLocation,
@@ -77,9 +75,7 @@ pub enum JsonlError {
         at: RowLocation,
     },
     /// The last line has no end, neither of the document nor of the line.
-    #[error(
-        "{at}: the file ends in the middle of this row; was it cut off while it was written or copied?"
-    )]
+    #[error("{at}: the file ends in the middle of this row; was it cut off while it was written or copied?")]
     Truncated {
         /// The last row.
         at: RowLocation,
@@ -133,8 +129,12 @@ pub enum JsonlError {
 fn reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    match message.strip_suffix(&place) {
+    let what = match message.strip_suffix(&place) {
         Some(what) => format!("{what} at column {}", error.column()),
         None => message,
+    };
+    match error.is_eof() {
+        true => format!("{what}; a row must stand on one line"),
+        false => what,
     }
 }

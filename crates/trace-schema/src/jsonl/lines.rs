@@ -13,6 +13,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One line that is not blank.
 pub(crate) struct Line<'a> {
+    /// The file, as the caller named it.
+    pub(crate) file: &'a str,
     /// The text without the end of the line.
     pub(crate) text: &'a str,
     /// The line, counted from 1.
@@ -22,6 +24,7 @@ pub(crate) struct Line<'a> {
 }
 
 /// Reads lines one at a time into one buffer.
+#[derive(Debug)]
 pub(crate) struct LineReader<R> {
     reader: R,
     pub(crate) file: String,
@@ -47,15 +50,7 @@ impl LineReader<BufReader<File>> {
 impl<R: BufRead> LineReader<R> {
     pub(crate) fn new(reader: R, file: String) -> Self {
         let max_line_bytes = DEFAULT_MAX_LINE_BYTES;
-        Self {
-            reader,
-            file,
-            max_line_bytes,
-            buffer: Vec::new(),
-            row: 0,
-            held: false,
-            finished: false,
-        }
+        Self { reader, file, max_line_bytes, buffer: Vec::new(), row: 0, held: false, finished: false }
     }
 
     /// The next line that is not blank; `None` at the end of the file.
@@ -68,9 +63,7 @@ impl<R: BufRead> LineReader<R> {
             if !self.buffer.trim_ascii().is_empty() {
                 if let Some(row) = first_blank {
                     self.held = true;
-                    return Err(JsonlError::BlankLine {
-                        at: self.location(row),
-                    });
+                    return Err(JsonlError::BlankLine { at: self.location(row) });
                 }
                 return self.line().map(Some);
             }
@@ -80,11 +73,7 @@ impl<R: BufRead> LineReader<R> {
     }
 
     fn location(&self, row: u64) -> RowLocation {
-        RowLocation {
-            file: self.file.clone(),
-            row,
-            id: None,
-        }
+        RowLocation { file: self.file.clone(), row, id: None }
     }
 
     /// The line in the buffer as text.
@@ -92,14 +81,12 @@ impl<R: BufRead> LineReader<R> {
         let terminated = self.buffer.ends_with(b"\n");
         match std::str::from_utf8(&self.buffer) {
             Ok(text) => Ok(Line {
+                file: &self.file,
                 text: text.trim_end_matches(['\r', '\n']),
                 row: self.row,
                 terminated,
             }),
-            Err(source) => Err(JsonlError::InvalidUtf8 {
-                at: self.location(self.row),
-                source,
-            }),
+            Err(source) => Err(JsonlError::InvalidUtf8 { at: self.location(self.row), source }),
         }
     }
 
@@ -111,9 +98,7 @@ impl<R: BufRead> LineReader<R> {
         self.row += 1;
         self.buffer.clear();
         // Room for the longest line, its end and a byte order mark, so that a full buffer means a line that is too long.
-        let cap = self
-            .max_line_bytes
-            .saturating_add(2 + BYTE_ORDER_MARK.len());
+        let cap = self.max_line_bytes.saturating_add(2 + BYTE_ORDER_MARK.len());
         let mut limited = (&mut self.reader).take(cap as u64);
         if let Err(source) = limited.read_until(b'\n', &mut self.buffer) {
             return Err(self.broken(source));
@@ -122,16 +107,12 @@ impl<R: BufRead> LineReader<R> {
             self.buffer.drain(..BYTE_ORDER_MARK.len());
         }
         let end = self.buffer.ends_with(b"\n");
-        let length =
-            self.buffer.len() - usize::from(end) - usize::from(self.buffer.ends_with(b"\r\n"));
+        let length = self.buffer.len() - usize::from(end) - usize::from(self.buffer.ends_with(b"\r\n"));
         if length > self.max_line_bytes {
             if !end {
                 self.skip_rest_of_line()?;
             }
-            return Err(JsonlError::LineTooLong {
-                at: self.location(self.row),
-                limit: self.max_line_bytes,
-            });
+            return Err(JsonlError::LineTooLong { at: self.location(self.row), limit: self.max_line_bytes });
         }
         self.finished = !end;
         Ok(!self.buffer.is_empty())
@@ -161,9 +142,6 @@ impl<R: BufRead> LineReader<R> {
     /// The error of a reader that failed; it is not asked again.
     fn broken(&mut self, source: std::io::Error) -> JsonlError {
         self.finished = true;
-        JsonlError::Read {
-            at: self.location(self.row),
-            source,
-        }
+        JsonlError::Read { at: self.location(self.row), source }
     }
 }

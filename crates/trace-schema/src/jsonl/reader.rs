@@ -33,6 +33,7 @@ use crate::{Record, UnknownLabels};
 /// let error = rows.next().unwrap().unwrap_err();
 /// assert_eq!(error.to_string(), r#"row 1 of pairs.jsonl (id "a"): rejected is an empty response"#);
 /// ```
+#[derive(Debug)]
 pub struct JsonlReader<R, T> {
     lines: LineReader<R>,
     unknown_labels: UnknownLabels,
@@ -57,11 +58,7 @@ impl<R: BufRead, T> JsonlReader<R, T> {
     }
 
     fn from_lines(lines: LineReader<R>) -> Self {
-        Self {
-            lines,
-            unknown_labels: UnknownLabels::default(),
-            rows: PhantomData,
-        }
+        Self { lines, unknown_labels: UnknownLabels::default(), rows: PhantomData }
     }
 
     /// Says what to do with labels that name no dimension. The default is [`UnknownLabels::Error`].
@@ -83,9 +80,8 @@ impl<R: BufRead, T: DeserializeOwned + Record> Iterator for JsonlReader<R, T> {
     type Item = Result<T, JsonlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let file = self.lines.file.clone();
         match self.lines.next_line() {
-            Ok(Some(line)) => Some(parse_line(&line, &file, self.unknown_labels)),
+            Ok(Some(line)) => Some(parse_line(&line, self.unknown_labels)),
             Ok(None) => None,
             Err(error) => Some(Err(error)),
         }
@@ -95,39 +91,24 @@ impl<R: BufRead, T: DeserializeOwned + Record> Iterator for JsonlReader<R, T> {
 /// Turns one line into a checked row.
 pub(crate) fn parse_line<T: DeserializeOwned + Record>(
     line: &Line<'_>,
-    file: &str,
     unknown_labels: UnknownLabels,
 ) -> Result<T, JsonlError> {
-    let at = |id| RowLocation {
-        file: file.to_owned(),
-        row: line.row,
-        id,
-    };
+    let at = |id| RowLocation { file: line.file.to_owned(), row: line.row, id };
     let row: T = match serde_json::from_str(line.text) {
         Ok(row) => row,
         Err(source) => {
             return Err(match source.classify() {
-                Category::Eof if !line.terminated => JsonlError::Truncated {
-                    at: at(None),
-                    source,
-                },
-                Category::Data => JsonlError::Shape {
-                    at: at(id_of(line.text)),
-                    source,
-                },
-                Category::Eof | Category::Syntax | Category::Io => JsonlError::Syntax {
-                    at: at(None),
-                    source,
-                },
+                Category::Eof if !line.terminated => JsonlError::Truncated { at: at(None), source },
+                Category::Data => JsonlError::Shape { at: at(id_of(line.text)), source },
+                Category::Eof | Category::Syntax | Category::Io => {
+                    JsonlError::Syntax { at: at(None), source }
+                }
             });
         }
     };
     match row.validate(unknown_labels) {
         Ok(()) => Ok(row),
-        Err(source) => Err(JsonlError::Invalid {
-            at: at(row.id().map(str::to_owned)),
-            source,
-        }),
+        Err(source) => Err(JsonlError::Invalid { at: at(row.id().map(str::to_owned)), source }),
     }
 }
 

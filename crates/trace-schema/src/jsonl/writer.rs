@@ -47,10 +47,7 @@ impl JsonlWriter {
     ///
     /// [`WriteError::NoFileName`] and [`WriteError::Create`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, WriteError> {
-        Ok(Self {
-            file: AtomicFile::create(path)?,
-            rows: 0,
-        })
+        Ok(Self { file: AtomicFile::create(path)?, rows: 0 })
     }
 
     /// Appends one row.
@@ -60,18 +57,11 @@ impl JsonlWriter {
     /// [`WriteError::Encode`] when the row has no JSON form, [`WriteError::Write`] when the system refuses the bytes.
     pub fn write<T: Serialize + ?Sized>(&mut self, row: &T) -> Result<(), WriteError> {
         let number = self.rows + 1;
-        let encode = |source| WriteError::Encode {
-            path: self.file.path().to_owned(),
-            row: number,
-            source,
-        };
+        let encode = |source| WriteError::Encode { path: self.file.path().to_owned(), row: number, source };
         let mut line = to_json_line(row).map_err(encode)?;
         line.push('\n');
         let written = self.file.write_all(line.as_bytes());
-        written.map_err(|source| WriteError::Write {
-            path: self.file.path().to_owned(),
-            source,
-        })?;
+        written.map_err(|source| WriteError::Write { path: self.file.path().to_owned(), source })?;
         self.rows = number;
         Ok(())
     }

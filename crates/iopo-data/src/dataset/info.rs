@@ -1,0 +1,176 @@
+//! `dataset_info.json`: datasets by name, as LLaMA-Factory keeps them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::DatasetError;
+use super::alpaca::Alpaca;
+use super::conversation::Conversation;
+use super::fields::MessageKeys;
+use super::format::RowFormat;
+
+/// Every key that an entry may have; those without a field use are refused or mean nothing for a local file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Entry {
+    file_name: Option<String>,
+    hf_hub_url: Option<String>,
+    ms_hub_url: Option<String>,
+    om_hub_url: Option<String>,
+    script_url: Option<String>,
+    cloud_file_name: Option<String>,
+    formatting: Option<Formatting>,
+    ranking: bool,
+    columns: Option<Columns>,
+    tags: Option<Tags>,
+    num_samples: Option<Value>,
+    #[serde(rename = "file_sha1")]
+    _file_sha1: Option<Value>,
+    #[serde(rename = "subset")]
+    _subset: Option<Value>,
+    #[serde(rename = "split")]
+    _split: Option<Value>,
+    #[serde(rename = "folder")]
+    _folder: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Formatting {
+    Alpaca,
+    ShareGpt,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Columns {
+    prompt: Option<String>,
+    query: Option<String>,
+    response: Option<String>,
+    history: Option<String>,
+    messages: Option<String>,
+    system: Option<String>,
+    chosen: Option<String>,
+    rejected: Option<String>,
+    tools: Option<String>,
+    images: Option<String>,
+    videos: Option<String>,
+    audios: Option<String>,
+    kto_tag: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Tags {
+    role_tag: Option<String>,
+    content_tag: Option<String>,
+    user_tag: Option<String>,
+    assistant_tag: Option<String>,
+    system_tag: Option<String>,
+    #[serde(rename = "observation_tag")]
+    _observation_tag: Option<String>,
+    #[serde(rename = "function_tag")]
+    _function_tag: Option<String>,
+}
+
+/// A file, and what its entry says of its rows; `None` where its first row has to tell.
+pub(super) struct Located {
+    pub(super) path: PathBuf,
+    pub(super) format: Option<RowFormat>,
+}
+
+/// The entries of a folder's `dataset_info.json`; none where there is no such file.
+pub(super) fn read_entries(path: &Path) -> Result<BTreeMap<String, Value>, DatasetError> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| DatasetError::InfoMalformed { path: path.to_owned(), source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(source) => Err(DatasetError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+/// What an entry says, once it is known to ask for nothing that cannot be had.
+pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, DatasetError> {
+    let malformed =
+        |source| DatasetError::EntryMalformed { path: info.to_owned(), name: name.to_owned(), source };
+    let entry = Entry::deserialize(entry).map_err(malformed)?;
+    if let Some((key, instead)) = entry.unsupported() {
+        return Err(DatasetError::Unsupported { path: info.to_owned(), name: name.to_owned(), key, instead });
+    }
+    let file =
+        entry.file_name.as_deref().ok_or_else(|| malformed(serde::de::Error::missing_field("file_name")))?;
+    let dir = info.parent().unwrap_or(Path::new(""));
+    Ok(Located { path: dir.join(file), format: entry.format() })
+}
+
+impl Entry {
+    fn unsupported(&self) -> Option<(&'static str, &'static str)> {
+        const DOWNLOAD: &str = "download the file and name it with file_name";
+        const TEXT_ONLY: &str = "only text is trained on; leave the column out";
+        let columns = self.columns.as_ref();
+        let column =
+            |get: fn(&Columns) -> &Option<String>| columns.is_some_and(|columns| get(columns).is_some());
+        let found = [
+            (self.hf_hub_url.is_some() && self.file_name.is_none(), "hf_hub_url", DOWNLOAD),
+            (self.ms_hub_url.is_some() && self.file_name.is_none(), "ms_hub_url", DOWNLOAD),
+            (self.om_hub_url.is_some() && self.file_name.is_none(), "om_hub_url", DOWNLOAD),
+            (self.script_url.is_some(), "script_url", DOWNLOAD),
+            (self.cloud_file_name.is_some(), "cloud_file_name", DOWNLOAD),
+            (self.num_samples.is_some(), "num_samples", "use max_samples, which takes the first rows"),
+            (column(|c| &c.tools), "tools", TEXT_ONLY),
+            (column(|c| &c.images), "images", TEXT_ONLY),
+            (column(|c| &c.videos), "videos", TEXT_ONLY),
+            (column(|c| &c.audios), "audios", TEXT_ONLY),
+            (column(|c| &c.kto_tag), "kto_tag", "write pairs of chosen and rejected"),
+        ];
+        found.into_iter().find(|(asked, ..)| *asked).map(|(_, key, instead)| (key, instead))
+    }
+
+    fn format(self) -> Option<RowFormat> {
+        if self.formatting.is_none() && self.columns.is_none() {
+            return None;
+        }
+        let given = self.columns.is_some();
+        let columns = self.columns.unwrap_or_default();
+        let name = |column: Option<String>, usual: &str| column.unwrap_or_else(|| usual.to_owned());
+        Some(match self.formatting.unwrap_or(Formatting::Alpaca) {
+            Formatting::ShareGpt => RowFormat::Conversation(Conversation {
+                ranking: self.ranking,
+                messages: name(columns.messages, "conversations"),
+                chosen: name(columns.chosen, "chosen"),
+                rejected: name(columns.rejected, "rejected"),
+                system: columns.system,
+                keys: self.tags.unwrap_or_default().message_keys(),
+            }),
+            Formatting::Alpaca => {
+                // With `columns`, an optional column is read only where it is named there.
+                let optional = |column: Option<String>, usual: &Option<String>| {
+                    if given { column } else { usual.clone() }
+                };
+                let usual = Alpaca::default();
+                RowFormat::Alpaca(Alpaca {
+                    ranking: self.ranking,
+                    prompt: columns.prompt.unwrap_or(usual.prompt),
+                    query: optional(columns.query, &usual.query),
+                    response: columns.response.unwrap_or(usual.response),
+                    chosen: columns.chosen.unwrap_or(usual.chosen),
+                    rejected: columns.rejected.unwrap_or(usual.rejected),
+                    system: optional(columns.system, &usual.system),
+                    history: optional(columns.history, &usual.history),
+                })
+            }
+        })
+    }
+}
+
+impl Tags {
+    fn message_keys(self) -> MessageKeys {
+        let names = [self.user_tag, self.assistant_tag, self.system_tag].map(Option::unwrap_or_default);
+        let role = self.role_tag.as_deref().unwrap_or("from");
+        let content = self.content_tag.as_deref().unwrap_or("value");
+        MessageKeys { names, ..MessageKeys::new(role, content) }
+    }
+}

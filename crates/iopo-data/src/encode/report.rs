@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use trace_schema::RowLocation;
+
+use super::DropReason;
+
+/// What encoding did to a dataset: every row is kept or counted here with its reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EncodeReport {
+    /// Rows that became examples.
+    pub kept: usize,
+    /// Rows among them of which something was cut off.
+    pub truncated: usize,
+    /// Completions among them that lost their end-of-sequence token to the cut.
+    pub completions_without_eos: usize,
+    /// Rows left out, by reason.
+    pub dropped: BTreeMap<DropReason, DroppedRows>,
+    /// Lengths of all prompts before any cut.
+    pub prompt_lengths: Lengths,
+    /// Lengths of all completions before any cut.
+    pub completion_lengths: Lengths,
+}
+
+/// Rows left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedRows {
+    /// How many.
+    pub count: usize,
+    /// The first of them, to look at.
+    pub first: RowLocation,
+}
+
+impl EncodeReport {
+    /// Rows left out, for whatever reason.
+    pub fn num_dropped(&self) -> usize {
+        self.dropped.values().map(|rows| rows.count).sum()
+    }
+
+    pub(super) fn drop_row(&mut self, reason: DropReason, row: &RowLocation) {
+        let rows = self.dropped.entry(reason).or_insert_with(|| DroppedRows { count: 0, first: row.clone() });
+        rows.count += 1;
+    }
+
+    /// Adds the report of rows that come after these.
+    pub(super) fn append(&mut self, later: Self) {
+        self.kept += later.kept;
+        self.truncated += later.truncated;
+        self.completions_without_eos += later.completions_without_eos;
+        for (reason, rows) in later.dropped {
+            match self.dropped.get_mut(&reason) {
+                Some(mine) => mine.count += rows.count,
+                None => drop(self.dropped.insert(reason, rows)),
+            }
+        }
+        self.prompt_lengths.0.extend(later.prompt_lengths.0);
+        self.completion_lengths.0.extend(later.completion_lengths.0);
+    }
+}
+
+impl fmt::Display for EncodeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows kept", self.kept)?;
+        if self.truncated > 0 {
+            let without_eos = self.completions_without_eos;
+            write!(f, ", {} of them truncated ({without_eos} responses without their end)", self.truncated)?;
+        }
+        write!(f, ", {} dropped", self.num_dropped())?;
+        for (reason, rows) in &self.dropped {
+            write!(f, "; {} because {reason}, first {}", rows.count, rows.first)?;
+        }
+        write!(f, "; prompt tokens {}; response tokens {}", self.prompt_lengths, self.completion_lengths)
+    }
+}
+
+/// Lengths in tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lengths(Vec<u32>);
+
+impl Lengths {
+    pub(super) fn push(&mut self, length: usize) {
+        self.0.push(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest length that at least `percent` of all do not exceed; `None` when
+    /// there are none.
+    pub fn percentile(&self, percent: usize) -> Option<u32> {
+        let mut sorted = self.0.clone();
+        let rank = (percent * sorted.len()).div_ceil(100).clamp(1, sorted.len().max(1)) - 1;
+        if sorted.is_empty() {
+            return None;
+        }
+        Some(*sorted.select_nth_unstable(rank).1)
+    }
+}
+
+impl fmt::Display for Lengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |percent| self.percentile(percent).unwrap_or(0);
+        write!(f, "p50 {} p90 {} p99 {} max {}", at(50), at(90), at(99), at(100))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let lengths = Lengths((1..=200).rev().collect());
+        assert_eq!(
+            [50, 90, 99, 100].map(|p| lengths.percentile(p)),
+            [Some(100), Some(180), Some(198), Some(200)]
+        );
+        assert_eq!(Lengths(vec![7]).percentile(1), Some(7));
+        assert_eq!(Lengths::default().percentile(50), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Chat templates that come with the tokenizer: what is rendered, and what is refused.
+
+mod common;
+
+use iopo_data::{Message, Template, TemplateEncoder, TemplateError, TextTokenizer};
+use serde_json::{Value, json};
+
+fn tokenizer_with(template: impl Into<Value>) -> TextTokenizer {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["chat_template"] = template.into());
+    TextTokenizer::from_dir(dir.path()).unwrap()
+}
+
+fn chat(template: &str) -> TemplateEncoder {
+    TemplateEncoder::new(tokenizer_with(template), Template::Chat).unwrap()
+}
+
+fn completion_text(encoder: &TemplateEncoder, response: &str) -> Result<String, TemplateError> {
+    let completion = encoder.completion(&[Message::user("q")], response)?;
+    Ok(encoder.tokenizer().decode(&completion)?)
+}
+
+/// Prompt `[q]`, then the response and whatever `ending` writes.
+fn ending_with(ending: &str) -> TemplateEncoder {
+    chat(&format!(
+        "{{% for m in messages %}}{{% if m.role == 'assistant' %}}{{{{ m.content }}}}{ending}{{% else %}}[{{{{ m.content }}}}]{{% endif %}}{{% endfor %}}"
+    ))
+}
+
+#[test]
+fn the_two_models_own_templates_agree_with_the_fixed_ones() {
+    for (model, fixed) in [("qwen2-tiny", Template::Qwen), ("llama3-tiny", Template::Llama3)] {
+        let (own, fixed) = (common::encoder(model, Template::Chat), common::encoder(model, fixed));
+        for messages in [
+            vec![Message::user("hello 中文")],
+            vec![Message::system("Be brief."), Message::user("{{content}} <|im_end|>")],
+        ] {
+            let response = "An answer,\nin two lines.";
+            assert_eq!(own.encode(&messages, response).unwrap(), fixed.encode(&messages, response).unwrap());
+        }
+    }
+}
+
+#[test]
+fn nothing_after_the_stop_token_is_trained() {
+    assert_eq!(completion_text(&ending_with("<|im_end|>\\n"), "y").unwrap(), "y<|im_end|>");
+    assert_eq!(completion_text(&ending_with("<|im_end|> and more"), "y").unwrap(), "y<|im_end|>");
+}
+
+#[test]
+fn what_the_template_puts_before_the_stop_token_is_trained() {
+    assert_eq!(completion_text(&ending_with(" END<|im_end|>"), "y").unwrap(), "y END<|im_end|>");
+}
+
+#[test]
+fn a_template_without_a_stop_token_gets_the_eos() {
+    assert_eq!(completion_text(&ending_with(""), "y").unwrap(), "y<|im_end|>");
+    assert_eq!(completion_text(&ending_with(" "), "y").unwrap(), "y<|im_end|>");
+    assert_eq!(completion_text(&ending_with("</answer>"), "y").unwrap(), "y</answer><|im_end|>");
+}
+
+#[test]
+fn a_stop_word_inside_the_response_does_not_end_it() {
+    assert_eq!(
+        completion_text(&ending_with("<|im_end|>"), "a<|im_end|>b").unwrap(),
+        "a<|im_end|>b<|im_end|>"
+    );
+}
+
+#[test]
+fn any_stop_id_of_the_generation_config_ends_a_response() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = json!("<|endoftext|>"));
+    std::fs::write(dir.path().join("generation_config.json"), r#"{"eos_token_id": [999, 997]}"#).unwrap();
+    let tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
+    let encoder = TemplateEncoder::new(tokenizer, Template::Chat).unwrap();
+    assert_eq!(completion_text(&encoder, "y").unwrap(), "y<|im_end|>");
+}
+
+#[test]
+fn a_template_that_trims_trains_the_trimmed_response() {
+    let llama = common::encoder("llama3-tiny", Template::Chat);
+    let trimmed = llama.completion(&[Message::user("q")], "answer").unwrap();
+    assert_eq!(llama.completion(&[Message::user("q")], "\nanswer \n").unwrap(), trimmed);
+}
+
+#[test]
+fn python_methods_and_the_helpers_of_transformers_work() {
+    let template = "{%- for m in messages %}\n    {%- if m['content'].startswith('q') and not m.get('x') %}\n\
+        {{- bos_token }}{{- eos_token }}{{- m.content.upper().strip() }}{%- continue %}\n    {%- endif %}\n\
+        {{- raise_exception('no') }}\n{%- endfor %}{% if tools is none %}{{ strftime_now('%%') }}{% endif %}";
+    let encoder = chat(template);
+    let ids = encoder.prompt(&[Message::user("q ")]).unwrap();
+    assert_eq!(encoder.tokenizer().decode(&ids).unwrap(), "<|im_end|>Q%");
+}
+
+#[test]
+fn blocks_on_lines_of_their_own_leave_no_trace() {
+    let encoder =
+        chat("{% for m in messages %}\n    {% if true %}\n{{ m.content }}\n    {% endif %}\n{% endfor %}\n");
+    let ids = encoder.prompt(&[Message::user("q")]).unwrap();
+    assert_eq!(encoder.tokenizer().decode(&ids).unwrap(), "q\n");
+}
+
+#[test]
+fn of_several_templates_the_default_is_taken() {
+    let named =
+        |name: &str| json!({"name": name, "template": format!("{name}:{{{{ messages[0].content }}}}")});
+    for templates in [json!([named("tool_use"), named("default")]), json!([named("default")])] {
+        let encoder = TemplateEncoder::new(tokenizer_with(templates), Template::Chat).unwrap();
+        let ids = encoder.prompt(&[Message::user("q")]).unwrap();
+        assert_eq!(encoder.tokenizer().decode(&ids).unwrap(), "default:q");
+    }
+}
+
+#[test]
+fn a_template_file_outranks_the_configuration() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+    std::fs::write(dir.path().join("chat_template.jinja"), "file:{{ messages[0].content }}").unwrap();
+    let encoder = TemplateEncoder::new(TextTokenizer::from_dir(dir.path()).unwrap(), Template::Chat).unwrap();
+    let ids = encoder.prompt(&[Message::user("q")]).unwrap();
+    assert_eq!(encoder.tokenizer().decode(&ids).unwrap(), "file:q");
+}
+
+#[test]
+fn a_tokenizer_without_a_chat_template_is_an_error() {
+    for none in
+        [Value::Null, json!([]), json!([{"name": "a", "template": ""}, {"name": "b", "template": ""}])]
+    {
+        let error = TemplateEncoder::new(tokenizer_with(none), Template::Chat).unwrap_err();
+        assert!(matches!(error, TemplateError::NoChatTemplate { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_template_that_is_not_jinja_is_an_error() {
+    let error = TemplateEncoder::new(tokenizer_with("{% for %}"), Template::Chat).unwrap_err();
+    assert!(matches!(error, TemplateError::Parse { .. }));
+}
+
+#[test]
+fn what_the_template_raises_is_the_error() {
+    let error =
+        chat("{{ raise_exception('roles must alternate') }}").prompt(&[Message::user("q")]).unwrap_err();
+    assert!(matches!(error, TemplateError::Render { .. }));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("roles must alternate"), "{cause}");
+}
+
+#[test]
+fn a_chat_prompt_without_a_user_message_is_an_error() {
+    assert!(matches!(ending_with("").prompt(&[Message::system("s")]), Err(TemplateError::NoUserMessage)));
+}
+
+#[test]
+fn a_prompt_that_changes_when_the_response_follows_is_an_error() {
+    let encoder =
+        chat("{{ messages | length }} messages: {% for m in messages %}{{ m.content }}{% endfor %}");
+    let error = completion_text(&encoder, "y").unwrap_err();
+    assert!(
+        matches!(&error, TemplateError::PromptNotPrefix { expected, found } if expected == "1 messages: q" && found == "2 messages: qy"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_generation_prompt_that_training_lacks_is_an_error() {
+    let encoder = chat(
+        "{% for m in messages %}{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
+    );
+    assert!(matches!(completion_text(&encoder, "y"), Err(TemplateError::PromptNotPrefix { .. })));
+}
+
+#[test]
+fn a_response_that_is_not_rendered_as_it_is_is_an_error() {
+    let encoder = chat("{% for m in messages %}{{ m.content | upper }}|{% endfor %}");
+    let error = completion_text(&encoder, "yes").unwrap_err();
+    assert!(
+        matches!(&error, TemplateError::ResponseAltered { expected, found } if expected == "yes" && found == "YES|"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_failing_tokenizer_fails_the_row() {
+    let error = TemplateError::from(iopo_data::TokenizerError::Decode { tokens: 1, source: "cause".into() });
+    assert!(matches!(error, TemplateError::Tokenizer(_)));
+    assert_eq!(error.to_string(), "the tokenizer cannot decode 1 tokens");
+}

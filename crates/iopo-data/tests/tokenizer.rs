@@ -1,0 +1,151 @@
+//! Reading tokenizer folders: special tokens, awkward texts, and what can be wrong.
+
+mod common;
+
+use iopo_data::{TextTokenizer, TokenizerError};
+use serde_json::json;
+
+#[test]
+fn special_tokens_follow_the_configuration() {
+    let qwen = common::tokenizer("qwen2-tiny");
+    assert_eq!((qwen.eos_id(), qwen.bos_id(), qwen.pad_id()), (999, None, 997));
+    assert_eq!(qwen.eos_ids(), [999]);
+    let llama = common::tokenizer("llama3-tiny");
+    assert_eq!((llama.eos_id(), llama.bos_id()), (998, Some(992)));
+}
+
+#[test]
+fn without_a_pad_token_the_eos_token_pads() {
+    assert_eq!(common::tokenizer("llama3-tiny").pad_id(), 998);
+}
+
+#[test]
+fn every_stop_id_of_the_generation_config_is_known() {
+    assert_eq!(common::tokenizer("llama3-tiny").eos_ids(), [998, 993, 997]);
+}
+
+#[test]
+fn without_an_eos_token_the_generation_config_decides() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = json!(null));
+    std::fs::write(dir.path().join("generation_config.json"), r#"{"eos_token_id": [997, 999]}"#).unwrap();
+    let tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
+    assert_eq!(tokenizer.eos_id(), 997);
+    assert_eq!(tokenizer.eos_ids(), [997, 999]);
+}
+
+#[test]
+fn a_special_token_may_be_written_as_a_mapping() {
+    let described = json!({"content": "<|endoftext|>", "lstrip": false, "__type": "AddedToken"});
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = described);
+    assert_eq!(TextTokenizer::from_dir(dir.path()).unwrap().eos_id(), 997);
+}
+
+#[test]
+fn no_special_token_is_added_even_where_the_file_asks_for_one() {
+    let llama = common::tokenizer("llama3-tiny");
+    assert!(!llama.encode("hello").unwrap().contains(&992));
+    assert!(llama.encode("").unwrap().is_empty());
+}
+
+#[test]
+fn the_text_of_a_special_token_is_that_token() {
+    let qwen = common::tokenizer("qwen2-tiny");
+    assert_eq!(qwen.encode("<|im_end|>").unwrap(), [999]);
+    assert_eq!(qwen.token_id("<|im_end|>"), Some(999));
+    assert_eq!(qwen.token(999).as_deref(), Some("<|im_end|>"));
+}
+
+#[test]
+fn a_limit_saved_in_the_file_cuts_and_pads_nothing() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+    let path = dir.path().join("tokenizer.json");
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    file["truncation"] =
+        json!({"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0});
+    file["padding"] = json!({
+        "strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 997, "pad_type_id": 0, "pad_token": "<|endoftext|>"
+    });
+    std::fs::write(&path, file.to_string()).unwrap();
+    let limited = TextTokenizer::from_dir(dir.path()).unwrap();
+    let text = "several words make several tokens";
+    assert_eq!(limited.encode(text).unwrap(), common::tokenizer("qwen2-tiny").encode(text).unwrap());
+}
+
+#[test]
+fn awkward_texts_decode_to_themselves() {
+    let qwen = common::tokenizer("qwen2-tiny");
+    for text in
+        ["", "\n", "\n\nx", " lead", "中文回答。\n", "a\r\nb\t", "{{content}}", "😀 é", "a<|im_end|>b"]
+    {
+        assert_eq!(qwen.decode(&qwen.encode(text).unwrap()).unwrap(), text);
+    }
+    assert_eq!(qwen.decode_plain(&qwen.encode("a<|im_end|>b").unwrap()).unwrap(), "ab");
+}
+
+#[test]
+fn a_model_with_more_rows_than_tokens_is_accepted() {
+    let qwen = common::tokenizer("qwen2-tiny");
+    assert_eq!(qwen.vocab_size(), 1000);
+    qwen.check_vocabulary(1024).unwrap();
+    qwen.check_vocabulary(1000).unwrap();
+}
+
+#[test]
+fn the_tokenizer_of_another_model_is_an_error() {
+    let error = common::tokenizer("qwen2-tiny").check_vocabulary(999).unwrap_err();
+    assert!(matches!(error, TokenizerError::VocabularyTooLarge { largest_id: 999, model_vocab_size: 999 }));
+    assert!(error.to_string().starts_with("this tokenizer does not belong to this model"));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+        let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+        assert!(matches!(&error, TokenizerError::Missing { path } if path.ends_with(name)), "{error}");
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_named() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+    let path = dir.path().join("generation_config.json");
+    std::fs::create_dir(&path).unwrap();
+    let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+    assert!(matches!(&error, TokenizerError::Unreadable { path: named, .. } if *named == path), "{error}");
+}
+
+#[test]
+fn a_malformed_file_is_named() {
+    let contents: [(&str, &[u8]); 5] = [
+        ("tokenizer.json", b"{\"version\": \"1.0\""),
+        ("tokenizer.json", b"[]"),
+        ("tokenizer_config.json", b"{\"eos_token\": 7}"),
+        ("generation_config.json", b"not json"),
+        ("chat_template.jinja", b"\xff\xfe"),
+    ];
+    for (name, bytes) in contents {
+        let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+        let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+        assert!(matches!(&error, TokenizerError::Malformed { path, .. } if path.ends_with(name)), "{error}");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[test]
+fn a_special_token_outside_the_vocabulary_is_an_error() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["pad_token"] = json!("<pad>"));
+    let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+    assert!(
+        matches!(&error, TokenizerError::UnknownToken { role: "pad_token", token, .. } if token == "<pad>")
+    );
+}
+
+#[test]
+fn a_tokenizer_without_an_end_is_an_error() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = json!(null));
+    assert!(matches!(TextTokenizer::from_dir(dir.path()), Err(TokenizerError::NoEos { .. })));
+}

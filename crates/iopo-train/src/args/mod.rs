@@ -1,0 +1,319 @@
+//! What the user wrote: a YAML file with LLaMA-Factory's keys, and `key=value` after it.
+
+mod keys;
+mod reader;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use keys::notice_for;
+use reader::Reader;
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A key that nobody knows.
+    #[error("unknown key `{key}`{}", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The nearest known one.
+        suggestion: Option<String>,
+    },
+    /// A key of LLaMA-Factory that changes results and is not implemented.
+    #[error("`{key}: {value}` is not supported: {reason}")]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// Why, or what to do.
+        reason: String,
+    },
+    /// A value of another type.
+    #[error("`{key}` should be {expected}, found {found}")]
+    WrongType {
+        /// The key.
+        key: &'static str,
+        /// What it should be.
+        expected: &'static str,
+        /// What was written.
+        found: String,
+    },
+    /// A number outside its range.
+    #[error("`{key}` is {value}, which is not {range}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// A name that is none of the known ones.
+    #[error("`{key}: {value}` is none of {known}")]
+    UnknownName {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// The known names.
+        known: String,
+    },
+    /// A key that has no default.
+    #[error("`{key}` is missing")]
+    Missing {
+        /// The key.
+        key: &'static str,
+    },
+    /// Two keys that exclude each other.
+    #[error("{reason}")]
+    Conflict {
+        /// What excludes what.
+        reason: String,
+    },
+}
+
+/// A configuration that cannot be run; all problems at once.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ArgsError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not YAML.
+    #[error("{} is not valid YAML: {reason}", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// An override is not of the form `key=value`.
+    #[error("override `{text}` is not of the form key=value")]
+    Override {
+        /// What was written.
+        text: String,
+    },
+    /// The configuration was read, and is wrong.
+    #[error("{}: {} in the configuration:{}", origin, count(problems.len()), bullets(problems))]
+    Invalid {
+        /// Where it came from.
+        origin: String,
+        /// Everything that is wrong.
+        problems: Vec<Problem>,
+    },
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+fn bullets(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+}
+
+/// A key that is accepted and means something else here, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The key.
+    pub key: String,
+    /// What happens instead.
+    pub text: String,
+}
+
+/// What the user wrote, by key; every value has the right type, its range is unchecked.
+///
+/// Names and defaults are LLaMA-Factory's unless the table in `docs/configuration.md` says
+/// otherwise.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each field is the key of the same name, described in docs/configuration.md")]
+pub struct TrainArgs {
+    pub origin: String,
+    pub notices: Vec<Notice>,
+
+    pub model_name_or_path: Option<String>,
+    pub adapter_name_or_path: Option<String>,
+    pub create_new_adapter: bool,
+
+    pub stage: String,
+    pub do_train: bool,
+    pub finetuning_type: String,
+    pub lora_rank: i64,
+    pub lora_alpha: Option<f64>,
+    pub lora_target: Vec<String>,
+    pub use_rslora: bool,
+    pub pref_beta: f64,
+    pub pref_loss: String,
+    pub pref_ftx: f64,
+    pub simpo_gamma: Option<f64>,
+    pub dpo_label_smoothing: f64,
+    pub iopo_label_smoothing: f64,
+    pub iopo_variant: String,
+    pub reference_free: bool,
+
+    pub dataset: Vec<String>,
+    pub eval_dataset: Vec<String>,
+    pub dataset_dir: String,
+    pub template: Option<String>,
+    pub cutoff_len: i64,
+    pub length_policy: String,
+    pub max_samples: Option<i64>,
+    pub val_size: f64,
+
+    pub output_dir: Option<String>,
+    pub overwrite_output_dir: bool,
+    pub resume_from_checkpoint: Option<String>,
+    pub logging_steps: i64,
+    pub save_strategy: String,
+    pub save_steps: i64,
+    pub save_total_limit: Option<i64>,
+    pub plot_loss: bool,
+
+    pub per_device_train_batch_size: i64,
+    pub gradient_accumulation_steps: i64,
+    pub accumulate_across_epochs: bool,
+    pub learning_rate: f64,
+    pub num_train_epochs: f64,
+    pub max_steps: i64,
+    pub lr_scheduler_type: String,
+    pub warmup_ratio: f64,
+    pub warmup_steps: i64,
+    pub weight_decay: f64,
+    pub adam_beta1: f64,
+    pub adam_beta2: f64,
+    pub adam_epsilon: f64,
+    pub max_grad_norm: f64,
+    pub seed: i64,
+    pub bf16: bool,
+    pub fp16: bool,
+    pub pure_bf16: bool,
+
+    pub eval_strategy: String,
+    pub eval_steps: Option<i64>,
+    pub per_device_eval_batch_size: i64,
+}
+
+impl TrainArgs {
+    /// Reads a YAML file, and `key=value` overrides after it.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not YAML; or all unknown keys and wrong types at once.
+    pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
+        let text = fs::read_to_string(path).map_err(|source| ArgsError::Read { path: path.to_owned(), source })?;
+        Self::from_yaml(&text, path, overrides)
+    }
+
+    /// Reads YAML text; `path` names it in messages.
+    ///
+    /// # Errors
+    /// As [`Self::from_file`].
+    pub fn from_yaml(text: &str, path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
+        let mut map = parse_yaml(text).map_err(|reason| ArgsError::Yaml { path: path.to_owned(), reason })?;
+        for text in overrides {
+            let broken = || ArgsError::Override { text: text.clone() };
+            let (key, value) = text.split_once('=').ok_or_else(broken)?;
+            let value = serde_saphyr::from_str::<Value>(value).map_err(|_| broken())?;
+            map.insert(key.trim().to_owned(), value);
+        }
+        Self::from_map(map, path.display().to_string())
+    }
+
+    fn from_map(map: Map<String, Value>, origin: String) -> Result<Self, ArgsError> {
+        let mut reader = Reader::new(map);
+        let mut args = Self::read(&mut reader);
+        args.notices = reader.take_notices(notice_for);
+        let problems = reader.finish();
+        if !problems.is_empty() {
+            return Err(ArgsError::Invalid { origin, problems });
+        }
+        args.origin = origin;
+        Ok(args)
+    }
+
+    fn read(r: &mut Reader) -> Self {
+        Self {
+            origin: String::new(),
+            notices: Vec::new(),
+            model_name_or_path: r.text("model_name_or_path"),
+            adapter_name_or_path: r.text("adapter_name_or_path"),
+            create_new_adapter: r.flag("create_new_adapter", false),
+            stage: r.text_or("stage", "sft"),
+            do_train: r.flag("do_train", true),
+            finetuning_type: r.text_or("finetuning_type", "lora"),
+            lora_rank: r.integer_or("lora_rank", 8),
+            lora_alpha: r.number("lora_alpha"),
+            lora_target: r.list("lora_target").unwrap_or_else(|| vec!["all".to_owned()]),
+            use_rslora: r.flag("use_rslora", false),
+            pref_beta: r.number_or("pref_beta", 0.1),
+            pref_loss: r.text_or("pref_loss", "sigmoid"),
+            pref_ftx: r.number_or("pref_ftx", 0.0),
+            simpo_gamma: r.number("simpo_gamma"),
+            dpo_label_smoothing: r.number_or("dpo_label_smoothing", 0.0),
+            iopo_label_smoothing: r.number_or("iopo_label_smoothing", 0.0),
+            iopo_variant: r.text_or("iopo_variant", "full"),
+            reference_free: r.flag("reference_free", false),
+            dataset: r.list("dataset").unwrap_or_default(),
+            eval_dataset: r.list("eval_dataset").unwrap_or_default(),
+            dataset_dir: r.text_or("dataset_dir", "data"),
+            template: r.text("template"),
+            cutoff_len: r.integer_or("cutoff_len", 1_024),
+            length_policy: r.text_or("length_policy", "drop"),
+            max_samples: r.integer("max_samples"),
+            val_size: r.number_or("val_size", 0.0),
+            output_dir: r.text("output_dir"),
+            overwrite_output_dir: r.flag("overwrite_output_dir", false),
+            resume_from_checkpoint: r.text("resume_from_checkpoint"),
+            logging_steps: r.integer_or("logging_steps", 10),
+            save_strategy: r.text_or("save_strategy", "steps"),
+            save_steps: r.integer_or("save_steps", 500),
+            save_total_limit: r.integer("save_total_limit"),
+            plot_loss: r.flag("plot_loss", false),
+            per_device_train_batch_size: r.integer_or("per_device_train_batch_size", 8),
+            gradient_accumulation_steps: r.integer_or("gradient_accumulation_steps", 1),
+            accumulate_across_epochs: r.flag("accumulate_across_epochs", false),
+            learning_rate: r.number_or("learning_rate", 5e-5),
+            num_train_epochs: r.number_or("num_train_epochs", 3.0),
+            max_steps: r.integer_or("max_steps", -1),
+            lr_scheduler_type: r.text_or("lr_scheduler_type", "linear"),
+            warmup_ratio: r.number_or("warmup_ratio", 0.0),
+            warmup_steps: r.integer_or("warmup_steps", 0),
+            weight_decay: r.number_or("weight_decay", 0.0),
+            adam_beta1: r.number_or("adam_beta1", 0.9),
+            adam_beta2: r.number_or("adam_beta2", 0.999),
+            adam_epsilon: r.number_or("adam_epsilon", 1e-8),
+            max_grad_norm: r.number_or("max_grad_norm", 1.0),
+            seed: r.integer_or("seed", 42),
+            bf16: r.flag("bf16", false),
+            fp16: r.flag("fp16", false),
+            pure_bf16: r.flag("pure_bf16", false),
+            eval_strategy: match r.text("evaluation_strategy") {
+                // transformers renamed the key; both are in use.
+                Some(strategy) => r.text_or("eval_strategy", &strategy),
+                None => r.text_or("eval_strategy", "no"),
+            },
+            eval_steps: r.integer("eval_steps"),
+            per_device_eval_batch_size: r.integer_or("per_device_eval_batch_size", 8),
+        }
+    }
+}
+
+fn parse_yaml(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_saphyr::from_str::<Value>(text) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err("expected lines of the form `key: value`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

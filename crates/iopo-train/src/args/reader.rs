@@ -1,0 +1,124 @@
+//! Taking typed values out of a map, and remembering everything that is wrong with it.
+
+use serde_json::{Map, Value};
+
+use super::keys::{IGNORED, UNSUPPORTED};
+use super::{Notice, Problem};
+
+/// Below this similarity a suggestion would mislead.
+const NEAREST: f64 = 0.7;
+
+pub(super) struct Reader {
+    map: Map<String, Value>,
+    known: Vec<&'static str>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub(super) fn new(map: Map<String, Value>) -> Self {
+        Self { map, known: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Takes a value; null and the text `null` of an override count as absent.
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.map.remove(key).filter(|value| !value.is_null())
+    }
+
+    fn typed<T>(&mut self, key: &'static str, expected: &'static str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let value = self.take(key)?;
+        let typed = read(&value);
+        if typed.is_none() {
+            self.problems.push(Problem::WrongType { key, expected, found: value.to_string() });
+        }
+        typed
+    }
+
+    /// A text; numbers are taken as they are written, since a path or name may look like one.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        self.typed(key, "a text", |value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> String {
+        self.text(key).unwrap_or_else(|| default.to_owned())
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        self.typed(key, "true or false", Value::as_bool).unwrap_or(default)
+    }
+
+    pub(super) fn integer(&mut self, key: &'static str) -> Option<i64> {
+        self.typed(key, "an integer", |value| {
+            // `500.0` is an integer to everybody but a parser.
+            value.as_i64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 1e15).map(|x| x as i64))
+        })
+    }
+
+    pub(super) fn integer_or(&mut self, key: &'static str, default: i64) -> i64 {
+        self.integer(key).unwrap_or(default)
+    }
+
+    /// A number; `5e-6`, which YAML takes for a text, is one too.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
+        self.typed(key, "a number", |value| value.as_f64().or_else(|| value.as_str()?.parse().ok()))
+    }
+
+    pub(super) fn number_or(&mut self, key: &'static str, default: f64) -> f64 {
+        self.number(key).unwrap_or(default)
+    }
+
+    /// A list, or a text with commas.
+    pub(super) fn list(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let split = |text: &str| text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+        self.typed(key, "a list of texts", |value| match value {
+            Value::String(text) => Some(split(text)),
+            Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+            _ => None,
+        })
+    }
+
+    /// Takes the keys that are accepted without effect.
+    pub(super) fn take_notices(&mut self, notice_for: impl Fn(&str, &Value) -> Option<String>) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (key, _) in IGNORED {
+            if let Some(value) = self.take(key)
+                && let Some(text) = notice_for(key, &value)
+            {
+                notices.push(Notice { key: (*key).to_owned(), text });
+            }
+        }
+        notices
+    }
+
+    /// Everything that is wrong, leftover keys included.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        for (key, value) in std::mem::take(&mut self.map) {
+            self.problems.extend(self.leftover(key, &value));
+        }
+        self.problems
+    }
+
+    fn leftover(&self, key: String, value: &Value) -> Option<Problem> {
+        let Some((_, harmless, reason)) = UNSUPPORTED.iter().find(|(name, ..)| *name == key) else {
+            let suggestion = self.nearest(&key);
+            return Some(Problem::UnknownKey { key, suggestion });
+        };
+        let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let is_harmless = value.is_null() || written == *harmless || value.as_f64().is_some_and(|x| harmless.parse() == Ok(x));
+        (!is_harmless).then(|| Problem::Unsupported { key, value: written, reason: (*reason).to_owned() })
+    }
+
+    fn nearest(&self, key: &str) -> Option<String> {
+        self.known
+            .iter()
+            .map(|known| (strsim::normalized_damerau_levenshtein(key, known), known))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(similarity, _)| *similarity >= NEAREST)
+            .map(|(_, known)| (*known).to_owned())
+    }
+}

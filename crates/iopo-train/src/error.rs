@@ -1,0 +1,143 @@
+//! Every way in which a run can fail.
+
+use std::path::PathBuf;
+
+use iopo_data::{DatasetError, EncodeError, TaskError, TemplateError, TokenizerError, TrieError};
+use iopo_loss::{LossConfigError, LossError};
+use iopo_model::{LayoutError, LoraError, WeightsError};
+use thiserror::Error;
+
+use crate::args::ArgsError;
+
+/// A run that cannot start, or has to stop.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration.
+    #[error(transparent)]
+    Args(#[from] ArgsError),
+    /// The model's files.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The adapter.
+    #[error(transparent)]
+    Lora(#[from] LoraError),
+    /// The tokenizer's files.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The chat template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The dataset's files.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A row that is not what the stage needs.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A row that cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Sequences that cannot be laid out.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// A layout that does not fit the model.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Options of the loss.
+    #[error(transparent)]
+    LossConfig(#[from] LossConfigError),
+    /// Log-probs that the loss cannot take.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// No row is left to train on.
+    #[error("no example is left to train on: {reason}")]
+    NoExamples {
+        /// Where they went.
+        reason: String,
+    },
+    /// A batch that does not hold whole examples.
+    #[error("a batch of {sequences} sequences does not hold whole examples of {per_example}")]
+    BrokenBatch {
+        /// Sequences in the batch.
+        sequences: usize,
+        /// Sequences that make an example.
+        per_example: usize,
+    },
+    /// The policy is not the reference before the first update.
+    #[error(
+        "before the first update the policy must equal its reference, but {what} is {found}, expected {expected}; \
+         check that model, adapter and reference belong together"
+    )]
+    BrokenStart {
+        /// The quantity.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+        /// The value that equality gives.
+        expected: f64,
+    },
+    /// A loss or gradient that is not a number.
+    #[error("step {step}: the {what} is {value}; training stops, and the last checkpoint is kept")]
+    NotFinite {
+        /// The update in which it happened, from 1.
+        step: usize,
+        /// The quantity.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// Values could not be read back from the device.
+    #[error("cannot read {what} from the device: {reason}")]
+    Device {
+        /// What was read.
+        what: &'static str,
+        /// What the device says.
+        reason: String,
+    },
+    /// The output folder holds something already.
+    #[error(
+        "{} is not empty; set overwrite_output_dir: true to replace its results, or resume_from_checkpoint to go on",
+        dir.display()
+    )]
+    OutputExists {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A checkpoint that cannot be gone on from.
+    #[error("{}: {reason}", dir.display())]
+    Checkpoint {
+        /// The checkpoint.
+        dir: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A merged model that does not answer as its adapter does.
+    #[error(
+        "the merged model's logits differ from the adapter's by {difference:.2e}, more than {tolerance:.2e} \
+         for {dtype} weights; nothing was exported"
+    )]
+    MergeDiffers {
+        /// Largest absolute difference.
+        difference: f64,
+        /// What is allowed.
+        tolerance: f64,
+        /// Float type of the merged weights.
+        dtype: String,
+    },
+}
