@@ -16,7 +16,8 @@ impl Golden {
     /// Reads and checks a file.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        SafeTensors::deserialize(&bytes).with_context(|| format!("{} is not a safetensors file", path.display()))?;
+        SafeTensors::deserialize(&bytes)
+            .with_context(|| format!("{} is not a safetensors file", path.display()))?;
         Ok(Self { path: path.to_owned(), bytes })
     }
 
@@ -30,11 +31,6 @@ impl Golden {
         let mut names: Vec<String> = self.tensors()?.names().into_iter().map(str::to_owned).collect();
         names.sort();
         Ok(names)
-    }
-
-    /// Whether there is a tensor of this name.
-    pub fn has(&self, name: &str) -> Result<bool> {
-        Ok(self.tensors()?.tensor(name).is_ok())
     }
 
     /// The shape of a tensor.
@@ -61,17 +57,20 @@ impl Golden {
 
     /// Token ids.
     pub fn tokens(&self, name: &str) -> Result<Vec<u32>> {
-        let to_id = |value: i64| u32::try_from(value).with_context(|| format!("{name}: {value} is not a token id"));
+        let to_id =
+            |value: i64| u32::try_from(value).with_context(|| format!("{name}: {value} is not a token id"));
         self.integers(name)?.into_iter().map(to_id).collect()
     }
 
     fn tensors(&self) -> Result<SafeTensors<'_>> {
-        SafeTensors::deserialize(&self.bytes).with_context(|| format!("{} is not a safetensors file", self.path.display()))
+        SafeTensors::deserialize(&self.bytes)
+            .with_context(|| format!("{} is not a safetensors file", self.path.display()))
     }
 
     fn view(&self, name: &str) -> Result<(Vec<usize>, Dtype, Vec<u8>)> {
         let tensors = self.tensors()?;
-        let view = tensors.tensor(name).with_context(|| format!("{}: no tensor {name}", self.path.display()))?;
+        let view =
+            tensors.tensor(name).with_context(|| format!("{}: no tensor {name}", self.path.display()))?;
         Ok((view.shape().to_vec(), view.dtype(), view.data().to_vec()))
     }
 }
@@ -81,6 +80,7 @@ fn words<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
 }
 
 /// The repository's root.
+#[cfg(test)]
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

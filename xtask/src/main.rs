@@ -34,6 +34,27 @@ enum Parity {
         /// A Hugging Face folder.
         model: PathBuf,
     },
+    /// Completion log-probs of recorded batches.
+    Logps {
+        /// A file of `bN.*` tensors.
+        file: PathBuf,
+        /// A Hugging Face folder.
+        model: PathBuf,
+    },
+    /// Token ids of rendered templates, or truncated lengths.
+    Template {
+        /// `template_cases.json` or `infer_seqlen.json`, or another file of their layouts.
+        file: PathBuf,
+        /// A Hugging Face folder.
+        model: PathBuf,
+    },
+    /// A recorded training run.
+    Train {
+        /// A folder with `record.json`, `batches.safetensors` and parameters after each step.
+        dir: PathBuf,
+        /// A Hugging Face folder.
+        model: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +72,9 @@ fn run(command: Command) -> Result<bool> {
     let report = match command {
         Command::Parity { kind } => match kind {
             Parity::Logits { file, model } => parity::logits::run(&file, &model)?,
+            Parity::Logps { file, model } => parity::logps::run(&file, &model)?,
+            Parity::Template { file, model } => parity::template::run(&file, &model)?,
+            Parity::Train { dir, model } => parity::train::run(&dir, &model)?,
         },
     };
     println!("{report}");

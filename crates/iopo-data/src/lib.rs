@@ -1,4 +1,4 @@
-//! Chat templates, tokenisation, token tries and batches for preference training.
+#![doc = include_str!("../README.md")]
 
 mod dataset;
 mod encode;

@@ -1,4 +1,5 @@
 //! Every format that is read, and what its rows become.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 mod common;
 
@@ -52,7 +53,7 @@ fn preference_groups_are_read_with_their_id() {
     });
     let x = |constraint: &str| user(&format!("Describe the sea.\n{constraint}\n"));
     assert_eq!(
-        read(&[row.clone()]),
+        read(std::slice::from_ref(&row)),
         [group(x("1. In one line."), "Blue.", x("1. In two lines."), "Blue.\nDeep.")]
     );
 

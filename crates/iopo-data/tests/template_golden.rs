@@ -1,4 +1,5 @@
 //! The fixed templates against token ids recorded from the paper's trainer.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 mod common;
 

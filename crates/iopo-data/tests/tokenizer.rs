@@ -1,4 +1,5 @@
 //! Reading tokenizer folders: special tokens, awkward texts, and what can be wrong.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 mod common;
 
@@ -148,4 +149,19 @@ fn a_special_token_outside_the_vocabulary_is_an_error() {
 fn a_tokenizer_without_an_end_is_an_error() {
     let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = json!(null));
     assert!(matches!(TextTokenizer::from_dir(dir.path()), Err(TokenizerError::NoEos { .. })));
+}
+
+#[test]
+fn a_text_that_the_model_cannot_encode_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = json!({"type": "WordLevel", "vocab": {"a": 0, "<eos>": 1}, "unk_token": "<unk>"});
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": null, "post_processor": null, "decoder": null, "model": model
+    });
+    std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    std::fs::write(dir.path().join("tokenizer_config.json"), r#"{"eos_token": "<eos>"}"#).unwrap();
+    let tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
+    assert_eq!(tokenizer.encode("a").unwrap(), [0]);
+    assert!(matches!(tokenizer.encode("unknown"), Err(TokenizerError::Encode { bytes: 7, .. })));
 }

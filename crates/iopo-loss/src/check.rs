@@ -4,23 +4,30 @@ use burn::tensor::Tensor;
 
 use crate::{CompletionLogProbs, LossConfigError, LossError, Pair, PairGrid};
 
-/// Checks that all tensors have the length and dtype of the first, and at least one row.
+/// Checks that all tensors have the length, dtype and device of the first, and at least one row.
 pub(crate) fn check_columns(columns: &[(&'static str, &Tensor<1>)]) -> Result<(), LossError> {
     let Some(((_, first), rest)) = columns.split_first() else {
         return Ok(());
     };
-    let [expected] = first.dims();
-    if expected == 0 {
+    if first.dims() == [0] {
         return Err(LossError::EmptyBatch);
     }
-    for (name, column) in rest {
-        let [actual] = column.dims();
-        if actual != expected {
-            return Err(LossError::LengthMismatch { name, expected, actual });
-        }
-        if column.dtype() != first.dtype() {
-            return Err(LossError::DTypeMismatch { name, expected: first.dtype(), actual: column.dtype() });
-        }
+    rest.iter().try_for_each(|(name, column)| check_column(name, column, first))
+}
+
+fn check_column(name: &'static str, column: &Tensor<1>, first: &Tensor<1>) -> Result<(), LossError> {
+    let ([expected], [actual]) = (first.dims(), column.dims());
+    if actual != expected {
+        return Err(LossError::LengthMismatch { name, expected, actual });
+    }
+    let (expected, actual) = (first.dtype(), column.dtype());
+    if actual != expected {
+        return Err(LossError::DTypeMismatch { name, expected, actual });
+    }
+    let (expected, actual) = (first.device(), column.device());
+    if actual != expected {
+        let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
+        return Err(LossError::DeviceMismatch { name, expected, actual });
     }
     Ok(())
 }

@@ -1,116 +1,12 @@
 //! Direct preference optimization and the losses that share its inputs.
 
-use std::fmt;
-use std::str::FromStr;
-
-use burn::tensor::{Tensor, activation::sigmoid};
+use burn::tensor::Tensor;
 
 use crate::check::{check_beta, check_nll_weight, check_pair, check_reference_use};
-use crate::link::{check_no_label_smoothing, logistic_loss};
+use crate::link::check_no_label_smoothing;
 use crate::{
-    CompletionLogProbs, FDivergence, LossConfigError, LossError, Pair, PairStats, PreferenceLink, PreferenceLoss,
-    UnknownLossType,
+    CompletionLogProbs, DpoLossType, FDivergence, LossConfigError, LossError, Pair, PairStats, PreferenceLoss,
 };
-
-/// Which loss of a pair's log-ratios: TRL's `loss_type`.
-///
-/// Write `c` and `r` for β times the log-ratio of the chosen and of the rejected response: their
-/// implicit rewards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DpoLossType {
-    /// A loss of the margin alone.
-    Margin(PreferenceLink),
-    /// `-log σ(c) - log σ(-r)`. Jung et al. 2024, *BCO*, with reward shift zero, as TRL has it.
-    BcoPair,
-    /// `-log σ(c) - ½ log σ(-c) - ½ log σ(-r)`. Chen et al. 2024, *NCA*.
-    NcaPair,
-    /// `((c - ½)² + (r + ½)²) / β²`. Wu et al. 2024, *SPPO*, Equation 4.7 with hard labels.
-    SppoHard,
-    /// `σ(-c) + σ(r)`. D'Oosterlinck et al. 2024, *APO-zero*: the chosen response is better than
-    /// what the policy says.
-    ApoZero,
-    /// `σ(c) + σ(r - c)`. D'Oosterlinck et al. 2024, *APO-down*: the chosen response is worse.
-    ApoDown,
-}
-
-impl Default for DpoLossType {
-    fn default() -> Self {
-        Self::Margin(PreferenceLink::Sigmoid)
-    }
-}
-
-impl From<PreferenceLink> for DpoLossType {
-    fn from(link: PreferenceLink) -> Self {
-        Self::Margin(link)
-    }
-}
-
-impl DpoLossType {
-    /// The losses that see both rewards, not their difference alone.
-    const PAIRWISE: [Self; 5] = [Self::BcoPair, Self::NcaPair, Self::SppoHard, Self::ApoZero, Self::ApoDown];
-
-    /// Every loss type: first those of the margin alone.
-    pub fn all() -> impl Iterator<Item = Self> {
-        PreferenceLink::ALL.into_iter().map(Self::Margin).chain(Self::PAIRWISE)
-    }
-
-    /// The name that TRL gives it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Margin(link) => link.name(),
-            Self::BcoPair => "bco_pair",
-            Self::NcaPair => "nca_pair",
-            Self::SppoHard => "sppo_hard",
-            Self::ApoZero => "apo_zero",
-            Self::ApoDown => "apo_down",
-        }
-    }
-
-    /// Whether log-probs are averaged over completion tokens, not summed.
-    pub fn averages_tokens(self) -> bool {
-        matches!(self, Self::Margin(link) if link.averages_tokens())
-    }
-
-    /// The loss of each pair, from its log-ratios and from these times β.
-    fn loss(self, log_ratios: Pair<Tensor<1>>, rewards: Pair<Tensor<1>>, config: &DpoLossConfig) -> Tensor<1> {
-        let Pair { chosen, rejected } = rewards;
-        match self {
-            Self::Margin(link) => {
-                let scores = log_ratios.map(|log_ratio| config.divergence.score(log_ratio));
-                link.loss(scores.chosen - scores.rejected, config.beta, config.label_smoothing)
-            }
-            Self::BcoPair => logistic_loss(chosen) + logistic_loss(rejected.neg()),
-            Self::NcaPair => {
-                let down = logistic_loss(chosen.clone().neg()) + logistic_loss(rejected.neg());
-                logistic_loss(chosen) + down.mul_scalar(0.5)
-            }
-            Self::SppoHard => {
-                let errors = chosen.sub_scalar(0.5).square() + rejected.add_scalar(0.5).square();
-                errors.mul_scalar(1.0 / (config.beta * config.beta))
-            }
-            Self::ApoZero => sigmoid(chosen.neg()) + sigmoid(rejected),
-            Self::ApoDown => sigmoid(chosen.clone()) + sigmoid(rejected - chosen),
-        }
-    }
-}
-
-impl fmt::Display for DpoLossType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for DpoLossType {
-    type Err = UnknownLossType;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::all().find(|loss_type| loss_type.name() == name).ok_or_else(|| UnknownLossType {
-            name: name.to_owned(),
-            known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
-        })
-    }
-}
 
 /// Hyper-parameters of [`DpoLoss`].
 ///
@@ -246,5 +142,177 @@ impl DpoLoss {
             per_example = per_example + policy.chosen.mean_nll().mul_scalar(self.config.nll_weight);
         }
         Ok(PreferenceLoss { per_example, stats: PairStats::new(log_probs, rewards) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PreferenceLink;
+    use crate::testing::{assert_rows, completion, one};
+
+    fn loss(config: DpoLossConfig) -> PreferenceLoss<PairStats> {
+        // L_w = -10 - -14 = 4 over 5 tokens, L_l = -21 - -20 = -1 over 10 tokens.
+        let policy = Pair { chosen: completion(-10.0, 5.0), rejected: completion(-21.0, 10.0) };
+        let reference = Pair { chosen: -14.0, rejected: -20.0 }.map(one);
+        let reference = (!config.reference_free).then_some(reference);
+        config.init().unwrap().forward(policy, reference).unwrap()
+    }
+
+    fn of_type(loss_type: impl Into<DpoLossType>, label_smoothing: f64) -> Tensor<1> {
+        loss(DpoLossConfig { loss_type: loss_type.into(), label_smoothing, ..Default::default() }).per_example
+    }
+
+    /// `log(1 + e^-x)`.
+    fn softplus_of_minus(x: f64) -> f64 {
+        (-x).exp().ln_1p()
+    }
+
+    /// `1 / (1 + e^-x)`.
+    fn logistic(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    #[test]
+    fn sigmoid_is_the_logistic_loss_of_the_margin() {
+        // β (4 - -1) = 0.5
+        assert_rows(of_type(PreferenceLink::Sigmoid, 0.0), &[softplus_of_minus(0.5)]);
+    }
+
+    #[test]
+    fn label_smoothing_mixes_in_the_opposite_label() {
+        // log(1 + e^0.5) = log(1 + e^-0.5) + 0.5, so smoothing by 0.1 adds 0.05.
+        assert_rows(of_type(PreferenceLink::Sigmoid, 0.1), &[softplus_of_minus(0.5) + 0.05]);
+    }
+
+    #[test]
+    fn robust_takes_the_opposite_label_away() {
+        // (0.9 s - 0.1 (s + 0.5)) / 0.8 = s - 0.0625
+        assert_rows(of_type(PreferenceLink::Robust, 0.1), &[softplus_of_minus(0.5) - 0.0625]);
+    }
+
+    #[test]
+    fn sigmoid_norm_averages_over_tokens() {
+        // β (4/5 - -1/10) = 0.09
+        assert_rows(of_type(PreferenceLink::SigmoidNorm, 0.0), &[softplus_of_minus(0.09)]);
+    }
+
+    #[test]
+    fn hinge_is_what_the_margin_lacks_of_one() {
+        assert_rows(of_type(PreferenceLink::Hinge, 0.0), &[0.5]);
+    }
+
+    #[test]
+    fn ipo_is_the_squared_distance_from_its_target() {
+        // (0.9 - 1/0.2)² = 4.1²
+        assert_rows(of_type(PreferenceLink::Ipo, 0.0), &[16.81]);
+    }
+
+    #[test]
+    fn exo_pair_is_a_divergence_of_two_bernoullis() {
+        let win = logistic(0.5);
+        let expected = win * (win / 0.9).ln() + (1.0 - win) * ((1.0 - win) / 0.1).ln();
+        assert_rows(of_type(PreferenceLink::ExoPair, 0.1), &[expected]);
+    }
+
+    #[test]
+    fn discopop_blends_logistic_and_exponential_loss() {
+        // σ(0.5 / 0.05) = σ(10)
+        let weight = logistic(10.0);
+        let expected = softplus_of_minus(0.5) * (1.0 - weight) + (-0.5f64).exp() * weight;
+        assert_rows(of_type(PreferenceLink::Discopop, 0.0), &[expected]);
+    }
+
+    #[test]
+    fn losses_of_both_rewards_have_the_values_of_their_formulas() {
+        // c = 0.4, r = -0.1
+        let (up, down) = (softplus_of_minus(0.4), softplus_of_minus(0.1));
+        assert_rows(of_type(DpoLossType::BcoPair, 0.0), &[up + down]);
+        // log(1 + e^0.4) = up + 0.4
+        assert_rows(of_type(DpoLossType::NcaPair, 0.0), &[up + 0.5 * (up + 0.4) + 0.5 * down]);
+        // (4 - 5)² + (-1 + 5)²
+        assert_rows(of_type(DpoLossType::SppoHard, 0.0), &[17.0]);
+        assert_rows(of_type(DpoLossType::ApoZero, 0.0), &[logistic(-0.4) + logistic(-0.1)]);
+        assert_rows(of_type(DpoLossType::ApoDown, 0.0), &[logistic(0.4) + logistic(-0.5)]);
+    }
+
+    #[test]
+    fn the_nll_term_is_the_mean_of_the_chosen_response() {
+        // 0.5 · 10/5 = 1
+        let loss = loss(DpoLossConfig { nll_weight: 0.5, ..Default::default() });
+        assert_rows(loss.per_example, &[softplus_of_minus(0.5) + 1.0]);
+    }
+
+    #[test]
+    fn without_a_reference_the_log_probs_themselves_are_compared() {
+        // β (-10 - -21) = 1.1
+        let loss = loss(DpoLossConfig { reference_free: true, ..Default::default() });
+        assert_rows(loss.per_example, &[softplus_of_minus(1.1)]);
+    }
+
+    #[test]
+    fn rewards_are_beta_times_the_log_ratios() {
+        let stats = loss(DpoLossConfig::default()).stats;
+        assert_rows(stats.rewards.chosen, &[0.4]);
+        assert_rows(stats.rewards.rejected, &[-0.1]);
+        assert_rows(stats.accuracies, &[1.0]);
+        assert_rows(stats.logps.rejected, &[-21.0]);
+    }
+
+    #[test]
+    fn a_missing_reference_is_an_error() {
+        let policy = Pair { chosen: completion(-1.0, 1.0), rejected: completion(-2.0, 1.0) };
+        let result = DpoLossConfig::default().init().unwrap().forward(policy, None);
+        assert!(matches!(result, Err(LossError::MissingReference)));
+    }
+
+    #[test]
+    fn a_reference_of_a_reference_free_loss_is_an_error() {
+        let policy = Pair { chosen: completion(-1.0, 1.0), rejected: completion(-2.0, 1.0) };
+        let reference = Pair { chosen: -1.0, rejected: -2.0 }.map(one);
+        let config = DpoLossConfig { reference_free: true, ..Default::default() };
+        let result = config.init().unwrap().forward(policy, Some(reference));
+        assert!(matches!(result, Err(LossError::UnexpectedReference)));
+    }
+
+    #[test]
+    fn mixed_dtypes_are_an_error() {
+        let single = || one(-1.0).cast(burn::tensor::DType::F32);
+        let policy = Pair { chosen: completion(-1.0, 1.0), rejected: completion(-2.0, 1.0) };
+        let reference = Some(Pair { chosen: single(), rejected: single() });
+        let result = DpoLossConfig::default().init().unwrap().forward(policy, reference);
+        assert!(matches!(result, Err(LossError::DTypeMismatch { name: "reference.chosen", .. })));
+    }
+
+    #[test]
+    fn a_beta_that_is_not_positive_is_refused() {
+        for beta in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+            let result = DpoLossConfig { beta, ..Default::default() }.init();
+            assert!(matches!(result, Err(LossConfigError::Beta { .. })), "{beta}");
+        }
+    }
+
+    #[test]
+    fn a_negative_nll_weight_is_refused() {
+        let result = DpoLossConfig { nll_weight: -1.0, ..Default::default() }.init();
+        assert_eq!(result, Err(LossConfigError::NllWeight { nll_weight: -1.0 }));
+    }
+
+    #[test]
+    fn label_smoothing_of_a_loss_of_both_rewards_is_refused() {
+        let config =
+            DpoLossConfig { loss_type: DpoLossType::SppoHard, label_smoothing: 0.1, ..Default::default() };
+        let expected = LossConfigError::LabelSmoothingUnused { loss_type: "sppo_hard", label_smoothing: 0.1 };
+        assert_eq!(config.init(), Err(expected));
+    }
+
+    #[test]
+    fn another_divergence_is_refused_where_it_is_not_defined() {
+        for loss_type in [DpoLossType::NcaPair, PreferenceLink::Ipo.into()] {
+            let config =
+                DpoLossConfig { loss_type, divergence: FDivergence::ForwardKl, ..Default::default() };
+            let expected = LossConfigError::DivergenceUnsupported { loss_type: loss_type.name() };
+            assert_eq!(config.init(), Err(expected));
+        }
     }
 }

@@ -27,7 +27,9 @@ pub enum LossConfigError {
         label_smoothing: f64,
     },
     /// Label smoothing is zero for a loss that takes its logarithm.
-    #[error("the {loss_type} loss takes the logarithm of label smoothing: set it above 0, for example to 1e-3")]
+    #[error(
+        "the {loss_type} loss takes the logarithm of label smoothing: set it above 0, for example to 1e-3"
+    )]
     LabelSmoothingRequired {
         /// Name of the loss.
         loss_type: &'static str,
@@ -84,6 +86,17 @@ pub enum LossError {
         expected: DType,
         /// Its own dtype.
         actual: DType,
+    },
+    /// Two tensors that enter one formula lie on different devices; with or without autodiff is
+    /// no difference here.
+    #[error("{name} is on {actual} where {expected} was expected")]
+    DeviceMismatch {
+        /// Which tensor.
+        name: &'static str,
+        /// Device of the first tensor.
+        expected: String,
+        /// Its own device.
+        actual: String,
     },
     /// The loss compares with a reference model, and no reference log-probs were given.
     #[error("reference log-probs are missing, and the loss is not reference-free")]

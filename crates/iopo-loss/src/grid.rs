@@ -82,18 +82,12 @@ impl<T> PairGrid<T> {
 
     /// The table as output preferences: under `x1` and under `x2`, matched against swapped.
     pub fn by_instruction(self) -> [Pair<T>; 2] {
-        [
-            Pair { chosen: self.x1_y1, rejected: self.x1_y2 },
-            Pair { chosen: self.x2_y2, rejected: self.x2_y1 },
-        ]
+        [Pair { chosen: self.x1_y1, rejected: self.x1_y2 }, Pair { chosen: self.x2_y2, rejected: self.x2_y1 }]
     }
 
     /// The table as input preferences: for `y1` and for `y2`, matched against swapped.
     pub fn by_response(self) -> [Pair<T>; 2] {
-        [
-            Pair { chosen: self.x1_y1, rejected: self.x2_y1 },
-            Pair { chosen: self.x2_y2, rejected: self.x1_y2 },
-        ]
+        [Pair { chosen: self.x1_y1, rejected: self.x2_y1 }, Pair { chosen: self.x2_y2, rejected: self.x1_y2 }]
     }
 }
 

@@ -200,3 +200,125 @@ impl IopoLoss {
         Ok(PreferenceLoss { per_example, stats: GroupStats::new(log_probs, rewards) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_rows, completion, one};
+
+    /// L₁₁ = 5, L₁₂ = -2, L₂₁ = 1, L₂₂ = 3; five tokens in y1, ten in y2.
+    fn loss(config: IopoLossConfig) -> PreferenceLoss<GroupStats> {
+        let policy = PairGrid {
+            x1_y1: completion(-10.0, 5.0),
+            x1_y2: completion(-32.0, 10.0),
+            x2_y1: completion(-24.0, 5.0),
+            x2_y2: completion(-17.0, 10.0),
+        };
+        let reference = PairGrid { x1_y1: -15.0, x1_y2: -30.0, x2_y1: -25.0, x2_y2: -20.0 }.map(one);
+        let reference = (!config.reference_free).then_some(reference);
+        config.init().unwrap().forward(policy, reference).unwrap()
+    }
+
+    fn of_variant(variant: IopoVariant) -> Tensor<1> {
+        loss(IopoLossConfig { variant, ..Default::default() }).per_example
+    }
+
+    /// `log(1 + e^-x)`.
+    fn softplus_of_minus(x: f64) -> f64 {
+        (-x).exp().ln_1p()
+    }
+
+    #[test]
+    fn full_iopo_is_half_the_sum_of_both_pi() {
+        // Π₁ = 0.1 (10 + 2 - 1) = 1.1, Π₂ = 0.1 (6 - 1 + 2) = 0.7, half their sum is 0.9.
+        assert_rows(of_variant(IopoVariant::Full), &[softplus_of_minus(0.9)]);
+    }
+
+    #[test]
+    fn simplified_iopo_is_the_first_pi() {
+        assert_rows(of_variant(IopoVariant::Simplified), &[softplus_of_minus(1.1)]);
+    }
+
+    #[test]
+    fn input_preference_compares_instructions() {
+        // 0.1 (5 - 1) = 0.4 and 0.1 (3 + 2) = 0.5
+        assert_rows(
+            of_variant(IopoVariant::InputPreference),
+            &[softplus_of_minus(0.4), softplus_of_minus(0.5)],
+        );
+    }
+
+    #[test]
+    fn output_preference_compares_responses() {
+        // 0.1 (5 + 2) = 0.7 and 0.1 (3 - 1) = 0.2
+        assert_rows(
+            of_variant(IopoVariant::OutputPreference),
+            &[softplus_of_minus(0.7), softplus_of_minus(0.2)],
+        );
+    }
+
+    #[test]
+    fn links_apply_to_the_matched_minus_swapped_margin() {
+        let with = |link, label_smoothing| {
+            loss(IopoLossConfig { link, label_smoothing, ..Default::default() }).per_example
+        };
+        assert_rows(with(PreferenceLink::Sigmoid, 0.1), &[softplus_of_minus(0.9) + 0.09]);
+        assert_rows(with(PreferenceLink::Hinge, 0.0), &[0.1]);
+        // Averages: 5/5 + 3/10 + 2/10 - 1/5 = 1.3, and (1.3 - 5)² = 13.69.
+        assert_rows(with(PreferenceLink::Ipo, 0.0), &[13.69]);
+    }
+
+    #[test]
+    fn ipo_starts_at_twenty_five() {
+        // (0 - 1/0.2)²
+        let zero = PairGrid { x1_y1: -8.0, x1_y2: -9.0, x2_y1: -7.0, x2_y2: -6.0 };
+        let config = IopoLossConfig { link: PreferenceLink::Ipo, ..Default::default() };
+        let policy = zero.map(|sum| completion(sum, 3.0));
+        let loss = config.init().unwrap().forward(policy, Some(zero.map(one))).unwrap();
+        assert_rows(loss.per_example, &[25.0]);
+        assert_rows(loss.stats.output_accuracies, &[0.0]);
+    }
+
+    #[test]
+    fn the_nll_term_is_the_sum_over_the_matched_responses() {
+        // 10/5 + 17/10 = 3.7
+        let loss = loss(IopoLossConfig { nll_weight: 0.5, ..Default::default() });
+        assert_rows(loss.per_example, &[softplus_of_minus(0.9) + 1.85]);
+    }
+
+    #[test]
+    fn each_of_two_examples_has_the_nll_of_its_own_matched_response() {
+        let variant = IopoVariant::InputPreference;
+        let loss = loss(IopoLossConfig { variant, nll_weight: 1.0, ..Default::default() });
+        assert_rows(loss.per_example, &[softplus_of_minus(0.4) + 2.0, softplus_of_minus(0.5) + 1.7]);
+    }
+
+    #[test]
+    fn without_a_reference_the_log_probs_themselves_are_compared() {
+        // 0.1 (-10 - 17 + 32 + 24) = 2.9
+        let loss = loss(IopoLossConfig { reference_free: true, ..Default::default() });
+        assert_rows(loss.per_example, &[softplus_of_minus(2.9)]);
+    }
+
+    #[test]
+    fn rewards_are_beta_times_the_log_ratios_of_the_cells() {
+        let stats = loss(IopoLossConfig::default()).stats;
+        assert_rows(stats.rewards.x1_y2, &[-0.2]);
+        assert_rows(stats.rewards.x2_y2, &[0.3]);
+        assert_rows(stats.margins, &[0.9]);
+        assert_rows(stats.logps.x2_y1, &[-24.0]);
+    }
+
+    #[test]
+    fn cells_of_different_lengths_are_an_error() {
+        let mut policy =
+            PairGrid { x1_y1: -1.0, x1_y2: -2.0, x2_y1: -3.0, x2_y2: -4.0 }.map(|sum| completion(sum, 1.0));
+        policy.x2_y1 = CompletionLogProbs::cat(completion(-1.0, 1.0), completion(-1.0, 1.0));
+        let config = IopoLossConfig { reference_free: true, ..Default::default() };
+        let result = config.init().unwrap().forward(policy, None);
+        assert!(matches!(
+            result,
+            Err(LossError::LengthMismatch { name: "policy.x2_y1.sum", expected: 1, actual: 2 })
+        ));
+    }
+}

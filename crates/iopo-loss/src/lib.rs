@@ -8,6 +8,7 @@ mod grid;
 mod iopo;
 mod link;
 mod log_probs;
+mod loss_type;
 mod math;
 mod orpo;
 mod output;
@@ -15,14 +16,17 @@ mod pair;
 mod sft;
 mod simpo;
 mod stats;
+#[cfg(test)]
+mod testing;
 
 pub use divergence::FDivergence;
-pub use dpo::{DpoLoss, DpoLossConfig, DpoLossType};
+pub use dpo::{DpoLoss, DpoLossConfig};
 pub use error::{LossConfigError, LossError, UnknownLossType};
 pub use grid::PairGrid;
 pub use iopo::{IopoLoss, IopoLossConfig, IopoVariant};
 pub use link::PreferenceLink;
 pub use log_probs::CompletionLogProbs;
+pub use loss_type::DpoLossType;
 pub use math::{log_sigmoid, log1mexp};
 pub use orpo::{OrpoLoss, OrpoLossConfig};
 pub use output::PreferenceLoss;

@@ -146,7 +146,8 @@ fn smoothed(logit: Tensor<1>, label_smoothing: f64) -> Tensor<1> {
     if label_smoothing == 0.0 {
         return logistic_loss(logit);
     }
-    logistic_loss(logit.clone()).mul_scalar(1.0 - label_smoothing) + logistic_loss(logit.neg()).mul_scalar(label_smoothing)
+    logistic_loss(logit.clone()).mul_scalar(1.0 - label_smoothing)
+        + logistic_loss(logit.neg()).mul_scalar(label_smoothing)
 }
 
 /// An unbiased estimate of the clean loss where labels are flipped with this probability.
@@ -158,9 +159,8 @@ fn robust(logit: Tensor<1>, flipped: f64) -> Tensor<1> {
 
 /// Reverse KL divergence of the policy's preference from the smoothed label.
 fn exo_pair(logit: Tensor<1>, label_smoothing: f64) -> Tensor<1> {
-    let term = |logit: Tensor<1>, target: f64| {
-        sigmoid(logit.clone()) * log_sigmoid(logit).sub_scalar(target.ln())
-    };
+    let term =
+        |logit: Tensor<1>, target: f64| sigmoid(logit.clone()) * log_sigmoid(logit).sub_scalar(target.ln());
     term(logit.clone(), 1.0 - label_smoothing) + term(logit.neg(), label_smoothing)
 }
 

@@ -133,7 +133,8 @@ mod tests {
     fn log_sigmoid_and_its_gradient_are_exact_in_both_tails() {
         let (values, gradients) = value_and_gradient(log_sigmoid, &POINTS);
         let softplus_of_minus = |x: f64| (-x).max(0.0) + (-x.abs()).exp().ln_1p();
-        let sigmoid_of_minus = |x: f64| if x > 0.0 { (-x).exp() / (1.0 + (-x).exp()) } else { 1.0 / (1.0 + x.exp()) };
+        let sigmoid_of_minus =
+            |x: f64| if x > 0.0 { (-x).exp() / (1.0 + (-x).exp()) } else { 1.0 / (1.0 + x.exp()) };
         assert_close(&values, POINTS.iter().map(|x| -softplus_of_minus(*x)), 1e-14);
         assert_close(&gradients, POINTS.iter().map(|x| sigmoid_of_minus(*x)), 1e-14);
     }
@@ -144,7 +145,8 @@ mod tests {
         assert_eq!(gradients, [0.5, 0.5]);
     }
 
-    const LOG_PROBS: [f64; 12] = [-1e4, -700.0, -40.0, -3.0, -0.7, -0.6931471805599453, -0.69, -0.1, -1e-3, -1e-9, -1e-20, -1e-29];
+    const LOG_PROBS: [f64; 12] =
+        [-1e4, -700.0, -40.0, -3.0, -0.7, -std::f64::consts::LN_2, -0.69, -0.1, -1e-3, -1e-9, -1e-20, -1e-29];
 
     #[test]
     fn log1mexp_and_its_gradient_keep_their_digits_on_both_sides_of_the_split() {

@@ -105,3 +105,35 @@ impl OrpoLoss {
 fn log_odds(log_prob: Tensor<1>) -> Tensor<1> {
     log_prob.clone() - log1mexp(log_prob)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_rows, completion};
+
+    const LN_2: f64 = std::f64::consts::LN_2;
+
+    #[test]
+    fn orpo_adds_the_logistic_loss_of_the_odds_ratio() {
+        // p_w = 1/2 has odds 1, p_l = 1/4 has odds 1/3: odds ratio 3, -log σ(log 3) = log(4/3).
+        let pair = Pair { chosen: completion(-5.0 * LN_2, 5.0), rejected: completion(-6.0 * LN_2, 3.0) };
+        let loss = OrpoLossConfig { beta: 0.5, ..Default::default() }.init().unwrap().forward(pair).unwrap();
+        assert_rows(loss.per_example, &[LN_2 + 0.5 * (4.0f64 / 3.0).ln()]);
+        assert_rows(loss.stats.rewards.rejected, &[-LN_2]);
+    }
+
+    #[test]
+    fn equal_odds_give_beta_ln_2_beyond_the_nll() {
+        let pair = Pair { chosen: completion(-5.0, 5.0), rejected: completion(-3.0, 3.0) };
+        let loss = OrpoLossConfig::default().init().unwrap().forward(pair).unwrap();
+        assert_rows(loss.per_example, &[1.0 + 0.1 * LN_2]);
+    }
+
+    #[test]
+    fn exchanging_the_responses_inverts_the_odds_ratio() {
+        // -log σ(-log 3) = log 4, and the NLL is now log 4.
+        let pair = Pair { chosen: completion(-6.0 * LN_2, 3.0), rejected: completion(-5.0 * LN_2, 5.0) };
+        let loss = OrpoLossConfig { beta: 0.5, ..Default::default() }.init().unwrap().forward(pair).unwrap();
+        assert_rows(loss.per_example, &[4f64.ln() + 0.5 * 4f64.ln()]);
+    }
+}

@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn zip_with_keeps_the_sides_apart() {
-        let difference = Pair { chosen: 5, rejected: 3 }.zip_with(Pair { chosen: 1, rejected: 2 }, |a, b| a - b);
+        let difference =
+            Pair { chosen: 5, rejected: 3 }.zip_with(Pair { chosen: 1, rejected: 2 }, |a, b| a - b);
         assert_eq!(difference, Pair { chosen: 4, rejected: 1 });
     }
 

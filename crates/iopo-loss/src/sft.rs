@@ -44,7 +44,27 @@ impl SftLoss {
         check_columns(&[("policy.sum", &policy.sum), ("policy.tokens", &policy.tokens)])?;
         Ok(PreferenceLoss {
             per_example: policy.mean_nll(),
-            stats: SftStats { logps: policy.sum.detach() },
+            stats: SftStats { logps: policy.sum.without_autodiff() },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PairGrid;
+    use crate::testing::{assert_rows, completion};
+
+    #[test]
+    fn sft_is_the_mean_negative_log_prob() {
+        // -(-12) / 8 = 1.5
+        assert_rows(SftLoss.forward(completion(-12.0, 8.0)).unwrap().per_example, &[1.5]);
+    }
+
+    #[test]
+    fn the_group_as_two_sft_rows_has_its_matched_cells() {
+        let grid = PairGrid { x1_y1: -6.0, x1_y2: -99.0, x2_y1: -99.0, x2_y2: -10.0 };
+        let rows = grid.map(|sum| completion(sum, 4.0)).matched();
+        assert_rows(SftLoss.forward(rows).unwrap().per_example, &[1.5, 2.5]);
     }
 }

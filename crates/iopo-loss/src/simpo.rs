@@ -106,3 +106,43 @@ impl SimpoLoss {
         Ok(PreferenceLoss { per_example, stats: PairStats::new(log_probs, rewards) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_rows, completion};
+
+    fn pair() -> Pair<CompletionLogProbs> {
+        // Means of -2 and -3.
+        Pair { chosen: completion(-10.0, 5.0), rejected: completion(-30.0, 10.0) }
+    }
+
+    #[test]
+    fn simpo_asks_the_averaged_margin_to_exceed_gamma() {
+        // 2 (-2 - -3) - 0.5 = 1.5
+        let simpo = SimpoLossConfig { beta: 2.0, ..Default::default() }.init().unwrap();
+        let loss = simpo.forward(pair()).unwrap();
+        assert_rows(loss.per_example, &[(-1.5f64).exp().ln_1p()]);
+        assert_rows(loss.stats.rewards.chosen, &[-4.0]);
+        assert_rows(loss.stats.margins, &[2.0]);
+    }
+
+    #[test]
+    fn the_nll_term_is_the_mean_of_the_chosen_response() {
+        let simpo = SimpoLossConfig { beta: 2.0, nll_weight: 0.5, ..Default::default() }.init().unwrap();
+        assert_rows(simpo.forward(pair()).unwrap().per_example, &[(-1.5f64).exp().ln_1p() + 1.0]);
+    }
+
+    #[test]
+    fn equal_means_without_gamma_give_ln_2() {
+        let simpo = SimpoLossConfig { gamma: 0.0, ..Default::default() }.init().unwrap();
+        let pair = Pair { chosen: completion(-10.0, 5.0), rejected: completion(-20.0, 10.0) };
+        assert_rows(simpo.forward(pair).unwrap().per_example, &[std::f64::consts::LN_2]);
+    }
+
+    #[test]
+    fn a_negative_gamma_is_refused() {
+        let result = SimpoLossConfig { gamma: -0.5, ..Default::default() }.init();
+        assert_eq!(result, Err(LossConfigError::Gamma { gamma: -0.5 }));
+    }
+}

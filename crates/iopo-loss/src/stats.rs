@@ -1,4 +1,6 @@
 //! What training logs beside a loss, under the names that TRL uses.
+//!
+//! Detached means without autodiff: in burn 0.22.1 `detach` alone keeps a leaf's `require_grad`.
 
 use burn::tensor::Tensor;
 
@@ -39,14 +41,9 @@ pub struct PairStats {
 impl PairStats {
     /// Derives the statistics from log-probs and rewards of the same rows.
     pub(crate) fn new(logps: Pair<Tensor<1>>, rewards: Pair<Tensor<1>>) -> Self {
-        let logps = logps.map(Tensor::detach);
-        let rewards = rewards.map(Tensor::detach);
-        Self {
-            margins: margin(rewards.clone()),
-            accuracies: accuracy(rewards.clone()),
-            logps,
-            rewards,
-        }
+        let logps = logps.map(Tensor::without_autodiff);
+        let rewards = rewards.map(Tensor::without_autodiff);
+        Self { margins: margin(rewards.clone()), accuracies: accuracy(rewards.clone()), logps, rewards }
     }
 
     /// Every statistic with its name in metric files, one value per example.
@@ -96,8 +93,8 @@ pub struct GroupStats {
 impl GroupStats {
     /// Derives the statistics from log-probs and rewards of the same groups.
     pub(crate) fn new(logps: PairGrid<Tensor<1>>, rewards: PairGrid<Tensor<1>>) -> Self {
-        let logps = logps.map(Tensor::detach);
-        let rewards = rewards.map(Tensor::detach);
+        let logps = logps.map(Tensor::without_autodiff);
+        let rewards = rewards.map(Tensor::without_autodiff);
         let outputs = rewards.clone().by_instruction();
         let inputs = rewards.clone().by_response();
         Self {

@@ -1,11 +1,13 @@
 //! Every gradient against central differences in f64, with respect to every input.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
 use burn::tensor::Tensor;
 use common::{all_dpo_configs, all_iopo_configs, column, grid_of, pair_of, values};
 use iopo_loss::{
-    CompletionLogProbs, DpoLossConfig, FDivergence, IopoLossConfig, OrpoLossConfig, Pair, SftLoss, SimpoLossConfig,
+    CompletionLogProbs, DpoLossConfig, FDivergence, IopoLossConfig, OrpoLossConfig, Pair, SftLoss,
+    SimpoLossConfig,
 };
 
 const STEP: f64 = 1e-4;
@@ -19,7 +21,11 @@ const TOKENS: [[f64; 3]; 4] = [[32.0, 7.0, 3.0], [25.0, 11.0, 4.0], [32.0, 7.0, 
 
 /// Sums, token counts and references of the first `cells` cells.
 fn inputs(cells: usize) -> Vec<Vec<f64>> {
-    [SUMS, TOKENS, REFERENCES].iter().flat_map(|columns| &columns[..cells]).map(|column| column.to_vec()).collect()
+    [SUMS, TOKENS, REFERENCES]
+        .iter()
+        .flat_map(|columns| &columns[..cells])
+        .map(|column| column.to_vec())
+        .collect()
 }
 
 fn assert_gradients(name: &str, inputs: &[Vec<f64>], loss: impl Fn(&[Tensor<1>]) -> Tensor<1>) {
@@ -76,7 +82,8 @@ fn dpo_gradients_equal_differences_for_every_loss_type() {
 
 #[test]
 fn dpo_gradients_equal_differences_for_every_divergence() {
-    for divergence in [FDivergence::ForwardKl, FDivergence::JensenShannon, FDivergence::Alpha { alpha: 0.5 }] {
+    for divergence in [FDivergence::ForwardKl, FDivergence::JensenShannon, FDivergence::Alpha { alpha: 0.5 }]
+    {
         assert_dpo(DpoLossConfig { divergence, ..Default::default() });
     }
 }
@@ -90,10 +97,12 @@ fn simpo_gradients_equal_differences() {
 #[test]
 fn orpo_gradients_equal_differences_on_both_sides_of_the_split() {
     let orpo = OrpoLossConfig { beta: 0.5, nll_weight: 0.25 }.init().unwrap();
-    let near = vec![vec![-0.5, -12.0], vec![-14.0, -0.75], vec![1.0, 2.0], vec![2.0, 3.0]];
+    let near = vec![vec![-0.5, -12.0], vec![-14.0, -0.75], vec![1.5, 2.0], vec![2.0, 3.0]];
     for inputs in [inputs(2), near] {
         assert_gradients("orpo", &inputs, |inputs| {
-            let side = |index: usize| CompletionLogProbs::new(inputs[index].clone(), inputs[2 + index].clone()).unwrap();
+            let side = |index: usize| {
+                CompletionLogProbs::new(inputs[index].clone(), inputs[2 + index].clone()).unwrap()
+            };
             orpo.forward(Pair { chosen: side(0), rejected: side(1) }).unwrap().per_example
         });
     }
@@ -114,5 +123,28 @@ fn iopo_gradients_equal_differences_for_every_variant_and_link() {
                 iopo.forward(policy, (!reference_free).then_some(reference)).unwrap().per_example
             });
         }
+    }
+}
+
+#[test]
+fn a_reference_without_autodiff_is_a_constant() {
+    let iopo = IopoLossConfig::default().init().unwrap();
+    let inputs: Vec<_> = inputs(4).iter().map(|values| column(values)).collect();
+    let gradient = |plain: bool| {
+        let (policy, reference) = grid_of(&inputs);
+        let reference = if plain { reference.map(Tensor::inner) } else { reference };
+        let loss = iopo.forward(policy, Some(reference)).unwrap();
+        values(inputs[0].grad(&loss.mean().backward()).unwrap())
+    };
+    assert_eq!(gradient(true), gradient(false));
+}
+
+#[test]
+fn statistics_are_detached() {
+    let columns: Vec<_> = inputs(4).iter().map(|values| column(values)).collect();
+    let (policy, reference) = grid_of(&columns);
+    let iopo = IopoLossConfig::default().init().unwrap();
+    for (name, value) in iopo.forward(policy, Some(reference)).unwrap().stats.named() {
+        assert!(!value.is_tracked(), "{name}");
     }
 }

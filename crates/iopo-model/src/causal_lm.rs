@@ -60,7 +60,8 @@ impl CausalLm {
             self.precision.weights.into(),
             &device.clone().without_autodiff(),
         );
-        let mut x = self.model.embed_tokens.forward(indices(layout.tokens().iter().map(|&t| i64::from(t)), &device));
+        let mut x =
+            self.model.embed_tokens.forward(indices(layout.tokens().iter().map(|&t| i64::from(t)), &device));
         for layer in &self.model.layers {
             x = layer.forward(x, &rope, layout);
         }

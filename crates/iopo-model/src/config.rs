@@ -61,7 +61,10 @@ impl DecoderConfig {
     pub fn from_json(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let value: Value = serde_json::from_str(text)
             .map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
-        let keys = Keys { path, map: value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })? };
+        let keys = Keys {
+            path,
+            map: value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?,
+        };
         let config = match keys.string("model_type")? {
             "qwen2" => Qwen2Config::from_keys(&keys)?.decoder(),
             "llama" => LlamaConfig::from_keys(&keys)?.decoder(),

@@ -255,7 +255,9 @@ pub enum LayoutError {
         parent: usize,
     },
     /// A token id outside the model's vocabulary.
-    #[error("token id {token} at {index} is outside the model's vocabulary of {vocab_size}: is this the model's own tokenizer?")]
+    #[error(
+        "token id {token} at {index} is outside the model's vocabulary of {vocab_size}: is this the model's own tokenizer?"
+    )]
     Token {
         /// Where it stands.
         index: usize,

@@ -64,7 +64,10 @@ impl LoraTargets {
         let Self::Named(wanted) = self else {
             return Ok(LINEAR_LAYERS.to_vec());
         };
-        let unknown = |target: &str| LoraError::UnknownTarget { target: target.to_owned(), known: LINEAR_LAYERS.to_vec() };
+        let unknown = |target: &str| LoraError::UnknownTarget {
+            target: target.to_owned(),
+            known: LINEAR_LAYERS.to_vec(),
+        };
         if wanted.is_empty() {
             return Err(unknown(""));
         }

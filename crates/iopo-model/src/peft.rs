@@ -99,7 +99,12 @@ fn describe(model: &CausalLm) -> Result<LoraConfig, LoraError> {
         }
     }
     let (rank, scale) = shape.ok_or(LoraError::NoAdapter)?;
-    Ok(LoraConfig { rank, alpha: scale * rank as f64, rank_stabilised: false, targets: LoraTargets::Named(targets) })
+    Ok(LoraConfig {
+        rank,
+        alpha: scale * rank as f64,
+        rank_stabilised: false,
+        targets: LoraTargets::Named(targets),
+    })
 }
 
 /// PEFT expects a whole number where the value is one.
@@ -113,7 +118,8 @@ fn module_path(layer: usize, name: &str) -> String {
 }
 
 fn read_config(path: &Path) -> Result<LoraConfig, WeightsError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let value: Value =
         serde_json::from_str(&text).map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
     let map = value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?;
@@ -137,11 +143,24 @@ fn refuse_unsupported(keys: &Keys<'_>) -> Result<(), LoraError> {
         _ => value.is_null() || value.as_array().is_some_and(Vec::is_empty),
     };
     for key in [
-        "peft_type", "bias", "use_dora", "fan_in_fan_out", "lora_bias", "rank_pattern", "alpha_pattern",
-        "modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters",
+        "peft_type",
+        "bias",
+        "use_dora",
+        "fan_in_fan_out",
+        "lora_bias",
+        "rank_pattern",
+        "alpha_pattern",
+        "modules_to_save",
+        "layer_replication",
+        "trainable_token_indices",
+        "target_parameters",
     ] {
         if let Some(value) = keys.get(key).filter(|value| !harmless(key, value)) {
-            return Err(LoraError::UnsupportedPeft { path: keys.path.to_owned(), key, value: value.to_string() });
+            return Err(LoraError::UnsupportedPeft {
+                path: keys.path.to_owned(),
+                key,
+                value: value.to_string(),
+            });
         }
     }
     Ok(())

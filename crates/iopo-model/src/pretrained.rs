@@ -38,7 +38,8 @@ const COMPANIONS: [&str; 9] = [
 /// See [`ConfigError`].
 pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
     let path = dir.join("config.json");
-    let text = fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let text =
+        fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
     DecoderConfig::from_json(&text, &path)
 }
 
@@ -50,10 +51,14 @@ pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
 pub fn load_model(dir: &Path, precision: Precision, device: &Device) -> Result<CausalLm, WeightsError> {
     let config = load_config(dir)?;
     if let Some(dtype) = precision.unsupported_on(device) {
-        return Err(WeightsError::UnsupportedDtype { dtype: dtype_name(dtype), device: format!("{device:?}") });
+        return Err(WeightsError::UnsupportedDtype {
+            dtype: dtype_name(dtype),
+            device: format!("{device:?}"),
+        });
     }
     let mut files = WeightFiles::open_folder(dir)?;
-    let model = Loader { files: &mut files, config: &config, dtype: precision.weights, device }.causal_lm(precision)?;
+    let model = Loader { files: &mut files, config: &config, dtype: precision.weights, device }
+        .causal_lm(precision)?;
     files.ignore(|name| {
         // Older files store the rotary frequencies, and a tied head twice.
         name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight")
@@ -124,7 +129,11 @@ impl Loader<'_> {
         Ok(RmsNorm { weight, eps: self.config.rms_norm_eps })
     }
 
-    fn parameter<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Param<Tensor<D>>, WeightsError> {
+    fn parameter<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Param<Tensor<D>>, WeightsError> {
         self.files.take(name, shape, self.dtype, self.device).map(Param::from_tensor)
     }
 }
@@ -151,9 +160,10 @@ pub fn save_model(model: &CausalLm, source: &Path, dir: &Path) -> Result<(), Wei
 
 fn save_config(source: &Path, dir: &Path, dtype: FloatDType) -> Result<(), WeightsError> {
     let path = source.join("config.json");
-    let text = fs::read_to_string(&path).map_err(|error| ConfigError::Read { path: path.clone(), source: error })?;
-    let mut value: Value =
-        serde_json::from_str(&text).map_err(|error| ConfigError::Json { path: path.clone(), source: error })?;
+    let text =
+        fs::read_to_string(&path).map_err(|error| ConfigError::Read { path: path.clone(), source: error })?;
+    let mut value: Value = serde_json::from_str(&text)
+        .map_err(|error| ConfigError::Json { path: path.clone(), source: error })?;
     let map = value.as_object_mut().ok_or(ConfigError::NotAnObject { path })?;
     // transformers 5 renamed the key; whichever the folder came with is kept.
     let key = if map.contains_key("dtype") { "dtype" } else { "torch_dtype" };

@@ -44,13 +44,21 @@ impl RopeConfig {
             return Ok(Self { theta, scaling: None });
         };
         // transformers wrote `type` before it wrote `rope_type`.
-        let kind = if inner.get("rope_type").is_some() { inner.string("rope_type")? } else { inner.string("type")? };
+        let kind = if inner.get("rope_type").is_some() {
+            inner.string("rope_type")?
+        } else {
+            inner.string("type")?
+        };
         let scaling = match kind {
             "default" => None,
             "llama3" => Some(Llama3RopeScaling {
                 factor: inner.number("factor")?.ok_or_else(|| inner.missing("factor"))?,
-                low_freq_factor: inner.number("low_freq_factor")?.ok_or_else(|| inner.missing("low_freq_factor"))?,
-                high_freq_factor: inner.number("high_freq_factor")?.ok_or_else(|| inner.missing("high_freq_factor"))?,
+                low_freq_factor: inner
+                    .number("low_freq_factor")?
+                    .ok_or_else(|| inner.missing("low_freq_factor"))?,
+                high_freq_factor: inner
+                    .number("high_freq_factor")?
+                    .ok_or_else(|| inner.missing("high_freq_factor"))?,
                 original_max_position_embeddings: inner.size("original_max_position_embeddings")?,
             }),
             other => return Err(inner.unsupported("rope_type", other, "default, llama3")),
@@ -85,7 +93,8 @@ impl Llama3RopeScaling {
         if wavelength > original / self.low_freq_factor {
             return frequency / self.factor;
         }
-        let kept = (original / wavelength - self.low_freq_factor) / (self.high_freq_factor - self.low_freq_factor);
+        let kept =
+            (original / wavelength - self.low_freq_factor) / (self.high_freq_factor - self.low_freq_factor);
         (1.0 - kept) * frequency / self.factor + kept * frequency
     }
 }
@@ -108,9 +117,14 @@ impl RotaryEmbedding {
         let table = |of: fn(f64) -> f64| {
             let values: Vec<f64> = positions
                 .iter()
-                .flat_map(|&position| frequencies.iter().map(move |frequency| of(f64::from(position) * frequency)))
+                .flat_map(|&position| {
+                    frequencies.iter().map(move |frequency| of(f64::from(position) * frequency))
+                })
                 .collect();
-            Tensor::from_data(TensorData::new(values, [positions.len(), 1, frequencies.len()]), (device, dtype))
+            Tensor::from_data(
+                TensorData::new(values, [positions.len(), 1, frequencies.len()]),
+                (device, dtype),
+            )
         };
         Self { cos: table(f64::cos), sin: table(f64::sin) }
     }
@@ -126,10 +140,7 @@ impl RotaryEmbedding {
         let second = x.narrow(2, half, half);
         let (cos, sin) = (self.cos.clone(), self.sin.clone());
         Tensor::cat(
-            vec![
-                first.clone() * cos.clone() - second.clone() * sin.clone(),
-                second * cos + first * sin,
-            ],
+            vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin],
             2,
         )
     }
@@ -147,7 +158,8 @@ mod tests {
             high_freq_factor: 4.0,
             original_max_position_embeddings: 8_192,
         };
-        let of_wavelength = |w: f64| scaling.scale(2.0 * std::f64::consts::PI / w) * w / (2.0 * std::f64::consts::PI);
+        let of_wavelength =
+            |w: f64| scaling.scale(2.0 * std::f64::consts::PI / w) * w / (2.0 * std::f64::consts::PI);
         assert_eq!(of_wavelength(100.0), 1.0);
         assert_eq!(of_wavelength(10_000.0), 1.0 / 8.0);
         // Half-way between 8192/4 and 8192/1 in 1/wavelength: original/wavelength = 2.5 keeps half.

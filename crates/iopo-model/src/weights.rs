@@ -130,7 +130,10 @@ impl WeightFiles {
             return Err(WeightsError::Missing { origin: self.origin, names: self.missing });
         }
         if !self.remaining.is_empty() {
-            return Err(WeightsError::Unexpected { origin: self.origin, names: self.remaining.into_keys().collect() });
+            return Err(WeightsError::Unexpected {
+                origin: self.origin,
+                names: self.remaining.into_keys().collect(),
+            });
         }
         Ok(())
     }
@@ -138,9 +141,13 @@ impl WeightFiles {
 
 fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
     let bad = |reason: String| WeightsError::Index { path: index.to_owned(), reason };
-    let text = fs::read_to_string(index).map_err(|source| WeightsError::Read { path: index.to_owned(), source })?;
+    let text =
+        fs::read_to_string(index).map_err(|source| WeightsError::Read { path: index.to_owned(), source })?;
     let value: Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
-    let map = value.get("weight_map").and_then(Value::as_object).ok_or_else(|| bad("no object `weight_map`".to_owned()))?;
+    let map = value
+        .get("weight_map")
+        .and_then(Value::as_object)
+        .ok_or_else(|| bad("no object `weight_map`".to_owned()))?;
     let mut names = map
         .values()
         .map(|file| file.as_str().ok_or_else(|| bad(format!("{file} is not a file name"))))
@@ -211,13 +218,23 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
         .iter()
         .map(|(tensor, data)| {
             let view = TensorView::new(file_dtype(data.dtype()), tensor.shape.clone(), data.as_bytes());
-            Ok((tensor.name.as_str(), view.map_err(|source| WeightsError::Format { path: path.to_owned(), len: data.as_bytes().len(), source })?))
+            Ok((
+                tensor.name.as_str(),
+                view.map_err(|source| WeightsError::Format {
+                    path: path.to_owned(),
+                    len: data.as_bytes().len(),
+                    source,
+                })?,
+            ))
         })
         .collect::<Result<Vec<_>, WeightsError>>()?;
     // transformers and PEFT refuse files that do not name their framework.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata))
-        .map_err(|source| WeightsError::Format { path: path.to_owned(), len: 0, source })?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|source| WeightsError::Format {
+        path: path.to_owned(),
+        len: 0,
+        source,
+    })?;
     let write = |source| WeightsError::Write { path: path.to_owned(), source };
     let mut file = File::create(path).map_err(write)?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(write)

@@ -41,6 +41,24 @@ impl MicroBatch {
         })
     }
 
+    /// Tokens, positions and segments.
+    #[must_use]
+    pub fn layout(&self) -> &TokenLayout {
+        &self.layout
+    }
+
+    /// Which position predicts which completion token.
+    #[must_use]
+    pub fn predictions(&self) -> &Predictions {
+        &self.predictions
+    }
+
+    /// The predictions that make up each sequence's completion, first token first.
+    #[must_use]
+    pub fn sequences(&self) -> &[Vec<Range<usize>>] {
+        &self.sequences
+    }
+
     /// Number of sequences.
     #[must_use]
     pub fn num_sequences(&self) -> usize {

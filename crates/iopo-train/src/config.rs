@@ -135,6 +135,14 @@ pub struct TrainConfig {
     pub eval_batch_size: usize,
 }
 
+impl TrainConfig {
+    /// Number of warm-up updates in a run of `total` updates.
+    #[must_use]
+    pub fn warmup_steps(&self, total: usize) -> usize {
+        self.warmup.steps(total)
+    }
+}
+
 impl TrainArgs {
     /// Checks ranges, names and combinations.
     ///

@@ -113,7 +113,7 @@ impl Trainer {
         let schedule = LrSchedule {
             kind: config.schedule,
             peak: config.learning_rate,
-            warmup_steps: config.warmup.steps(total_steps),
+            warmup_steps: config.warmup_steps(total_steps),
             total_steps,
         };
         Self { config, state, reference, data, planner, schedule }

@@ -1,6 +1,10 @@
 //! Replays recorded references and reports the largest differences.
 
 pub mod logits;
+pub mod logps;
+mod recorded;
+pub mod template;
+pub mod train;
 
 use std::fmt;
 
@@ -50,7 +54,9 @@ impl Comparison {
         let allowed = self.absolute + self.relative * expected.abs();
         let share = if difference.is_nan() { f64::INFINITY } else { difference / allowed };
         self.max_absolute = self.max_absolute.max(difference);
-        self.max_relative = self.max_relative.max(difference / expected.abs().max(f64::MIN_POSITIVE));
+        if expected != 0.0 {
+            self.max_relative = self.max_relative.max(difference / expected.abs());
+        }
         self.max_expected = self.max_expected.max(expected.abs());
         self.worst_share = self.worst_share.max(share);
     }
@@ -63,6 +69,11 @@ impl Comparison {
         for (a, e) in actual.iter().zip(expected) {
             self.push(*a, *e);
         }
+    }
+
+    /// Whether nothing was compared.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Whether every pair held its tolerance, and there was at least one.

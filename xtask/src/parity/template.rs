@@ -30,8 +30,8 @@ struct Case {
 /// truncations and need no model.
 pub fn run(file: &Path, model: &Path) -> anyhow::Result<Report> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let rows: Vec<Value> = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is not a JSON array", file.display()))?;
+    let rows: Vec<Value> =
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is not a JSON array", file.display()))?;
     match rows.first() {
         Some(Value::Array(_)) => replay_truncations(rows),
         Some(_) => replay_cases(rows, model),
@@ -44,16 +44,13 @@ fn replay_truncations(rows: Vec<Value>) -> anyhow::Result<Report> {
     let mut source = Comparison::exact("infer_seqlen: kept source tokens");
     let mut target = Comparison::exact("infer_seqlen: kept target tokens");
     for (index, row) in rows.into_iter().enumerate() {
-        let [s, t, cutoff, kept_source, kept_target]: [usize; 5] = serde_json::from_value(row)
-            .with_context(|| format!("row {index} is not five numbers"))?;
+        let [s, t, cutoff, kept_source, kept_target]: [usize; 5] =
+            serde_json::from_value(row).with_context(|| format!("row {index} is not five numbers"))?;
         let kept = infer_seqlen(s, t, cutoff);
         source.push(kept.0 as f64, kept_source as f64);
         target.push(kept.1 as f64, kept_target as f64);
     }
-    Ok(Report {
-        comparisons: vec![source, target],
-        notes: Vec::new(),
-    })
+    Ok(Report { comparisons: vec![source, target], notes: Vec::new() })
 }
 
 /// The comparisons of one template with one model, and what they are made with.
@@ -67,8 +64,8 @@ fn replay_cases(rows: Vec<Value>, model: &Path) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut replays: BTreeMap<(String, String), Option<Replay>> = BTreeMap::new();
     for (index, row) in rows.into_iter().enumerate() {
-        let case: Case = serde_json::from_value(row)
-            .with_context(|| format!("row {index} is not a template case"))?;
+        let case: Case =
+            serde_json::from_value(row).with_context(|| format!("row {index} is not a template case"))?;
         let replay = match replays.entry((case.model.clone(), case.template.clone())) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => new.insert(prepare(&case, model)?),
@@ -95,15 +92,8 @@ fn prepare(case: &Case, model: &Path) -> anyhow::Result<Option<Replay>> {
     let tokenizer = TextTokenizer::from_dir(folder)?;
     let encoder = TemplateEncoder::new(tokenizer, Template::from_name(Some(&case.template))?)?;
     let name = |what: &str| format!("{} {}: {what} ids", case.model, case.template);
-    let (prompt, response) = (
-        Comparison::exact(name("prompt")),
-        Comparison::exact(name("response")),
-    );
-    Ok(Some(Replay {
-        encoder,
-        prompt,
-        response,
-    }))
+    let (prompt, response) = (Comparison::exact(name("prompt")), Comparison::exact(name("response")));
+    Ok(Some(Replay { encoder, prompt, response }))
 }
 
 /// `model` itself where it has the name, else its sibling of that name.
@@ -123,10 +113,8 @@ impl Replay {
         messages.push(Message::user(&case.user));
         let sequence = self.encoder.encode(&messages, &case.assistant)?;
         let numbers = |ids: &[u32]| ids.iter().map(|&id| f64::from(id)).collect::<Vec<f64>>();
-        self.prompt
-            .extend(&numbers(&sequence.prompt), &numbers(&case.prompt_ids));
-        self.response
-            .extend(&numbers(&sequence.completion), &numbers(&case.response_ids));
+        self.prompt.extend(&numbers(&sequence.prompt), &numbers(&case.prompt_ids));
+        self.response.extend(&numbers(&sequence.completion), &numbers(&case.response_ids));
         Ok(())
     }
 }
@@ -140,11 +128,7 @@ mod tests {
     }
 
     fn replay(file: &str, model: &str) -> Report {
-        run(
-            &fixtures().join("golden").join(file),
-            &fixtures().join("models").join(model),
-        )
-        .unwrap()
+        run(&fixtures().join("golden").join(file), &fixtures().join("models").join(model)).unwrap()
     }
 
     #[test]
@@ -152,11 +136,7 @@ mod tests {
         for model in ["qwen2-tiny", "llama3-tiny"] {
             let report = replay("template_cases.json", model);
             assert!(report.passed(), "{report}");
-            assert_eq!(
-                (report.comparisons.len(), report.notes.len()),
-                (4, 0),
-                "{report}"
-            );
+            assert_eq!((report.comparisons.len(), report.notes.len()), (4, 0), "{report}");
         }
     }
 
@@ -168,40 +148,49 @@ mod tests {
 
     #[test]
     fn a_case_of_an_absent_model_is_noted() {
-        let alone = tempfile_dir("alone");
-        let report = run(&fixtures().join("golden/template_cases.json"), &alone).unwrap();
+        let alone = Folder::new("alone");
+        let report = run(&fixtures().join("golden/template_cases.json"), &alone.path).unwrap();
         assert_eq!(report.notes.len(), 20);
         assert!(!report.passed());
     }
 
     #[test]
     fn a_changed_id_breaks_parity() {
-        let dir = tempfile_dir("changed");
+        let folder = Folder::new("changed");
         let golden = std::fs::read(fixtures().join("golden/template_cases.json")).unwrap();
         let mut cases: Vec<Value> = serde_json::from_slice(&golden).unwrap();
         cases[0]["response_ids"][0] = Value::from(1);
-        let file = dir.join("cases.json");
+        let file = folder.path.join("cases.json");
         std::fs::write(&file, serde_json::to_vec(&cases).unwrap()).unwrap();
-        assert!(
-            !run(&file, &fixtures().join("models/qwen2-tiny"))
-                .unwrap()
-                .passed()
-        );
+        assert!(!run(&file, &fixtures().join("models/qwen2-tiny")).unwrap().passed());
     }
 
     #[test]
     fn a_file_without_rows_is_an_error() {
-        let file = tempfile_dir("empty").join("cases.json");
+        let folder = Folder::new("empty");
+        let file = folder.path.join("cases.json");
         std::fs::write(&file, "[]").unwrap();
         assert!(run(&file, &fixtures().join("models/qwen2-tiny")).is_err());
     }
 
-    /// An empty folder of this test process.
-    fn tempfile_dir(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir()
-            .join(format!("parity-template-{}-{name}", std::process::id()))
-            .join("model");
-        std::fs::create_dir_all(&dir).unwrap();
-        dir
+    /// An empty folder, gone at the end of its test.
+    struct Folder {
+        path: PathBuf,
+    }
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("parity-template-{}-{name}", std::process::id());
+            // A level of its own, so that nothing lies beside the folder.
+            let path = std::env::temp_dir().join(name).join("model");
+            std::fs::create_dir_all(&path).unwrap();
+            Self { path }
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = self.path.parent().map(std::fs::remove_dir_all);
+        }
     }
 }

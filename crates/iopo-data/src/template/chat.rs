@@ -36,7 +36,7 @@ impl ChatTemplate {
         let source =
             tokenizer.chat_template().ok_or(TemplateError::NoChatTemplate { known: super::KNOWN })?;
         let mut environment = environment().map_err(parse_error)?;
-        environment.add_template_owned(NAME, source.to_owned()).map_err(parse_error)?;
+        environment.add_template_owned(NAME, without_generation_tags(source)).map_err(parse_error)?;
         Ok(Self {
             environment: Arc::new(environment),
             bos: tokenizer.bos().map(|bos| bos.text.clone()),
@@ -123,6 +123,30 @@ fn environment() -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
+/// Replaces the tags with which transformers marks what the model wrote.
+///
+/// They print nothing. A block that is always taken prints nothing either, opens no
+/// scope, and keeps the marks that strip white space where they are.
+fn without_generation_tags(source: &str) -> String {
+    let mut replaced = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let inside = &rest[start + 2..];
+        let word_start = inside.len() - inside.trim_start_matches(['-', '+']).trim_start().len();
+        let word =
+            inside[word_start..].split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+        let word_end = start + 2 + word_start + word.len();
+        replaced += &rest[..start + 2 + word_start];
+        replaced += match word {
+            "generation" => "if true",
+            "endgeneration" => "endif",
+            other => other,
+        };
+        rest = &rest[word_end..];
+    }
+    replaced + rest
+}
+
 fn parse_error(error: Error) -> TemplateError {
     TemplateError::Parse { source: error.into() }
 }
@@ -139,6 +163,13 @@ fn parting(expected: &str, found: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn generation_tags_become_a_block_that_is_always_taken() {
+        let source = "{% generation %}{%- generation -%}{{ a }}{%+endgeneration%}{% endgeneration %}{% if generation %}{%";
+        let expected = "{% if true %}{%- if true -%}{{ a }}{%+endif%}{% endif %}{% if generation %}{%";
+        assert_eq!(without_generation_tags(source), expected);
+    }
 
     #[test]
     fn an_excerpt_begins_shortly_before_the_difference() {

@@ -9,6 +9,7 @@ pub(super) const IGNORED: &[(&str, &str)] = &[
     ("ddp_timeout", "training runs on one device"),
     ("deepspeed", "training runs on one device, without DeepSpeed"),
     ("disable_gradient_checkpointing", "every layer's activations are kept"),
+    ("disable_tqdm", "the progress bar is drawn on a terminal only"),
     ("do_eval", "eval_strategy decides when to evaluate"),
     ("flash_attn", "attention runs on burn's own operations"),
     ("gradient_checkpointing", "every layer's activations are kept"),
@@ -22,6 +23,7 @@ pub(super) const IGNORED: &[(&str, &str)] = &[
     ("tf32", "the device's own arithmetic is used"),
     ("tokenized_path", "rows are encoded anew in every run"),
     ("trust_remote_code", "no code is loaded from model folders"),
+    ("use_cpu", "--device chooses the device"),
     ("use_fast_tokenizer", "tokenizer.json is always used"),
 ];
 
