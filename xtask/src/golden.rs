@@ -33,6 +33,11 @@ impl Golden {
         Ok(names)
     }
 
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.tensors()?.tensor(name).is_ok())
+    }
+
     /// The shape of a tensor.
     pub fn shape(&self, name: &str) -> Result<Vec<usize>> {
         Ok(self.view(name)?.0)
@@ -80,7 +85,6 @@ fn words<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
 }
 
 /// The repository's root.
-#[cfg(test)]
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

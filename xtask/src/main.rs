@@ -1,5 +1,7 @@
 //! Repository chores: fixtures, checks, parity with recorded references.
 
+mod check;
+mod fixtures;
 mod golden;
 mod parity;
 
@@ -18,6 +20,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Format, fixtures, lints, documentation, tests, and type checks of every device feature.
+    Check {
+        /// Only the tests on a WGPU device; builds for about a quarter of an hour.
+        #[arg(long)]
+        wgpu: bool,
+    },
+    /// Write the generated files of fixtures/.
+    GenFixtures {
+        /// Only say whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Replay recorded references and print the largest differences; exit 1 beyond tolerance.
     Parity {
         #[command(subcommand)]
@@ -27,6 +41,11 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Parity {
+    /// Values and gradients of losses.
+    Losses {
+        /// A file of `iopo/`, `dpo/`, `simpo/`, `orpo/` or `trl/` tensors.
+        file: PathBuf,
+    },
     /// Logits of whole sequences.
     Logits {
         /// A file of `seqN.*` tensors.
@@ -69,14 +88,26 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<bool> {
-    let report = match command {
-        Command::Parity { kind } => match kind {
-            Parity::Logits { file, model } => parity::logits::run(&file, &model)?,
-            Parity::Logps { file, model } => parity::logps::run(&file, &model)?,
-            Parity::Template { file, model } => parity::template::run(&file, &model)?,
-            Parity::Train { dir, model } => parity::train::run(&dir, &model)?,
-        },
-    };
-    println!("{report}");
-    Ok(report.passed())
+    match command {
+        Command::Check { wgpu } => check::run(wgpu),
+        Command::GenFixtures { check: true } => fixtures::check(),
+        Command::GenFixtures { check: false } => fixtures::generate().map(|()| true),
+        Command::Parity { kind } => {
+            let report = kind.run()?;
+            println!("{report}");
+            Ok(report.passed())
+        }
+    }
+}
+
+impl Parity {
+    fn run(&self) -> Result<parity::Report> {
+        match self {
+            Self::Losses { file } => parity::losses::run(file),
+            Self::Logits { file, model } => parity::logits::run(file, model),
+            Self::Logps { file, model } => parity::logps::run(file, model),
+            Self::Template { file, model } => parity::template::run(file, model),
+            Self::Train { dir, model } => parity::train::run(dir, model),
+        }
+    }
 }

@@ -1,3 +1,41 @@
-//! Trains and checks preference models.
+//! `trace-train`: trains language models on preference groups.
 
-fn main() {}
+mod cli;
+mod devices;
+mod export;
+mod progress;
+mod quickstart;
+mod run;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Exit code of everything the user can put right.
+const USER_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  caused by: {cause}");
+            }
+            ExitCode::from(USER_ERROR)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Quickstart(args) => quickstart::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Devices => devices::list(),
+    }
+}

@@ -77,7 +77,7 @@ impl GroupedQueryAttention {
         let group = self.num_heads / self.num_key_value_heads;
         // The query heads of a group stand below one another, so that keys need no repeating.
         let q = q.reshape([self.num_key_value_heads, group * n, self.head_dim]);
-        let scores = q.matmul(k.transpose()) / (self.head_dim as f64).sqrt();
+        let scores = q.matmul(k.transpose()) * (self.head_dim as f64).sqrt().recip();
         let dtype = scores.dtype();
         let scores = scores
             .cast(accumulation(dtype))

@@ -112,10 +112,14 @@ impl CausalLm {
     /// B is zero, so the model's output does not change; A is drawn from `seed`.
     ///
     /// # Errors
-    /// Rank 0, an unknown target, or a model that has an adapter already.
+    /// Rank 0, an alpha that is not finite, no target or an unknown one, or a model that has an
+    /// adapter already.
     pub fn attach_lora(self, config: &LoraConfig, seed: u64) -> Result<Self, LoraError> {
         if config.rank == 0 {
             return Err(LoraError::ZeroRank);
+        }
+        if !config.alpha.is_finite() {
+            return Err(LoraError::Alpha { alpha: config.alpha });
         }
         if self.has_lora() {
             return Err(LoraError::AlreadyAdapted);

@@ -101,20 +101,41 @@ impl DecoderConfig {
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite()) {
             return Err(invalid(format!("rms_norm_eps {} is not a positive number", self.rms_norm_eps)));
         }
-        Ok(())
+        if let Err(reason) = self.rope.validate() {
+            return Err(invalid(reason));
+        }
+        match self.checked_num_parameters() {
+            Some(_) => Ok(()),
+            None => Err(invalid("more parameters than this machine can count".to_owned())),
+        }
     }
 
-    /// Number of parameters, the tied head counted once.
+    /// Number of parameters, the tied head counted once; `usize::MAX` where it is larger than that.
     #[must_use]
     pub fn num_parameters(&self) -> usize {
+        self.checked_num_parameters().unwrap_or(usize::MAX)
+    }
+
+    /// `None` on overflow; every size that a forward pass forms is smaller than this one.
+    fn checked_num_parameters(&self) -> Option<usize> {
         let (h, m) = (self.hidden_size, self.intermediate_size);
-        let q = self.num_attention_heads * self.head_dim;
-        let kv = self.num_key_value_heads * self.head_dim;
-        let bias = |present: bool, size: usize| if present { size } else { 0 };
-        let attention = 2 * h * q + 2 * h * kv + bias(self.qkv_bias, q + 2 * kv) + bias(self.o_bias, h);
-        let mlp = 3 * h * m + bias(self.mlp_bias, 2 * m + h);
-        let embeddings = self.vocab_size * h * if self.tie_word_embeddings { 1 } else { 2 };
-        embeddings + self.num_hidden_layers * (attention + mlp + 2 * h) + h
+        let q = self.num_attention_heads.checked_mul(self.head_dim)?;
+        let kv = self.num_key_value_heads.checked_mul(self.head_dim)?;
+        let product =
+            |factors: &[usize]| factors.iter().try_fold(1_usize, |product, &f| product.checked_mul(f));
+        let sum = |terms: &[usize]| terms.iter().try_fold(0_usize, |sum, &term| sum.checked_add(term));
+        let if_biased = |biased: bool, size: usize| if biased { size } else { 0 };
+        let layer = sum(&[
+            product(&[2, h, q])?,
+            product(&[2, h, kv])?,
+            product(&[3, h, m])?,
+            if_biased(self.qkv_bias, sum(&[q, kv, kv])?),
+            if_biased(self.o_bias, h),
+            if_biased(self.mlp_bias, sum(&[m, m, h])?),
+            sum(&[h, h])?,
+        ])?;
+        let matrices = if self.tie_word_embeddings { 1 } else { 2 };
+        sum(&[product(&[matrices, self.vocab_size, h])?, product(&[self.num_hidden_layers, layer])?, h])
     }
 }
 
@@ -172,6 +193,17 @@ impl<'a> Keys<'a> {
         })
     }
 
+    /// `hidden_size / num_attention_heads`, where that leaves no remainder.
+    pub(crate) fn even_head_dim(&self, hidden_size: usize, heads: usize) -> Result<usize, ConfigError> {
+        if heads == 0 || !hidden_size.is_multiple_of(heads) {
+            return Err(ConfigError::Invalid {
+                path: self.path.to_owned(),
+                reason: format!("hidden_size {hidden_size} is not a multiple of num_attention_heads {heads}"),
+            });
+        }
+        Ok(hidden_size / heads)
+    }
+
     /// Refuses any activation but SiLU, which is what both families use.
     pub(crate) fn require_silu(&self) -> Result<(), ConfigError> {
         match self.get("hidden_act") {
@@ -194,7 +226,7 @@ impl<'a> Keys<'a> {
         ConfigError::Unsupported { path: self.path.to_owned(), key, value: value.to_string(), supported }
     }
 
-    fn wrong_type(&self, key: &'static str, expected: &'static str, value: &Value) -> ConfigError {
+    pub(crate) fn wrong_type(&self, key: &'static str, expected: &'static str, value: &Value) -> ConfigError {
         ConfigError::WrongType { path: self.path.to_owned(), key, expected, found: value.to_string() }
     }
 }

@@ -109,6 +109,22 @@ pub enum WeightsError {
         /// What is wrong.
         reason: String,
     },
+    /// Two shards hold a tensor of the same name.
+    #[error("tensor {name} is in both {} and {}", first.display(), second.display())]
+    Duplicate {
+        /// The tensor.
+        name: String,
+        /// A file that holds it.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
+    /// A folder to write into holds shards, which other programs would load in place of what is written.
+    #[error("{} holds a sharded model; write to another folder", dir.display())]
+    ShardsInTheWay {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// A file is not in the safetensors format, or was cut off.
     #[error("{} is not a complete safetensors file ({len} bytes); was the download or copy cut off?", path.display())]
     Format {
@@ -185,6 +201,18 @@ pub enum LoraError {
     /// The rank is 0.
     #[error("the rank of a LoRA adapter is at least 1")]
     ZeroRank,
+    /// The scale would not be a number.
+    #[error("the alpha of a LoRA adapter is a number, found {alpha}")]
+    Alpha {
+        /// The alpha asked for.
+        alpha: f64,
+    },
+    /// The list of targets is empty.
+    #[error("no LoRA target is named; layers: {}", known.join(", "))]
+    NoTargets {
+        /// The names of the linear layers.
+        known: Vec<&'static str>,
+    },
     /// A target names no linear layer of the model.
     #[error("LoRA target `{target}` matches no linear layer; layers: {}", known.join(", "))]
     UnknownTarget {
@@ -193,12 +221,18 @@ pub enum LoraError {
         /// The names of the linear layers.
         known: Vec<&'static str>,
     },
-    /// The model already carries an adapter.
-    #[error("the model already has an adapter; merge it or drop it before adding another")]
+    /// The model carries an adapter where it must not.
+    #[error("the model carries an adapter: merge it or drop it first")]
     AlreadyAdapted,
     /// The model carries no adapter.
     #[error("the model has no adapter")]
     NoAdapter,
+    /// Layers carry adapters of different ranks or scales, for which one PEFT folder has no place.
+    #[error("layers carry adapters of different ranks or scales: {module} differs from those before it")]
+    MixedAdapters {
+        /// The first layer that differs.
+        module: String,
+    },
     /// An option of PEFT that is not implemented here.
     #[error("{}: `{key}` is {value}, which is not supported", path.display())]
     UnsupportedPeft {
@@ -260,6 +294,26 @@ pub enum LayoutError {
     )]
     Token {
         /// Where it stands.
+        index: usize,
+        /// The id.
+        token: u32,
+        /// Rows of the embedding.
+        vocab_size: usize,
+    },
+    /// As many targets as sources are needed.
+    #[error("{sources} positions that predict, but {targets} predicted tokens")]
+    Predictions {
+        /// Number of positions that predict.
+        sources: usize,
+        /// Number of predicted tokens.
+        targets: usize,
+    },
+    /// A predicted token outside the model's vocabulary.
+    #[error(
+        "prediction {index} asks for token id {token}, outside the model's vocabulary of {vocab_size}: is this the model's own tokenizer?"
+    )]
+    PredictionTarget {
+        /// Index of the prediction.
         index: usize,
         /// The id.
         token: u32,

@@ -28,8 +28,8 @@ impl TokenLayout {
     /// Checks and keeps a layout.
     ///
     /// # Errors
-    /// Segments that do not cover the tokens in order, parents that come after their children,
-    /// and as many positions as there are not tokens.
+    /// No tokens, more or fewer positions than tokens, segments that do not cover the tokens in
+    /// order, and parents that come after their children.
     pub fn new(
         tokens: Vec<u32>,
         positions: Vec<u32>,
@@ -61,9 +61,11 @@ impl TokenLayout {
     /// One sequence whose first token has position `start`.
     ///
     /// # Errors
-    /// The sequence is empty.
+    /// The sequence is empty, or so long that positions overflow.
     pub fn sequence(tokens: Vec<u32>, start: u32) -> Result<Self, LayoutError> {
-        let positions = (start..).take(tokens.len()).collect();
+        // Inclusive, because a range that ends at the last position must not count past it; where
+        // it runs out, positions are too few, which is the error.
+        let positions = (start..=u32::MAX).take(tokens.len()).collect();
         let segments = vec![SegmentSpan { range: 0..tokens.len(), parent: None }];
         Self::new(tokens, positions, segments)
     }
@@ -125,14 +127,19 @@ pub struct Predictions {
 impl Predictions {
     pub(crate) fn check(&self, tokens: usize, vocab_size: usize) -> Result<(), LayoutError> {
         if self.sources.len() != self.targets.len() {
-            return Err(LayoutError::Positions { tokens: self.targets.len(), positions: self.sources.len() });
+            return Err(LayoutError::Predictions {
+                sources: self.sources.len(),
+                targets: self.targets.len(),
+            });
         }
         if let Some(index) = self.sources.iter().position(|&from| from >= tokens) {
             return Err(LayoutError::PredictionSource { index, from: self.sources[index], tokens });
         }
         match self.targets.iter().position(|&token| token as usize >= vocab_size) {
             None => Ok(()),
-            Some(index) => Err(LayoutError::Token { index, token: self.targets[index], vocab_size }),
+            Some(index) => {
+                Err(LayoutError::PredictionTarget { index, token: self.targets[index], vocab_size })
+            }
         }
     }
 }

@@ -118,7 +118,10 @@ impl LlamaConfig {
             num_hidden_layers: keys.size("num_hidden_layers")?,
             num_attention_heads,
             num_key_value_heads: keys.size_or_none("num_key_value_heads")?.unwrap_or(num_attention_heads),
-            head_dim: keys.size_or_none("head_dim")?.unwrap_or(hidden_size / num_attention_heads.max(1)),
+            head_dim: match keys.size_or_none("head_dim")? {
+                Some(head_dim) => head_dim,
+                None => keys.even_head_dim(hidden_size, num_attention_heads)?,
+            },
             rms_norm_eps: keys.number("rms_norm_eps")?.unwrap_or(1e-6),
             rope: RopeConfig::from_keys(keys)?,
             max_position_embeddings: keys.size_or_none("max_position_embeddings")?.unwrap_or(2_048),

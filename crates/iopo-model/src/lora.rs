@@ -69,7 +69,7 @@ impl LoraTargets {
             known: LINEAR_LAYERS.to_vec(),
         };
         if wanted.is_empty() {
-            return Err(unknown(""));
+            return Err(LoraError::NoTargets { known: LINEAR_LAYERS.to_vec() });
         }
         if let Some(target) = wanted.iter().find(|name| !LINEAR_LAYERS.contains(&name.as_str())) {
             return Err(unknown(target));
@@ -83,7 +83,7 @@ impl LoraTargets {
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `rank` | 8 | inner size | ≥ 1 |
-/// | `alpha` | 16 | numerator of the scale | any |
+/// | `alpha` | 16 | numerator of the scale | finite |
 /// | `rank_stabilised` | false | divide by √rank instead of rank | |
 /// | `targets` | all | which linear layers | |
 ///
@@ -110,9 +110,14 @@ impl LoraConfig {
     /// The factor of the low-rank product.
     #[must_use]
     pub fn scale(&self) -> f64 {
-        let rank = self.rank as f64;
-        self.alpha / if self.rank_stabilised { rank.sqrt() } else { rank }
+        lora_scale(self.alpha, self.rank, self.rank_stabilised)
     }
+}
+
+/// `alpha / rank`, or `alpha / sqrt(rank)`.
+pub(crate) fn lora_scale(alpha: f64, rank: usize, rank_stabilised: bool) -> f64 {
+    let rank = rank as f64;
+    alpha / if rank_stabilised { rank.sqrt() } else { rank }
 }
 
 /// Draws the adapters of one model, in the order in which they are asked for.

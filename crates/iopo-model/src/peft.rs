@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::causal_lm::{CausalLm, linears, linears_mut};
 use crate::config::Keys;
 use crate::error::{ConfigError, LoraError, WeightsError};
-use crate::lora::{LINEAR_LAYERS, LoraAdapter, LoraConfig, LoraTargets};
+use crate::lora::{LINEAR_LAYERS, LoraAdapter, lora_scale};
 use crate::parameters::{NamedTensor, Parameters, peft_name};
 use crate::pretrained::write_text;
 use crate::weights::{WeightFiles, write_safetensors};
@@ -19,8 +19,6 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Attaches the adapter in a PEFT folder to a model without one, and freezes everything else.
 ///
-/// Which layers are adapted is read from the weights.
-///
 /// # Errors
 /// A folder that cannot be read, an option of PEFT that is not supported, and weights that are
 /// missing, left over or mis-shaped.
@@ -28,7 +26,7 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
     if model.has_lora() {
         return Err(LoraError::AlreadyAdapted.into());
     }
-    let config = read_config(&dir.join(CONFIG))?;
+    let config = PeftConfig::read(&dir.join(CONFIG))?;
     let mut files = WeightFiles::open_file(&dir.join(WEIGHTS))?;
     let (device, dtype) = (model.device().without_autodiff(), model.precision().adapter);
     let mut model = model.no_grad();
@@ -36,14 +34,15 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
         for (name, linear) in linears_mut(layer) {
             let module = module_path(index, name);
             let (a_name, b_name) = (peft_name(&module, "a"), peft_name(&module, "b"));
-            if files.shape(&a_name)?.is_none() && files.shape(&b_name)?.is_none() {
+            let stored = files.shape(&a_name)?.is_some() || files.shape(&b_name)?.is_some();
+            if !stored && !config.targets(&module) {
                 continue;
             }
             let [out, input] = linear.weight.dims();
             linear.lora = Some(LoraAdapter {
                 a: Param::from_tensor(files.take(&a_name, [config.rank, input], dtype, &device)?),
                 b: Param::from_tensor(files.take(&b_name, [out, config.rank], dtype, &device)?),
-                scale: config.scale(),
+                scale: config.scale,
             });
         }
     }
@@ -54,57 +53,78 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
 /// Writes a model's adapter as a PEFT folder; `base` is recorded as the model that it belongs to.
 ///
 /// # Errors
-/// The model has no adapter, or writing fails.
+/// The model has no adapter, its layers carry adapters of different ranks or scales, or writing fails.
 pub fn save_adapter(model: &CausalLm, base: &str, dir: &Path) -> Result<(), WeightsError> {
-    let config = describe(model)?;
-    let LoraTargets::Named(targets) = &config.targets else {
-        return Err(LoraError::NoAdapter.into());
-    };
+    let adapter = describe(model)?;
     fs::create_dir_all(dir).map_err(|source| WeightsError::Write { path: dir.to_owned(), source })?;
+    let (alpha, rank_stabilised) = alpha_and_stabilised(adapter.rank, adapter.scale);
     let text = json!({
         "base_model_name_or_path": base,
         "bias": "none",
         "fan_in_fan_out": false,
         "inference_mode": true,
         "init_lora_weights": true,
-        "lora_alpha": alpha_value(config.alpha),
+        "lora_alpha": alpha_value(alpha),
         "lora_dropout": 0.0,
         "modules_to_save": null,
         "peft_type": "LORA",
-        "r": config.rank,
-        "target_modules": targets,
+        "r": adapter.rank,
+        "target_modules": adapter.targets,
         "task_type": "CAUSAL_LM",
         "use_dora": false,
-        "use_rslora": config.rank_stabilised,
+        "use_rslora": rank_stabilised,
     });
     write_text(&dir.join(CONFIG), &format!("{text:#}\n"))?;
-    let adapter: Vec<NamedTensor> =
+    let matrices: Vec<NamedTensor> =
         model.parameters().into_iter().filter(|tensor| tensor.name.starts_with("base_model.")).collect();
-    write_safetensors(&dir.join(WEIGHTS), &adapter)
+    write_safetensors(&dir.join(WEIGHTS), &matrices)
 }
 
-/// Rank, scale and targets of the adapter that a model carries.
-///
-/// The scale is written as `alpha = scale · rank`, so `use_rslora` is never needed.
-fn describe(model: &CausalLm) -> Result<LoraConfig, LoraError> {
-    let mut targets = Vec::new();
-    let mut shape = None;
-    for layer in &model.model.layers {
-        for (name, linear) in linears(layer) {
-            let Some(lora) = &linear.lora else { continue };
-            shape = Some((lora.a.dims()[0], lora.scale));
-            if !targets.iter().any(|target| target == name) {
-                targets.push(name.to_owned());
-            }
-        }
+/// What `adapter_config.json` says of the adapters that a model carries.
+struct Description {
+    rank: usize,
+    scale: f64,
+    /// Names of layers where every decoder layer has the same ones, else their paths.
+    targets: Vec<String>,
+}
+
+fn describe(model: &CausalLm) -> Result<Description, LoraError> {
+    let adapted: Vec<_> = model
+        .model
+        .layers
+        .iter()
+        .enumerate()
+        .flat_map(|(index, layer)| linears(layer).map(|(name, linear)| (index, name, linear.lora.as_ref())))
+        .filter_map(|(index, name, lora)| lora.map(|lora| (index, name, (lora.a.dims()[0], lora.scale))))
+        .collect();
+    let &(_, _, (rank, scale)) = adapted.first().ok_or(LoraError::NoAdapter)?;
+    if let Some((index, name, _)) = adapted.iter().find(|(_, _, shape)| *shape != (rank, scale)) {
+        return Err(LoraError::MixedAdapters { module: module_path(*index, name) });
     }
-    let (rank, scale) = shape.ok_or(LoraError::NoAdapter)?;
-    Ok(LoraConfig {
-        rank,
-        alpha: scale * rank as f64,
-        rank_stabilised: false,
-        targets: LoraTargets::Named(targets),
-    })
+    let names: Vec<_> =
+        LINEAR_LAYERS.into_iter().filter(|layer| adapted.iter().any(|(_, name, _)| name == layer)).collect();
+    let targets = if adapted.len() == names.len() * model.model.layers.len() {
+        names.into_iter().map(str::to_owned).collect()
+    } else {
+        // PEFT matches the ends of paths, so a bare name would adapt every layer.
+        adapted.iter().map(|(index, name, _)| module_path(*index, name)).collect()
+    };
+    Ok(Description { rank, scale, targets })
+}
+
+/// `lora_alpha` and `use_rslora` from which a reader computes `scale` to the last bit.
+///
+/// Whole numbers come first, because that is what people ask for and what PEFT declares; then the
+/// neighbours of the quotient that rounding may have left.
+fn alpha_and_stabilised(rank: usize, scale: f64) -> (f64, bool) {
+    let (plain, stabilised) = (scale * rank as f64, scale * (rank as f64).sqrt());
+    let around = |alpha: f64, flag| [alpha, alpha.next_up(), alpha.next_down()].map(|alpha| (alpha, flag));
+    [(plain.round(), false), (stabilised.round(), true)]
+        .into_iter()
+        .chain(around(plain, false))
+        .chain(around(stabilised, true))
+        .find(|&(alpha, flag)| lora_scale(alpha, rank, flag) == scale)
+        .unwrap_or((plain, false))
 }
 
 /// PEFT expects a whole number where the value is one.
@@ -117,44 +137,94 @@ fn module_path(layer: usize, name: &str) -> String {
     format!("model.layers.{layer}.{part}.{name}")
 }
 
-fn read_config(path: &Path) -> Result<LoraConfig, WeightsError> {
-    let text =
-        fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    let value: Value =
-        serde_json::from_str(&text).map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
-    let map = value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?;
-    let keys = Keys { path, map };
-    refuse_unsupported(&keys)?;
-    let rank = keys.size("r")?;
-    if rank == 0 {
-        return Err(LoraError::ZeroRank.into());
+/// What an `adapter_config.json` says.
+struct PeftConfig {
+    rank: usize,
+    scale: f64,
+    /// Ends of the paths of adapted modules; none where only the weights tell which those are.
+    target_modules: Vec<String>,
+}
+
+impl PeftConfig {
+    fn read(path: &Path) -> Result<Self, WeightsError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
+        let map = value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?;
+        let keys = Keys { path, map };
+        refuse_unsupported(&keys)?;
+        let rank = keys.size("r")?;
+        if rank == 0 {
+            return Err(LoraError::ZeroRank.into());
+        }
+        let alpha = keys.number("lora_alpha")?.ok_or_else(|| keys.missing("lora_alpha"))?;
+        Ok(Self {
+            rank,
+            scale: lora_scale(alpha, rank, keys.flag("use_rslora")?),
+            target_modules: target_modules(&keys),
+        })
     }
-    let alpha = keys.number("lora_alpha")?.ok_or_else(|| keys.missing("lora_alpha"))?;
-    Ok(LoraConfig { rank, alpha, rank_stabilised: keys.flag("use_rslora")?, targets: LoraTargets::All })
+
+    /// Whether the weights of an adapter for `module` must be there.
+    fn targets(&self, module: &str) -> bool {
+        self.target_modules.iter().any(|target| {
+            module.strip_suffix(target.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+}
+
+/// The list of targets, unless it is a pattern or other options take layers away from it.
+fn target_modules(keys: &Keys<'_>) -> Vec<String> {
+    let narrowed = ["layers_to_transform", "exclude_modules"].iter().any(|key| keys.get(key).is_some());
+    match keys.get("target_modules") {
+        Some(Value::Array(targets)) if !narrowed => {
+            targets.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Options that change what an adapter computes, and that are not implemented.
+///
+/// `init_lora_weights` is one of them where PEFT takes the initial adapter out of the base weights:
+/// such an adapter belongs to other weights than those in the model's folder.
+const RESTRICTED: [&str; 20] = [
+    "peft_type",
+    "bias",
+    "use_dora",
+    "fan_in_fan_out",
+    "lora_bias",
+    "use_qalora",
+    "init_lora_weights",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+    "layer_replication",
+    "trainable_token_indices",
+    "target_parameters",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "use_bdlora",
+    "kasa_config",
+    "monteclora_config",
+    "corda_config",
+    "lora_ga_config",
+];
+
 fn refuse_unsupported(keys: &Keys<'_>) -> Result<(), LoraError> {
     let harmless = |key: &str, value: &Value| match key {
         "peft_type" => value == "LORA",
         "bias" => value == "none",
-        "use_dora" | "fan_in_fan_out" | "lora_bias" => value == false,
+        "use_dora" | "fan_in_fan_out" | "lora_bias" | "use_qalora" => value == false,
+        "init_lora_weights" => match value {
+            Value::String(name) => ["gaussian", "eva", "orthogonal"].contains(&name.as_str()),
+            other => other.is_boolean(),
+        },
         "rank_pattern" | "alpha_pattern" => value.as_object().is_some_and(serde_json::Map::is_empty),
-        _ => value.is_null() || value.as_array().is_some_and(Vec::is_empty),
+        _ => value.as_array().is_some_and(Vec::is_empty),
     };
-    for key in [
-        "peft_type",
-        "bias",
-        "use_dora",
-        "fan_in_fan_out",
-        "lora_bias",
-        "rank_pattern",
-        "alpha_pattern",
-        "modules_to_save",
-        "layer_replication",
-        "trainable_token_indices",
-        "target_parameters",
-    ] {
+    for key in RESTRICTED {
         if let Some(value) = keys.get(key).filter(|value| !harmless(key, value)) {
             return Err(LoraError::UnsupportedPeft {
                 path: keys.path.to_owned(),

@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 use serde_json::Value;
 
+use crate::atomic::replace_file;
 use crate::attention::GroupedQueryAttention;
 use crate::causal_lm::CausalLm;
 use crate::config::DecoderConfig;
@@ -17,7 +18,7 @@ use crate::mlp::SwiGluMlp;
 use crate::norm::RmsNorm;
 use crate::parameters::Parameters;
 use crate::precision::Precision;
-use crate::weights::{WeightFiles, write_safetensors};
+use crate::weights::{WeightFiles, refuse_shards, write_safetensors};
 
 /// Files beside the weights that belong to a model and are carried over as they are.
 const COMPANIONS: [&str; 9] = [
@@ -142,15 +143,16 @@ impl Loader<'_> {
 ///
 /// `config.json` is that of `source` with the float type of the weights written; tokenizer,
 /// chat template and generation settings are carried over. `dir` is created; existing files of
-/// the same names are replaced.
+/// the same names are replaced, each when its successor is complete.
 ///
 /// # Errors
-/// The model still carries an adapter, or reading or writing fails.
+/// The model still carries an adapter, `dir` holds a sharded model, or reading or writing fails.
 pub fn save_model(model: &CausalLm, source: &Path, dir: &Path) -> Result<(), WeightsError> {
     if model.has_lora() {
         return Err(WeightsError::Lora(LoraError::AlreadyAdapted));
     }
     fs::create_dir_all(dir).map_err(|error| WeightsError::Write { path: dir.to_owned(), source: error })?;
+    refuse_shards(dir)?;
     save_config(source, dir, model.precision().weights)?;
     for name in COMPANIONS {
         copy_if_present(&source.join(name), &dir.join(name))?;
@@ -172,14 +174,17 @@ fn save_config(source: &Path, dir: &Path, dtype: FloatDType) -> Result<(), Weigh
 }
 
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), WeightsError> {
-    fs::write(path, text).map_err(|source| WeightsError::Write { path: path.to_owned(), source })
+    replace_file(path, |temporary| fs::write(temporary, text))
+        .map_err(|source| WeightsError::Write { path: path.to_owned(), source })
 }
 
 fn copy_if_present(from: &Path, to: &Path) -> Result<(), WeightsError> {
-    if !from.is_file() || from == to {
+    if !from.is_file() {
         return Ok(());
     }
-    fs::copy(from, to).map(|_| ()).map_err(|source| WeightsError::Write { path: to.to_owned(), source })
+    // `from` and `to` may be one file under two names, which copying in place would empty.
+    replace_file(to, |temporary| fs::copy(from, temporary).map(|_| ()))
+        .map_err(|source| WeightsError::Write { path: to.to_owned(), source })
 }
 
 fn dtype_name(dtype: FloatDType) -> &'static str {

@@ -103,10 +103,15 @@ impl Qwen2Config {
             return Err(keys.unsupported("use_sliding_window", true, "false"));
         }
         require_full_attention(keys)?;
+        let hidden_size = keys.size("hidden_size")?;
         let num_attention_heads = keys.size("num_attention_heads")?;
+        let head_dim = keys.even_head_dim(hidden_size, num_attention_heads)?;
+        if let Some(other) = keys.size_or_none("head_dim")?.filter(|&other| other != head_dim) {
+            return Err(keys.unsupported("head_dim", other, "hidden_size / num_attention_heads"));
+        }
         Ok(Self {
             vocab_size: keys.size("vocab_size")?,
-            hidden_size: keys.size("hidden_size")?,
+            hidden_size,
             intermediate_size: keys.size("intermediate_size")?,
             num_hidden_layers: keys.size("num_hidden_layers")?,
             num_attention_heads,
@@ -143,8 +148,10 @@ impl Qwen2Config {
 
 /// transformers 5 lists the kind of attention of every layer.
 fn require_full_attention(keys: &Keys<'_>) -> Result<(), ConfigError> {
-    let Some(Value::Array(kinds)) = keys.get("layer_types") else {
-        return Ok(());
+    let kinds = match keys.get("layer_types") {
+        None => return Ok(()),
+        Some(Value::Array(kinds)) => kinds,
+        Some(other) => return Err(keys.wrong_type("layer_types", "an array", other)),
     };
     match kinds.iter().find(|kind| kind.as_str() != Some("full_attention")) {
         None => Ok(()),

@@ -43,11 +43,14 @@ impl RopeConfig {
         let Some(inner) = scaling else {
             return Ok(Self { theta, scaling: None });
         };
-        // transformers wrote `type` before it wrote `rope_type`.
-        let kind = if inner.get("rope_type").is_some() {
-            inner.string("rope_type")?
-        } else {
-            inner.string("type")?
+        if let Some(share) = inner.number("partial_rotary_factor")?.filter(|&share| share != 1.0) {
+            return Err(inner.unsupported("partial_rotary_factor", share, "1"));
+        }
+        // transformers wrote `type` before it wrote `rope_type`, and may leave out both since.
+        let kind = match (inner.get("rope_type"), inner.get("type")) {
+            (Some(_), _) => inner.string("rope_type")?,
+            (None, Some(_)) => inner.string("type")?,
+            (None, None) => "default",
         };
         let scaling = match kind {
             "default" => None,
@@ -64,6 +67,32 @@ impl RopeConfig {
             other => return Err(inner.unsupported("rope_type", other, "default, llama3")),
         };
         Ok(Self { theta, scaling })
+    }
+
+    /// What makes angles infinite or meaningless, if anything does.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let positive = |name: &str, value: f64| {
+            if value > 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(format!("{name} {value} is not a positive number"))
+            }
+        };
+        positive("rope_theta", self.theta)?;
+        let Some(scaling) = &self.scaling else {
+            return Ok(());
+        };
+        positive("factor", scaling.factor)?;
+        positive("low_freq_factor", scaling.low_freq_factor)?;
+        positive("high_freq_factor", scaling.high_freq_factor)?;
+        positive("original_max_position_embeddings", scaling.original_max_position_embeddings as f64)?;
+        if scaling.high_freq_factor <= scaling.low_freq_factor {
+            return Err(format!(
+                "high_freq_factor {} is not above low_freq_factor {}",
+                scaling.high_freq_factor, scaling.low_freq_factor
+            ));
+        }
+        Ok(())
     }
 
     /// Rotation per position of each pair of dimensions, in radians: `[head_dim / 2]`.

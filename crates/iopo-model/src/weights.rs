@@ -2,20 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use memmap2::Mmap;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, serialize_to_file};
 use serde_json::Value;
 
+use crate::atomic::replace_file;
 use crate::error::WeightsError;
 use crate::parameters::NamedTensor;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+
+/// So many missing tensors end the search: a configuration may promise a billion layers.
+const TOO_MANY_MISSING: usize = 1_000;
 
 /// The tensors of a folder's weight files, each checked and taken once.
 #[derive(Debug)]
@@ -31,7 +35,8 @@ impl WeightFiles {
     /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
     ///
     /// # Errors
-    /// Neither file is there, a file cannot be read, or one is cut off or in another format.
+    /// Neither file is there, a file cannot be read, one is cut off or in another format, or two
+    /// shards hold the same tensor.
     pub fn open_folder(dir: &Path) -> Result<Self, WeightsError> {
         let single = dir.join(SINGLE);
         if single.is_file() {
@@ -53,12 +58,19 @@ impl WeightFiles {
     }
 
     fn open(origin: &Path, paths: Vec<PathBuf>) -> Result<Self, WeightsError> {
-        let mut files = Vec::new();
+        let mut files: Vec<(PathBuf, Mmap)> = Vec::new();
         let mut remaining = BTreeMap::new();
         for path in paths {
             let map = map_file(&path)?;
-            let names = parse(&path, &map)?.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
-            remaining.extend(names.into_iter().map(|name| (name, files.len())));
+            for name in parse(&path, &map)?.names() {
+                if let Some(first) = remaining.insert(name.to_owned(), files.len()) {
+                    return Err(WeightsError::Duplicate {
+                        name: name.to_owned(),
+                        first: files.get(first).map_or_else(|| path.clone(), |(path, _)| path.clone()),
+                        second: path,
+                    });
+                }
+            }
             files.push((path, map));
         }
         Ok(Self { origin: origin.to_owned(), files, remaining, missing: Vec::new() })
@@ -82,10 +94,12 @@ impl WeightFiles {
         Ok(Some(view.shape().to_vec()))
     }
 
-    /// Takes a tensor, converted to `dtype`; zeros stand in where it is missing, until [`Self::finish`] reports it.
+    /// Takes a tensor, converted to `dtype`.
+    ///
+    /// A single zero stands in where it is missing, so that [`Self::finish`] can name all that are.
     ///
     /// # Errors
-    /// Another shape, or values that are not floats.
+    /// Another shape, values that are not floats, or a thousand tensors missing already.
     pub fn take<const D: usize>(
         &mut self,
         name: &str,
@@ -95,7 +109,11 @@ impl WeightFiles {
     ) -> Result<Tensor<D>, WeightsError> {
         let Some(file) = self.remaining.remove(name) else {
             self.missing.push(name.to_owned());
-            return Ok(Tensor::zeros(shape, (device, dtype.into())));
+            if self.missing.len() >= TOO_MANY_MISSING {
+                return Err(self.missing_error());
+            }
+            // Not of `shape`: nothing has confirmed that sizes from a configuration fit in memory.
+            return Ok(Tensor::zeros([1; D], (device, dtype.into())));
         };
         let (path, map) = &self.files[file];
         let view = parse(path, map)?.tensor(name).map_err(|source| format_error(path, map, source))?;
@@ -127,7 +145,7 @@ impl WeightFiles {
     /// Names of missing tensors, or else of tensors that nobody took.
     pub fn finish(self) -> Result<(), WeightsError> {
         if !self.missing.is_empty() {
-            return Err(WeightsError::Missing { origin: self.origin, names: self.missing });
+            return Err(self.missing_error());
         }
         if !self.remaining.is_empty() {
             return Err(WeightsError::Unexpected {
@@ -136,6 +154,18 @@ impl WeightFiles {
             });
         }
         Ok(())
+    }
+
+    fn missing_error(&self) -> WeightsError {
+        WeightsError::Missing { origin: self.origin.clone(), names: self.missing.clone() }
+    }
+}
+
+/// Refuses a folder whose index of shards would outlive, and outrank, a model written into it.
+pub(crate) fn refuse_shards(dir: &Path) -> Result<(), WeightsError> {
+    match dir.join(INDEX).exists() {
+        true => Err(WeightsError::ShardsInTheWay { dir: dir.to_owned() }),
+        false => Ok(()),
     }
 }
 
@@ -174,7 +204,7 @@ fn parse<'a>(path: &Path, map: &'a Mmap) -> Result<SafeTensors<'a>, WeightsError
     SafeTensors::deserialize(map).map_err(|source| format_error(path, map, source))
 }
 
-fn format_error(path: &Path, map: &Mmap, source: safetensors::SafeTensorError) -> WeightsError {
+fn format_error(path: &Path, map: &Mmap, source: SafeTensorError) -> WeightsError {
     WeightsError::Format { path: path.to_owned(), len: map.len(), source }
 }
 
@@ -197,9 +227,10 @@ fn file_dtype(dtype: DType) -> Dtype {
     }
 }
 
-/// Writes tensors to one safetensors file, in their own float type, and syncs it to the disk.
+/// Writes tensors to one safetensors file, in their own float type.
 ///
-/// The bytes depend on names and values alone.
+/// The bytes depend on names and values alone. A file of that name is replaced once the new one is
+/// complete and on the disk.
 ///
 /// # Errors
 /// Values that cannot be read from their device, and failures to write.
@@ -230,12 +261,36 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
         .collect::<Result<Vec<_>, WeightsError>>()?;
     // transformers and PEFT refuse files that do not name their framework.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|source| WeightsError::Format {
-        path: path.to_owned(),
-        len: 0,
-        source,
-    })?;
-    let write = |source| WeightsError::Write { path: path.to_owned(), source };
-    let mut file = File::create(path).map_err(write)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(write)
+    replace_file(path, |temporary| Ok::<_, WriteError>(serialize_to_file(views, Some(metadata), temporary)?))
+        .map_err(|error| error.at(path))
+}
+
+/// A failure to write, before it knows where.
+enum WriteError {
+    Io(io::Error),
+    Format(SafeTensorError),
+}
+
+impl WriteError {
+    fn at(self, path: &Path) -> WeightsError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) | Self::Format(SafeTensorError::IoError(source)) => {
+                WeightsError::Write { path, source }
+            }
+            Self::Format(source) => WeightsError::Format { path, len: 0, source },
+        }
+    }
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<SafeTensorError> for WriteError {
+    fn from(error: SafeTensorError) -> Self {
+        Self::Format(error)
+    }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
 use iopo_model::{
-    CausalLm, NamedTensor, Precision, WeightFiles, load_adapter, load_model, save_adapter, save_model, write_safetensors,
+    CausalLm, NamedTensor, Precision, WeightFiles, load_adapter, load_model, save_adapter, save_model,
+    write_safetensors,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -118,7 +119,8 @@ impl Checkpoint {
     pub fn open(dir: &Path) -> Result<Self, TrainError> {
         let path = dir.join(STATE);
         let broken = |reason: String| TrainError::Checkpoint { dir: dir.to_owned(), reason };
-        let text = fs::read_to_string(&path).map_err(|error| broken(format!("not a checkpoint: {STATE}: {error}")))?;
+        let text = fs::read_to_string(&path)
+            .map_err(|error| broken(format!("not a checkpoint: {STATE}: {error}")))?;
         serde_json::from_str(&text).map_err(|error| broken(format!("{STATE} is broken: {error}")))
     }
 
@@ -126,7 +128,12 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Weights or moments that are broken or belong to another model.
-    pub fn restore(&self, dir: &Path, state: TrainState, config: &TrainConfig) -> Result<TrainState, TrainError> {
+    pub fn restore(
+        &self,
+        dir: &Path,
+        state: TrainState,
+        config: &TrainConfig,
+    ) -> Result<TrainState, TrainError> {
         let device = state.policy.device().without_autodiff();
         let policy = load_weights(dir, state.policy, config.precision, &device)?;
         let moments = read_moments(&dir.join(OPTIMIZER), &device)?;
@@ -139,7 +146,12 @@ impl Checkpoint {
     }
 }
 
-fn load_weights(dir: &Path, policy: CausalLm, precision: Precision, device: &Device) -> Result<CausalLm, TrainError> {
+fn load_weights(
+    dir: &Path,
+    policy: CausalLm,
+    precision: Precision,
+    device: &Device,
+) -> Result<CausalLm, TrainError> {
     if policy.has_lora() {
         return Ok(load_adapter(policy.valid().without_lora(), dir)?.train());
     }
@@ -221,7 +233,9 @@ fn remove_folder(dir: &Path) -> Result<(), TrainError> {
 }
 
 fn sync_file(path: &Path) -> Result<(), TrainError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(|source| TrainError::Write { path: path.to_owned(), source })
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| TrainError::Write { path: path.to_owned(), source })
 }
 
 /// On Unix a rename is durable once its folder is synced; elsewhere folders cannot be opened.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use burn::tensor::FloatDType;
 use iopo_data::{LengthPolicy, Template};
 use iopo_loss::{
-    DpoLossConfig, DpoLossType, IopoLossConfig, IopoVariant, LossConfigError, OrpoLossConfig, PreferenceLink, SftLoss,
-    SimpoLossConfig,
+    DpoLossConfig, DpoLossType, IopoLossConfig, IopoVariant, LossConfigError, OrpoLossConfig, PreferenceLink,
+    SftLoss, SimpoLossConfig,
 };
 use iopo_model::{LoraConfig, LoraTargets, Precision};
 
@@ -215,7 +215,10 @@ impl Checker {
             Some("true") => Some(PathBuf::new()),
             Some(path) => Some(PathBuf::from(path)),
         };
-        let (model, output_dir) = (self.path("model_name_or_path", args.model_name_or_path), self.path("output_dir", args.output_dir));
+        let (model, output_dir) = (
+            self.path("model_name_or_path", args.model_name_or_path),
+            self.path("output_dir", args.output_dir),
+        );
         let max_samples = match args.max_samples {
             None => None,
             Some(samples) => self.at_least("max_samples", samples, 1),
@@ -243,7 +246,11 @@ impl Checker {
             save: save?,
             plot_loss: args.plot_loss,
             batch_size: self.at_least("per_device_train_batch_size", args.per_device_train_batch_size, 1)?,
-            accumulation: self.at_least("gradient_accumulation_steps", args.gradient_accumulation_steps, 1)?,
+            accumulation: self.at_least(
+                "gradient_accumulation_steps",
+                args.gradient_accumulation_steps,
+                1,
+            )?,
             accumulate_across_epochs: args.accumulate_across_epochs,
             epochs: self.positive("num_train_epochs", args.num_train_epochs),
             max_steps,
@@ -254,7 +261,11 @@ impl Checker {
             max_grad_norm: self.non_negative("max_grad_norm", args.max_grad_norm),
             seed: self.at_least("seed", args.seed, 0)? as u64,
             eval: eval?,
-            eval_batch_size: self.at_least("per_device_eval_batch_size", args.per_device_eval_batch_size, 1)?,
+            eval_batch_size: self.at_least(
+                "per_device_eval_batch_size",
+                args.per_device_eval_batch_size,
+                1,
+            )?,
         })
     }
 
@@ -279,7 +290,9 @@ impl Checker {
 
     fn precision(&mut self, args: &TrainArgs) -> Option<Precision> {
         if args.fp16 {
-            self.conflict("fp16: true is not supported, since half-precision gradients need loss scaling; use bf16");
+            self.conflict(
+                "fp16: true is not supported, since half-precision gradients need loss scaling; use bf16",
+            );
             return None;
         }
         let bf16 = Precision { weights: FloatDType::BF16, ..Precision::default() };
@@ -312,7 +325,9 @@ impl Checker {
             }
             .init()
             .map(Objective::Simpo),
-            "orpo" => OrpoLossConfig { beta: args.pref_beta, ..OrpoLossConfig::default() }.init().map(Objective::Orpo),
+            "orpo" => OrpoLossConfig { beta: args.pref_beta, ..OrpoLossConfig::default() }
+                .init()
+                .map(Objective::Orpo),
             "iopo" => self.iopo(args)?.init().map(Objective::Iopo),
             other => return self.unknown_name("stage", other, "sft, dpo, simpo, orpo, iopo"),
         };
@@ -322,7 +337,13 @@ impl Checker {
     fn dpo(&mut self, args: &TrainArgs) -> Option<DpoLossConfig> {
         let loss_type = match args.pref_loss.parse::<DpoLossType>() {
             Ok(loss_type) => loss_type,
-            Err(error) => return self.unknown_name("pref_loss", &args.pref_loss, &format!("{}, simpo, orpo", error.known)),
+            Err(error) => {
+                return self.unknown_name(
+                    "pref_loss",
+                    &args.pref_loss,
+                    &format!("{}, simpo, orpo", error.known),
+                );
+            }
         };
         Some(DpoLossConfig {
             beta: args.pref_beta,

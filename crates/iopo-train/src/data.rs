@@ -1,6 +1,8 @@
 //! From a dataset's files to encoded examples.
 
-use iopo_data::{EncodeReport, EncodedExample, Encoder, TemplateEncoder, TextExample, TextTokenizer, load_dataset};
+use iopo_data::{
+    EncodeReport, EncodedExample, Encoder, TemplateEncoder, TextExample, TextTokenizer, load_dataset,
+};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;

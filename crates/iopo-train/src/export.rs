@@ -65,10 +65,10 @@ fn compare(adapted: &CausalLm, merged: &CausalLm, tolerance: f64) -> Result<Expo
         let tokens = (0..PROBE_LENGTH).map(|i| ((row + 1) * (i + 1) * 7_919 % vocab) as u32).collect();
         let layout = TokenLayout::sequence(tokens, 0)?;
         let logits = |model: &CausalLm| -> Result<Vec<f64>, TrainError> {
-            model.logits(model.hidden_states(&layout)?).try_into_vec_as::<f64>().map_err(|error| TrainError::Device {
-                what: "logits",
-                reason: error.to_string(),
-            })
+            model
+                .logits(model.hidden_states(&layout)?)
+                .try_into_vec_as::<f64>()
+                .map_err(|error| TrainError::Device { what: "logits", reason: error.to_string() })
         };
         for (a, b) in logits(adapted)?.into_iter().zip(logits(merged)?) {
             // A NaN must survive the maximum.

@@ -44,10 +44,9 @@ impl GradientSum {
         let mut squares = 0.0;
         for gradient in self.by_name.values() {
             let square = gradient.values.clone().square().sum();
-            squares += square.try_into_scalar::<f64>().map_err(|error| TrainError::Device {
-                what: "a gradient",
-                reason: error.to_string(),
-            })?;
+            squares += square
+                .try_into_scalar::<f64>()
+                .map_err(|error| TrainError::Device { what: "a gradient", reason: error.to_string() })?;
         }
         Ok(squares.sqrt())
     }

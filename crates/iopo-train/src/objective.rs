@@ -3,7 +3,8 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use iopo_data::Task;
 use iopo_loss::{
-    CompletionLogProbs, DpoLoss, DpoLossConfig, IopoLoss, IopoLossConfig, OrpoLoss, Pair, PairGrid, SftLoss, SimpoLoss,
+    CompletionLogProbs, DpoLoss, DpoLossConfig, IopoLoss, IopoLossConfig, OrpoLoss, Pair, PairGrid, SftLoss,
+    SimpoLoss,
 };
 
 use crate::error::TrainError;
@@ -90,7 +91,8 @@ impl Objective {
             tokens: every(&policy.tokens, index, per_example),
         };
         let pair = || Pair { chosen: column(0), rejected: column(1) };
-        let reference_pair = |sums: Tensor<1>| Pair { chosen: every(&sums, 0, 2), rejected: every(&sums, 1, 2) };
+        let reference_pair =
+            |sums: Tensor<1>| Pair { chosen: every(&sums, 0, 2), rejected: every(&sums, 1, 2) };
         Ok(match self {
             Self::Sft(loss) => {
                 let loss = loss.forward(column(0))?;

@@ -116,10 +116,12 @@ impl AdamW {
         self.moments
             .iter()
             .flat_map(|(name, moments)| {
-                [("exp_avg", &moments.first), ("exp_avg_sq", &moments.second)].map(|(kind, values)| NamedTensor {
-                    name: format!("{name}.{kind}"),
-                    shape: moments.shape.clone(),
-                    values: values.clone(),
+                [("exp_avg", &moments.first), ("exp_avg_sq", &moments.second)].map(|(kind, values)| {
+                    NamedTensor {
+                        name: format!("{name}.{kind}"),
+                        shape: moments.shape.clone(),
+                        values: values.clone(),
+                    }
                 })
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Which examples go into which update.
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// The examples of one update, by micro-batch.
@@ -37,7 +37,8 @@ impl StepPlanner {
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {
         let micro = self.examples.div_ceil(self.batch_size);
-        let steps = if self.across_epochs { micro / self.accumulation } else { micro.div_ceil(self.accumulation) };
+        let steps =
+            if self.across_epochs { micro / self.accumulation } else { micro.div_ceil(self.accumulation) };
         steps.max(1)
     }
 
@@ -72,7 +73,8 @@ impl StepPlanner {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(epoch + 1);
         order.shuffle(&mut rng);
-        let mut batches: Vec<_> = order.chunks(self.batch_size).map(|chunk| (chunk.to_vec(), false)).collect();
+        let mut batches: Vec<_> =
+            order.chunks(self.batch_size).map(|chunk| (chunk.to_vec(), false)).collect();
         if let Some(last) = batches.last_mut() {
             last.1 = true;
         }

@@ -30,7 +30,9 @@ pub struct Prepared {
 pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainError> {
     // Cheap things first: a wrong file name should not cost the loading of a large model.
     let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    tokenizer.check_vocabulary(iopo_model::load_config(&config.model).map_err(iopo_model::WeightsError::from)?.vocab_size)?;
+    tokenizer.check_vocabulary(
+        iopo_model::load_config(&config.model).map_err(iopo_model::WeightsError::from)?.vocab_size,
+    )?;
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
     let reference = config.objective.needs_reference().then(|| ReferencePolicy::snapshot(&policy));

@@ -154,7 +154,8 @@ impl Trainer {
         if counters.step == 0 {
             self.check_start()?;
         }
-        let plans: Vec<StepPlan> = self.planner.steps().take(self.total_steps()).skip(counters.step).collect();
+        let plans: Vec<StepPlan> =
+            self.planner.steps().take(self.total_steps()).skip(counters.step).collect();
         let mut evaluation = None;
         for plan in plans {
             let started = Instant::now();
@@ -239,7 +240,8 @@ impl Trainer {
         plan.micro_batches
             .iter()
             .map(|indices| {
-                let sequences: Vec<_> = indices.iter().flat_map(|&i| self.data.train[i].sequences()).collect();
+                let sequences: Vec<_> =
+                    indices.iter().flat_map(|&i| self.data.train[i].sequences()).collect();
                 let weight = indices.len() as f64 / total as f64;
                 Ok(WeightedBatch { batch: MicroBatch::new(&sequences)?, weight })
             })
@@ -277,7 +279,8 @@ impl Trainer {
         log: &mut TrainLog,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let due = counters.step.is_multiple_of(self.config.logging_steps) || counters.step == self.total_steps();
+        let due =
+            counters.step.is_multiple_of(self.config.logging_steps) || counters.step == self.total_steps();
         if !due || counters.pending.is_empty() {
             return Ok(());
         }
@@ -305,13 +308,19 @@ impl Trainer {
             return Ok(None);
         }
         let evaluation = self.evaluate(&self.data.held_out)?;
-        let entry = LogEntry::new(counters.step, self.total_steps(), self.epoch(counters), "eval_", &evaluation);
+        let entry =
+            LogEntry::new(counters.step, self.total_steps(), self.epoch(counters), "eval_", &evaluation);
         observer.on_log(&entry);
         log.push(entry)?;
         Ok(Some(evaluation))
     }
 
-    fn save_if_due(&self, counters: &Counters, log: &TrainLog, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    fn save_if_due(
+        &self,
+        counters: &Counters,
+        log: &TrainLog,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
         if !self.config.save.every.is_some_and(|every| counters.step.is_multiple_of(every)) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 pub mod logits;
 pub mod logps;
+pub mod losses;
 mod recorded;
 pub mod template;
 pub mod train;

@@ -2,64 +2,137 @@
 
 use serde_json::Value;
 
-/// Accepted; the text says what happens instead.
-pub(super) const IGNORED: &[(&str, &str)] = &[
-    ("dataloader_num_workers", "rows are prepared before training starts"),
-    ("ddp_find_unused_parameters", "training runs on one device"),
-    ("ddp_timeout", "training runs on one device"),
-    ("deepspeed", "training runs on one device, without DeepSpeed"),
-    ("disable_gradient_checkpointing", "every layer's activations are kept"),
-    ("disable_tqdm", "the progress bar is drawn on a terminal only"),
-    ("do_eval", "eval_strategy decides when to evaluate"),
-    ("flash_attn", "attention runs on burn's own operations"),
-    ("gradient_checkpointing", "every layer's activations are kept"),
-    ("include_num_input_tokens_seen", "trainer_log.jsonl always counts tokens"),
-    ("low_cpu_mem_usage", "weights are read straight from the mapped file"),
-    ("overwrite_cache", "rows are encoded anew in every run"),
-    ("preprocessing_num_workers", "rows are prepared by the process itself"),
-    ("remove_unused_columns", "only the columns that a stage needs are read"),
-    ("report_to", "metrics go to trainer_log.jsonl and trainer_state.json"),
-    ("run_name", "a run is named by its output_dir"),
-    ("tf32", "the device's own arithmetic is used"),
-    ("tokenized_path", "rows are encoded anew in every run"),
-    ("trust_remote_code", "no code is loaded from model folders"),
-    ("use_cpu", "--device chooses the device"),
-    ("use_fast_tokenizer", "tokenizer.json is always used"),
-];
+/// A key that is accepted, whatever its value.
+pub(super) struct Ignored {
+    pub(super) key: &'static str,
+    /// The value that asks for what happens anyway, and so needs no line.
+    silent: &'static str,
+    /// What happens instead.
+    text: &'static str,
+}
 
-/// Refused unless harmless: key, harmless value, reason.
-pub(super) const UNSUPPORTED: &[(&str, &str, &str)] = &[
-    ("additional_target", "", "only linear layers are adapted"),
-    ("flan_mixing", "false", "mix the files before training"),
-    ("freeze_trainable_layers", "2", "use finetuning_type: full or lora"),
-    ("galore_rank", "16", "GaLore is not implemented"),
-    ("load_best_model_at_end", "false", "choose among the saved checkpoints"),
-    ("lora_dropout", "0", "adapters are trained without dropout"),
-    ("mask_history", "false", "only the last turn is ever trained on"),
-    ("mix_strategy", "concat", "datasets are concatenated"),
-    ("neat_packing", "false", "batches have no padding, so there is nothing to pack"),
-    ("neftune_noise_alpha", "0", "NEFTune is not implemented"),
-    ("optim", "adamw_torch", "AdamW is the only optimizer"),
-    ("packing", "false", "batches have no padding, so there is nothing to pack"),
-    ("pissa_init", "false", "PiSSA is not implemented"),
-    ("quantization_bit", "0", "weights are f32, bf16 or f16"),
-    ("ref_model", "", "the reference is the model as it is at the start"),
-    ("ref_model_adapters", "", "the reference is the model as it is at the start"),
-    ("rope_scaling", "", "positions are those of the model's config.json"),
-    ("streaming", "false", "rows are read before training starts"),
-    ("train_on_prompt", "false", "only completions are trained on"),
-    ("use_badam", "false", "BAdam is not implemented"),
-    ("use_dora", "false", "DoRA is not implemented"),
-    ("use_galore", "false", "GaLore is not implemented"),
-];
-
-/// The line for an ignored key; none where the value asks for what happens anyway.
-pub(super) fn notice_for(key: &str, value: &Value) -> Option<String> {
-    let silent = matches!((key, value), ("report_to", Value::String(text)) if text == "none")
-        || matches!((key, value), ("disable_gradient_checkpointing", Value::Bool(true)))
-        || matches!((key, value), ("gradient_checkpointing", Value::Bool(false)));
-    if silent {
-        return None;
+impl Ignored {
+    /// The line for a value.
+    pub(super) fn notice(&self, value: &Value) -> Option<&'static str> {
+        (written(value) != self.silent).then_some(self.text)
     }
-    IGNORED.iter().find(|(name, _)| *name == key).map(|(_, text)| (*text).to_owned())
+}
+
+const fn ignored(key: &'static str, silent: &'static str, text: &'static str) -> Ignored {
+    Ignored { key, silent, text }
+}
+
+pub(super) const IGNORED: &[Ignored] = &[
+    ignored("cache_dir", "", "models and datasets are read from where they lie"),
+    ignored("dataloader_num_workers", "0", "rows are prepared before training starts"),
+    ignored("dataloader_pin_memory", "false", "rows are prepared before training starts"),
+    ignored("ddp_find_unused_parameters", "", "training runs on one device"),
+    ignored("ddp_timeout", "", "training runs on one device"),
+    ignored("deepspeed", "", "training runs on one device, without DeepSpeed"),
+    ignored("disable_gradient_checkpointing", "true", "every layer's activations are kept"),
+    ignored("disable_tqdm", "", "the progress bar is drawn on a terminal only"),
+    ignored("do_eval", "", "eval_strategy decides when to evaluate"),
+    ignored("enable_liger_kernel", "false", "training runs on burn's own operations"),
+    ignored("flash_attn", "auto", "attention runs on burn's own operations"),
+    ignored("gradient_checkpointing", "false", "every layer's activations are kept"),
+    ignored("include_num_input_tokens_seen", "true", "trainer_log.jsonl always counts tokens"),
+    ignored("logging_dir", "", "metrics go to trainer_log.jsonl and trainer_state.json"),
+    ignored("low_cpu_mem_usage", "true", "weights are read straight from the mapped file"),
+    ignored("mask_history", "", "every answer of a conversation is an example of its own, and only it is trained on"),
+    ignored("overwrite_cache", "", "rows are encoded anew in every run"),
+    ignored("preprocessing_num_workers", "", "rows are prepared on all cores"),
+    ignored("remove_unused_columns", "", "only the columns that a stage needs are read"),
+    ignored("report_to", "none", "metrics go to trainer_log.jsonl and trainer_state.json"),
+    ignored("run_name", "", "a run is named by its output_dir"),
+    ignored("save_only_model", "false", "checkpoints always hold what resuming needs"),
+    ignored("save_safetensors", "true", "weights are always written as safetensors"),
+    ignored("tf32", "false", "the device's own arithmetic is used"),
+    ignored("tokenized_path", "", "rows are encoded anew in every run"),
+    ignored("torch_compile", "false", "training runs on burn's own operations"),
+    ignored("trust_remote_code", "false", "no code is loaded from model folders"),
+    ignored("use_cpu", "", "--device chooses the device"),
+    ignored("use_fast_tokenizer", "true", "tokenizer.json is always used"),
+    ignored("use_unsloth", "false", "training runs on burn's own operations"),
+];
+
+/// A key that changes results in LLaMA-Factory and is not implemented.
+pub(super) struct Unsupported {
+    pub(super) key: &'static str,
+    /// Values that ask for what happens anyway.
+    harmless: &'static [&'static str],
+    /// Why, or what to do.
+    pub(super) reason: &'static str,
+}
+
+impl Unsupported {
+    /// Whether a value asks for what happens anyway.
+    pub(super) fn allows(&self, value: &Value) -> bool {
+        let written = written(value);
+        self.harmless.iter().any(|harmless| {
+            // `0` and `0.0` are the same number.
+            written == *harmless || value.as_f64().is_some_and(|x| harmless.parse() == Ok(x))
+        })
+    }
+}
+
+const fn unsupported(
+    key: &'static str,
+    harmless: &'static [&'static str],
+    reason: &'static str,
+) -> Unsupported {
+    Unsupported { key, harmless, reason }
+}
+
+const OFF: &[&str] = &["false"];
+const NONE: &[&str] = &[""];
+const ZERO: &[&str] = &["0"];
+
+pub(super) const UNSUPPORTED: &[Unsupported] = &[
+    unsupported("additional_target", NONE, "only linear layers are adapted"),
+    unsupported("data_seed", NONE, "seed shuffles the data as well"),
+    unsupported("dataloader_drop_last", OFF, "every example counts once an epoch"),
+    unsupported("default_system", NONE, "write the system text into the rows"),
+    unsupported("disable_shuffling", OFF, "rows are shuffled in every epoch"),
+    unsupported("do_predict", OFF, "answers come from a program of their own"),
+    unsupported("early_stopping_steps", NONE, "choose among the saved checkpoints"),
+    unsupported("flan_mixing", OFF, "mix the files before training"),
+    unsupported("freeze_trainable_layers", &["2"], "use finetuning_type: full or lora"),
+    unsupported("fsdp", NONE, "training runs on one device"),
+    unsupported("galore_rank", &["16"], "GaLore is not implemented"),
+    unsupported("group_by_length", OFF, "batches have no padding, so there is nothing to gain"),
+    unsupported("label_smoothing_factor", ZERO, "see dpo_label_smoothing and iopo_label_smoothing"),
+    unsupported("load_best_model_at_end", OFF, "choose among the saved checkpoints"),
+    unsupported("logging_first_step", OFF, "set logging_steps: 1"),
+    unsupported("logging_strategy", &["steps"], "set logging_steps"),
+    unsupported("lora_dropout", ZERO, "adapters are trained without dropout"),
+    unsupported("loraplus_lr_ratio", NONE, "LoRA+ is not implemented"),
+    unsupported("lr_scheduler_kwargs", NONE, "schedules have no further parameters"),
+    unsupported("mix_strategy", &["concat"], "datasets are concatenated"),
+    unsupported("neat_packing", OFF, "batches have no padding, so there is nothing to pack"),
+    unsupported("neftune_noise_alpha", ZERO, "NEFTune is not implemented"),
+    unsupported(
+        "optim",
+        &["adamw_torch", "adamw_torch_fused", "adamw_hf"],
+        "AdamW, adamw_torch, is the only optimizer",
+    ),
+    unsupported("packing", OFF, "batches have no padding, so there is nothing to pack"),
+    unsupported("pissa_init", OFF, "PiSSA is not implemented"),
+    unsupported("predict_with_generate", OFF, "answers come from a program of their own"),
+    unsupported("push_to_hub", OFF, "nothing is uploaded"),
+    unsupported("quantization_bit", ZERO, "weights are f32 or bf16"),
+    unsupported("ref_model", NONE, "the reference is the model as it is at the start"),
+    unsupported("ref_model_adapters", NONE, "the reference is the model as it is at the start"),
+    unsupported("resize_vocab", OFF, "the vocabulary is the model's own"),
+    unsupported("rope_scaling", NONE, "positions are those of the model's config.json"),
+    unsupported("streaming", OFF, "rows are read before training starts"),
+    unsupported("train_on_prompt", OFF, "only completions are trained on"),
+    unsupported("use_badam", OFF, "BAdam is not implemented"),
+    unsupported("use_dora", OFF, "DoRA is not implemented"),
+    unsupported("use_galore", OFF, "GaLore is not implemented"),
+    unsupported("use_llama_pro", OFF, "LLaMA Pro is not implemented"),
+];
+
+/// A value as its author wrote it, or nearly: texts without quotes.
+pub(super) fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

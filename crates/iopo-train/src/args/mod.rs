@@ -1,126 +1,20 @@
 //! What the user wrote: a YAML file with LLaMA-Factory's keys, and `key=value` after it.
 
+mod error;
 mod keys;
 mod reader;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
-use keys::notice_for;
+pub use error::{ArgsError, Problem};
 use reader::Reader;
 
-/// One thing that is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// A key that nobody knows.
-    #[error("unknown key `{key}`{}", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
-    UnknownKey {
-        /// The key.
-        key: String,
-        /// The nearest known one.
-        suggestion: Option<String>,
-    },
-    /// A key of LLaMA-Factory that changes results and is not implemented.
-    #[error("`{key}: {value}` is not supported: {reason}")]
-    Unsupported {
-        /// The key.
-        key: String,
-        /// Its value.
-        value: String,
-        /// Why, or what to do.
-        reason: String,
-    },
-    /// A value of another type.
-    #[error("`{key}` should be {expected}, found {found}")]
-    WrongType {
-        /// The key.
-        key: &'static str,
-        /// What it should be.
-        expected: &'static str,
-        /// What was written.
-        found: String,
-    },
-    /// A number outside its range.
-    #[error("`{key}` is {value}, which is not {range}")]
-    OutOfRange {
-        /// The key.
-        key: &'static str,
-        /// The value.
-        value: String,
-        /// What is allowed.
-        range: &'static str,
-    },
-    /// A name that is none of the known ones.
-    #[error("`{key}: {value}` is none of {known}")]
-    UnknownName {
-        /// The key.
-        key: &'static str,
-        /// The value.
-        value: String,
-        /// The known names.
-        known: String,
-    },
-    /// A key that has no default.
-    #[error("`{key}` is missing")]
-    Missing {
-        /// The key.
-        key: &'static str,
-    },
-    /// Two keys that exclude each other.
-    #[error("{reason}")]
-    Conflict {
-        /// What excludes what.
-        reason: String,
-    },
-}
-
-/// A configuration that cannot be run; all problems at once.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ArgsError {
-    /// The file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is not YAML.
-    #[error("{} is not valid YAML: {reason}", path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
-    /// An override is not of the form `key=value`.
-    #[error("override `{text}` is not of the form key=value")]
-    Override {
-        /// What was written.
-        text: String,
-    },
-    /// The configuration was read, and is wrong.
-    #[error("{}: {} in the configuration:{}", origin, count(problems.len()), bullets(problems))]
-    Invalid {
-        /// Where it came from.
-        origin: String,
-        /// Everything that is wrong.
-        problems: Vec<Problem>,
-    },
-}
-
-fn count(problems: usize) -> String {
-    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
-}
-
-fn bullets(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
-}
+/// More than any configuration holds, and little enough to read whatever a path leads to.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A key that is accepted and means something else here, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,9 +101,16 @@ impl TrainArgs {
     /// Reads a YAML file, and `key=value` overrides after it.
     ///
     /// # Errors
-    /// A file that cannot be read or is not YAML; or all unknown keys and wrong types at once.
+    /// A file that cannot be read or is not YAML, an override that is not `key=value`; or all
+    /// unknown keys and wrong types at once.
     pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
-        let text = fs::read_to_string(path).map_err(|source| ArgsError::Read { path: path.to_owned(), source })?;
+        let read = |source| ArgsError::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        let mut file = File::open(path).map_err(read)?.take(MAX_BYTES + 1);
+        file.read_to_string(&mut text).map_err(read)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(ArgsError::TooLarge { path: path.to_owned(), limit: MAX_BYTES });
+        }
         Self::from_yaml(&text, path, overrides)
     }
 
@@ -220,10 +121,8 @@ impl TrainArgs {
     pub fn from_yaml(text: &str, path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
         let mut map = parse_yaml(text).map_err(|reason| ArgsError::Yaml { path: path.to_owned(), reason })?;
         for text in overrides {
-            let broken = || ArgsError::Override { text: text.clone() };
-            let (key, value) = text.split_once('=').ok_or_else(broken)?;
-            let value = serde_saphyr::from_str::<Value>(value).map_err(|_| broken())?;
-            map.insert(key.trim().to_owned(), value);
+            let (key, value) = parse_override(text)?;
+            map.insert(key, value);
         }
         Self::from_map(map, path.display().to_string())
     }
@@ -231,7 +130,7 @@ impl TrainArgs {
     fn from_map(map: Map<String, Value>, origin: String) -> Result<Self, ArgsError> {
         let mut reader = Reader::new(map);
         let mut args = Self::read(&mut reader);
-        args.notices = reader.take_notices(notice_for);
+        args.notices = reader.take_notices();
         let problems = reader.finish();
         if !problems.is_empty() {
             return Err(ArgsError::Invalid { origin, problems });
@@ -272,9 +171,9 @@ impl TrainArgs {
             val_size: r.number_or("val_size", 0.0),
             output_dir: r.text("output_dir"),
             overwrite_output_dir: r.flag("overwrite_output_dir", false),
-            resume_from_checkpoint: r.text("resume_from_checkpoint"),
+            resume_from_checkpoint: r.text_or_flag("resume_from_checkpoint"),
             logging_steps: r.integer_or("logging_steps", 10),
-            save_strategy: r.text_or("save_strategy", "steps"),
+            save_strategy: r.text_or_flag("save_strategy").unwrap_or_else(|| "steps".to_owned()),
             save_steps: r.integer_or("save_steps", 500),
             save_total_limit: r.integer("save_total_limit"),
             plot_loss: r.flag("plot_loss", false),
@@ -296,10 +195,10 @@ impl TrainArgs {
             bf16: r.flag("bf16", false),
             fp16: r.flag("fp16", false),
             pure_bf16: r.flag("pure_bf16", false),
-            eval_strategy: match r.text("evaluation_strategy") {
+            eval_strategy: {
                 // transformers renamed the key; both are in use.
-                Some(strategy) => r.text_or("eval_strategy", &strategy),
-                None => r.text_or("eval_strategy", "no"),
+                let old = r.text_or_flag("evaluation_strategy");
+                r.text_or_flag("eval_strategy").or(old).unwrap_or_else(|| "no".to_owned())
             },
             eval_steps: r.integer("eval_steps"),
             per_device_eval_batch_size: r.integer_or("per_device_eval_batch_size", 8),
@@ -307,11 +206,35 @@ impl TrainArgs {
     }
 }
 
+/// Every key at its default; what has no default is missing.
+impl Default for TrainArgs {
+    fn default() -> Self {
+        Self::read(&mut Reader::new(Map::new()))
+    }
+}
+
 fn parse_yaml(text: &str) -> Result<Map<String, Value>, String> {
     match serde_saphyr::from_str::<Value>(text) {
         Ok(Value::Object(map)) => Ok(map),
+        // An empty file, or one of comments alone: overrides may still say everything.
+        Ok(Value::Null) => Ok(Map::new()),
         Ok(_) => Err("expected lines of the form `key: value`".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+fn parse_override(text: &str) -> Result<(String, Value), ArgsError> {
+    let malformed = || ArgsError::Override { text: text.to_owned() };
+    let (key, value) = text.split_once('=').ok_or_else(malformed)?;
+    let key = key.trim();
+    if key.is_empty() {
+        return Err(malformed());
+    }
+    match serde_saphyr::from_str::<Value>(value) {
+        Ok(value) => Ok((key.to_owned(), value)),
+        Err(error) => {
+            Err(ArgsError::OverrideValue { text: text.to_owned(), reason: error.to_string() })
+        }
     }
 }
 

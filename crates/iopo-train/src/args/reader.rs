@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::keys::{IGNORED, UNSUPPORTED};
+use super::keys::{IGNORED, UNSUPPORTED, written};
 use super::{Notice, Problem};
 
 /// Below this similarity a suggestion would mislead.
 const NEAREST: f64 = 0.7;
+
+const LONGEST_KEY: usize = 100;
 
 pub(super) struct Reader {
     map: Map<String, Value>,
@@ -19,26 +21,38 @@ impl Reader {
         Self { map, known: Vec::new(), problems: Vec::new() }
     }
 
-    /// Takes a value; null and the text `null` of an override count as absent.
+    /// Takes a value; null counts as absent.
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
         self.map.remove(key).filter(|value| !value.is_null())
     }
 
-    fn typed<T>(&mut self, key: &'static str, expected: &'static str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    fn typed<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
         let value = self.take(key)?;
         let typed = read(&value);
         if typed.is_none() {
-            self.problems.push(Problem::WrongType { key, expected, found: value.to_string() });
+            self.problems.push(Problem::WrongType { key, expected, found: shorten(&value.to_string()) });
         }
         typed
     }
 
-    /// A text; numbers are taken as they are written, since a path or name may look like one.
+    /// A text. Numbers are not: `007` would come out as 7.
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
-        self.typed(key, "a text", |value| match value {
+        self.typed(key, "a text (in quotes if it looks like something else)", |value| {
+            value.as_str().map(str::to_owned)
+        })
+    }
+
+    /// A text, where `no`, `true` and `false` are values too; whether YAML takes them for texts
+    /// depends on its version.
+    pub(super) fn text_or_flag(&mut self, key: &'static str) -> Option<String> {
+        self.typed(key, "a text, true or false", |value| match value {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
             Value::Bool(flag) => Some(flag.to_string()),
             _ => None,
         })
@@ -55,7 +69,9 @@ impl Reader {
     pub(super) fn integer(&mut self, key: &'static str) -> Option<i64> {
         self.typed(key, "an integer", |value| {
             // `500.0` is an integer to everybody but a parser.
-            value.as_i64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 1e15).map(|x| x as i64))
+            value
+                .as_i64()
+                .or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 1e15).map(|x| x as i64))
         })
     }
 
@@ -74,7 +90,9 @@ impl Reader {
 
     /// A list, or a text with commas.
     pub(super) fn list(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let split = |text: &str| text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+        let split = |text: &str| {
+            text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+        };
         self.typed(key, "a list of texts", |value| match value {
             Value::String(text) => Some(split(text)),
             Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
@@ -83,13 +101,13 @@ impl Reader {
     }
 
     /// Takes the keys that are accepted without effect.
-    pub(super) fn take_notices(&mut self, notice_for: impl Fn(&str, &Value) -> Option<String>) -> Vec<Notice> {
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
-        for (key, _) in IGNORED {
-            if let Some(value) = self.take(key)
-                && let Some(text) = notice_for(key, &value)
+        for ignored in IGNORED {
+            if let Some(value) = self.take(ignored.key)
+                && let Some(text) = ignored.notice(&value)
             {
-                notices.push(Notice { key: (*key).to_owned(), text });
+                notices.push(Notice { key: ignored.key.to_owned(), text: text.to_owned() });
             }
         }
         notices
@@ -104,21 +122,38 @@ impl Reader {
     }
 
     fn leftover(&self, key: String, value: &Value) -> Option<Problem> {
-        let Some((_, harmless, reason)) = UNSUPPORTED.iter().find(|(name, ..)| *name == key) else {
+        let Some(unsupported) = UNSUPPORTED.iter().find(|unsupported| unsupported.key == key) else {
             let suggestion = self.nearest(&key);
-            return Some(Problem::UnknownKey { key, suggestion });
+            return Some(Problem::UnknownKey { key: shorten(&key), suggestion });
         };
-        let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let is_harmless = value.is_null() || written == *harmless || value.as_f64().is_some_and(|x| harmless.parse() == Ok(x));
-        (!is_harmless).then(|| Problem::Unsupported { key, value: written, reason: (*reason).to_owned() })
+        (!value.is_null() && !unsupported.allows(value)).then(|| Problem::Unsupported {
+            key,
+            value: shorten(&written(value)),
+            reason: unsupported.reason.to_owned(),
+        })
     }
 
     fn nearest(&self, key: &str) -> Option<String> {
+        // A key as long as a page is nobody's typing error, and costs time to compare.
+        if key.len() > LONGEST_KEY {
+            return None;
+        }
         self.known
             .iter()
+            .copied()
+            .chain(UNSUPPORTED.iter().map(|unsupported| unsupported.key))
             .map(|known| (strsim::normalized_damerau_levenshtein(key, known), known))
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(similarity, _)| *similarity >= NEAREST)
-            .map(|(_, known)| (*known).to_owned())
+            .map(|(_, known)| known.to_owned())
+    }
+}
+
+/// Enough of a value to recognise it in a message.
+fn shorten(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }

@@ -1,0 +1,71 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::devices::DeviceChoice;
+
+/// Trains language models on preference groups: IOPO, DPO, SimPO, ORPO and SFT.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train as a configuration says.
+    Run(RunArgs),
+    /// Train IOPO on a tiny built-in model and show what changed.
+    Quickstart(QuickstartArgs),
+    /// Merge an adapter into its model, and write a folder that transformers and vLLM load.
+    Export(ExportArgs),
+    /// List the devices that this program can train on.
+    Devices,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A YAML file with LLaMA-Factory's keys.
+    pub config: PathBuf,
+    /// Values that win over the file's.
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Where to train: auto, cpu, cuda:N, or wgpu[:N].
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub struct QuickstartArgs {
+    /// Where model, data and results are written.
+    #[arg(long, default_value = "iopo-quickstart")]
+    pub out: PathBuf,
+    /// Seed of the adapter's start and of the shuffling.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u32,
+    /// Print the table as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where to train: auto, cpu, cuda:N, or wgpu[:N].
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The model: a Hugging Face folder.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Its adapter: a PEFT folder.
+    #[arg(long)]
+    pub adapter: PathBuf,
+    /// Where the merged model goes; must not exist yet.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Float type of the merged weights: float32, bfloat16 or float16.
+    #[arg(long, default_value = "float32")]
+    pub dtype: String,
+}

@@ -1,0 +1,88 @@
+//! The progress bar and the log lines beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use iopo_train::{LogEntry, Observer, Progress};
+
+/// Shows loss, margin, tokens a second and the time left.
+pub struct Bar {
+    bar: ProgressBar,
+    margin: f64,
+}
+
+impl Bar {
+    /// A bar over `total` updates; silent where the terminal is none.
+    pub fn new(total: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ETA {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, margin: 0.0 }
+    }
+
+    /// A line above the bar, or on standard error where there is no bar.
+    pub fn line(&self, text: &str) {
+        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Bar {
+    fn on_step(&mut self, progress: &Progress<'_>) {
+        let outcome = progress.outcome;
+        self.margin = outcome.metrics.get("rewards/margins").unwrap_or(self.margin);
+        let tokens_per_second = outcome.tokens as f64 / progress.elapsed.as_secs_f64().max(1e-9);
+        self.bar.set_position(progress.step as u64);
+        self.bar.set_message(format!(
+            "loss {:.4} margin {:+.3} {tokens_per_second:.0} tokens/s",
+            outcome.loss, self.margin
+        ));
+    }
+
+    fn on_log(&mut self, entry: &LogEntry) {
+        self.line(&describe(entry));
+    }
+
+    fn on_save(&mut self, dir: &Path) {
+        self.line(&format!("saved {}", dir.display()));
+    }
+
+    fn on_resume(&mut self, step: usize, dir: &Path) {
+        self.bar.set_position(step as u64);
+        self.line(&format!("going on after update {step} of {}", dir.display()));
+    }
+}
+
+/// A log line for people: the few numbers that tell how it goes.
+fn describe(entry: &LogEntry) -> String {
+    const SHOWN: [(&str, &str); 5] = [
+        ("loss", "loss"),
+        ("rewards/margins", "margin"),
+        ("rewards/accuracies", "accuracy"),
+        ("grad_norm", "gradient norm"),
+        ("learning_rate", "learning rate"),
+    ];
+    let evaluated = entry.get("eval_loss").is_some();
+    let mut text = format!(
+        "step {}/{} epoch {:.2}{}",
+        entry.step,
+        entry.total_steps,
+        entry.epoch,
+        if evaluated { " held out:" } else { "" }
+    );
+    for (name, label) in SHOWN {
+        let value = if evaluated { entry.get(&format!("eval_{name}")) } else { entry.get(name) };
+        match value {
+            Some(value) if name == "learning_rate" => text.push_str(&format!(" {label} {value:.2e}")),
+            Some(value) => text.push_str(&format!(" {label} {value:.4}")),
+            None => {}
+        }
+    }
+    text
+}

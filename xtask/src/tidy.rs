@@ -1,0 +1,297 @@
+//! Rules about the repository that no compiler checks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::golden::root;
+
+/// Every published crate with the crates of the workspace that it may use, in path order: a crate
+/// uses only earlier ones.
+const LAYERS: [(&str, &[&str]); 7] = [
+    ("trace-schema", &[]),
+    ("iopo-data", &["trace-schema"]),
+    ("iopo-loss", &[]),
+    ("iopo-model", &[]),
+    ("iopo-train", &["trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
+    ("trace-build", &["trace-schema"]),
+    ("trace-train", &["iopo-data", "iopo-model", "iopo-train"]),
+];
+
+/// Crates that must work without a tensor library.
+const WITHOUT_BURN: [&str; 3] = ["trace-schema", "iopo-data", "trace-build"];
+
+/// Features of burn that bring a backend along.
+const BACKENDS: [&str; 13] = [
+    "candle", "cpu", "cuda", "default", "flex", "metal", "ndarray", "remote", "rocm", "router", "tch", "vulkan",
+    "webgpu",
+];
+
+/// Ways to name a backend in code.
+const DEVICES: [&str; 7] = [
+    "Device::cpu(",
+    "Device::cuda(",
+    "Device::default(",
+    "Device::flex(",
+    "Device::vulkan(",
+    "Device::webgpu(",
+    "Device::wgpu(",
+];
+
+/// What stands for work that was put off.
+const PUT_OFF: [&str; 6] = ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("];
+
+/// Words that say nothing, and words about how a text came about instead of what it is about.
+const EMPTY_WORDS: [&str; 8] = [
+    "as requested",
+    "blazing",
+    "cutting-edge",
+    "in this session",
+    "seamless",
+    "state-of-the-art",
+    "subagent",
+    "under the hood",
+];
+
+/// Longest file, tests not counted.
+const MAX_LINES: usize = 500;
+
+/// Normal and build dependencies of one package, with the features that it asks for.
+type Dependencies = BTreeMap<String, Vec<String>>;
+
+fn manifests() -> BTreeMap<String, Dependencies> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|package| (text(&package["name"]), dependencies(package))).collect()
+}
+
+fn dependencies(package: &Value) -> Dependencies {
+    let all = package["dependencies"].as_array().unwrap().iter();
+    all.filter(|dependency| dependency["kind"] != "dev")
+        .map(|dependency| {
+            let mut features: Vec<String> =
+                dependency["features"].as_array().unwrap().iter().map(text).collect();
+            if dependency["uses_default_features"] == true {
+                features.push("default".to_owned());
+            }
+            (text(&dependency["name"]), features)
+        })
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The crates through which `from` comes to `target`, if it does.
+fn path_to(manifests: &BTreeMap<String, Dependencies>, from: &str, target: &str) -> Option<Vec<String>> {
+    let rest = manifests.get(from)?.keys().find_map(|dependency| {
+        if dependency == target {
+            return Some(vec![target.to_owned()]);
+        }
+        path_to(manifests, dependency, target)
+    })?;
+    Some([vec![from.to_owned()], rest].concat())
+}
+
+/// All files below `folders` whose names end in `.ending`, by path relative to the root.
+pub fn files(folders: &[&str], ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in folders {
+        collect(&root().join(folder), ending, &mut found);
+    }
+    found.sort();
+    found.iter().map(|path| path.strip_prefix(root()).unwrap().to_owned()).collect()
+}
+
+fn collect(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, ending, found);
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+}
+
+pub fn read(path: &Path) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Everything that is not a test: files in `src` that are not tests, up to their own tests.
+fn code() -> Vec<(PathBuf, String)> {
+    let is_code = |path: &PathBuf| {
+        let is_test = ["tests.rs", "testing.rs", "tidy.rs", "paper_map.rs"].iter().any(|name| path.ends_with(name));
+        path.components().any(|part| part.as_os_str() == "src") && !is_test
+    };
+    let files = files(&["crates", "bins", "xtask"], "rs").into_iter().filter(is_code);
+    files.map(|path| (path.clone(), before_tests(&read(&path)))).collect()
+}
+
+fn before_tests(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests"));
+    lines[..tests.unwrap_or(lines.len())].join("\n")
+}
+
+/// Pages for people: the front page, the book, and what each crate says of itself.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
+    pages.extend(files(&["docs", "crates"], "md"));
+    pages
+}
+
+/// Link targets in a page, outside code.
+fn links(page: &str) -> Vec<String> {
+    let mut in_fence = false;
+    let mut targets = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+        }
+        if in_fence {
+            continue;
+        }
+        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        targets.extend(
+            prose.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()).map(str::to_owned),
+        );
+    }
+    targets
+}
+
+/// Links to files that are not there.
+fn broken_links(path: &Path, page: &str) -> Vec<String> {
+    let folder = root().join(path).parent().unwrap().to_owned();
+    let is_path = |target: &String| {
+        !(target.contains("://") || target.contains("::") || target.starts_with('#') || target.starts_with("mailto:"))
+    };
+    let is_broken = |target: &String| !folder.join(target.split('#').next().unwrap()).exists();
+    links(page).into_iter().filter(is_path).filter(is_broken).collect()
+}
+
+#[test]
+fn dependencies_reach_down_only() {
+    let manifests = manifests();
+    for (name, dependencies) in manifests.iter().filter(|(name, _)| *name != "xtask") {
+        let place = LAYERS.iter().position(|(layer, _)| layer == name);
+        let place = place.unwrap_or_else(|| panic!("{name} has no place in LAYERS of xtask/src/tidy.rs"));
+        for dependency in dependencies.keys().filter(|dependency| manifests.contains_key(*dependency)) {
+            assert!(LAYERS[place].1.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            let below = LAYERS[..place].iter().any(|(layer, _)| layer == dependency);
+            assert!(below, "{dependency} stands above {name}");
+        }
+    }
+}
+
+#[test]
+fn crates_for_data_do_not_know_burn() {
+    let manifests = manifests();
+    for name in WITHOUT_BURN {
+        assert!(manifests.contains_key(name), "{name} is gone");
+        assert_eq!(path_to(&manifests, name, "burn"), None);
+    }
+    // The search finds what is there.
+    assert!(path_to(&manifests, "iopo-train", "burn").is_some());
+}
+
+#[test]
+fn the_losses_need_tensors_and_errors_alone() {
+    let manifests = manifests();
+    assert_eq!(manifests["iopo-loss"].keys().collect::<Vec<_>>(), ["burn", "thiserror"]);
+}
+
+#[test]
+fn no_library_chooses_a_backend() {
+    let manifests = manifests();
+    for path in files(&["crates"], "toml") {
+        let name = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        for feature in manifests[&name].get("burn").into_iter().flatten() {
+            assert!(!BACKENDS.contains(&feature.as_str()), "{name} asks burn for {feature}");
+        }
+    }
+    for (path, code) in code().into_iter().filter(|(path, _)| path.starts_with("crates")) {
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let named = DEVICES.iter().find(|device| line.contains(**device));
+            assert!(named.is_none(), "{}: a library is given its device: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for (path, code) in code() {
+        let lines = code.lines().count();
+        assert!(lines <= MAX_LINES, "{} has {lines} lines before its tests", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_put_off() {
+    let sources = files(&["crates", "bins", "xtask"], "rs");
+    for path in sources.into_iter().chain(pages()).filter(|path| !path.ends_with("tidy.rs")) {
+        let text = read(&path);
+        let found = PUT_OFF.iter().find(|word| text.contains(**word));
+        assert!(found.is_none(), "{} says {}", path.display(), found.unwrap());
+    }
+}
+
+#[test]
+fn pages_have_no_empty_words() {
+    for path in pages() {
+        let text = read(&path).to_lowercase();
+        let found = EMPTY_WORDS.iter().find(|word| text.contains(**word));
+        assert!(found.is_none(), "{} says \"{}\"", path.display(), found.unwrap());
+    }
+}
+
+#[test]
+fn the_readme_of_a_library_is_its_documentation() {
+    for manifest in files(&["crates"], "toml") {
+        let folder = manifest.parent().unwrap();
+        let first = read(&folder.join("src/lib.rs")).lines().next().unwrap().to_owned();
+        assert_eq!(first, r#"#![doc = include_str!("../README.md")]"#, "{}", folder.display());
+        let length = read(&folder.join("README.md")).lines().count();
+        assert!(length > 3, "{}/README.md has {length} lines", folder.display());
+    }
+}
+
+#[test]
+fn links_between_files_resolve() {
+    for path in pages() {
+        assert_eq!(broken_links(&path, &read(&path)), [String::new(); 0], "{}", path.display());
+    }
+}
+
+#[test]
+fn every_page_of_the_book_is_in_its_summary() {
+    let summary = links(&read(Path::new("docs/SUMMARY.md")));
+    for page in files(&["docs"], "md").into_iter().filter(|page| !page.ends_with("SUMMARY.md")) {
+        let name = page.strip_prefix("docs").unwrap().to_string_lossy().into_owned();
+        assert!(summary.contains(&name), "docs/SUMMARY.md does not list {name}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_is_found_and_code_has_no_links() {
+    let page = "[a](README.md) [b](gone.md#x) [c](https://example.org) `[d](gone.rs)`\n```\n[e](gone.txt)\n```\n";
+    assert_eq!(broken_links(Path::new("README.md"), page), ["gone.md#x"]);
+}
+
+#[test]
+fn tests_do_not_count_as_code() {
+    assert_eq!(before_tests("fn f() {}\n#[cfg(test)]\nmod tests {\n}"), "fn f() {}");
+    assert_eq!(before_tests("#[cfg(test)]\nmod testing;\nfn f() {}"), "#[cfg(test)]\nmod testing;\nfn f() {}");
+}
