@@ -3,7 +3,11 @@
 mod check;
 mod fixtures;
 mod golden;
+#[cfg(test)]
+mod paper_map;
 mod parity;
+#[cfg(test)]
+mod tidy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -6,6 +6,9 @@ use crate::tidy::{files, read};
 
 const MAP: &str = "docs/paper-map.md";
 
+/// Pages that name tests in running text.
+const PAGES: [&str; 2] = ["docs/architecture.md", "docs/mathematics.md"];
+
 /// Says that a row has no code.
 const NOT_YET: &str = "not yet";
 
@@ -69,8 +72,12 @@ impl Sources {
         let mut parts = item.split("::");
         let (library, name, member) = (parts.next()?, parts.next().unwrap_or_default(), parts.next());
         let folder = Path::new("crates").join(library.replace('_', "-")).join("src");
-        let own: Vec<&str> =
-            self.0.iter().filter(|(path, _)| path.starts_with(&folder)).map(|(_, text)| text.as_str()).collect();
+        let own: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|(path, _)| path.starts_with(&folder))
+            .map(|(_, text)| text.as_str())
+            .collect();
         let library = self.0.iter().find(|(path, _)| *path == folder.join("lib.rs"));
         let Some((_, library)) = library else { return Some(format!("no crate of `{item}`")) };
         if !is_exported(library, name) {
@@ -129,16 +136,20 @@ fn bodies<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 fn is_member(line: &str, member: &str) -> bool {
     let line = line.trim_start();
     let function = |line: &str| words(line).take(2).eq(["fn", member]);
-    let is_variant = line.strip_prefix(member).is_some_and(|rest| matches!(rest.trim_start().chars().next(), Some(',' | '(' | '{')));
+    let is_variant = line
+        .strip_prefix(member)
+        .is_some_and(|rest| matches!(rest.trim_start().chars().next(), Some(',' | '(' | '{')));
     defines(line, member) || function(line) || is_variant
 }
 
 /// Whether there is a function of that name with `#[test]` above it.
 fn is_test(text: &str, name: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let is_function = |line: &str| line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) == Some(name);
+    let is_function =
+        |line: &str| line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) == Some(name);
     let is_marked = |index: usize| {
-        let above = lines[..index].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        let above =
+            lines[..index].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
         above.into_iter().any(|line| *line == "#[test]")
     };
     (0..lines.len()).any(|index| is_function(lines[index]) && is_marked(index))
@@ -157,8 +168,22 @@ fn the_map_has_every_equation_table_figure_and_appendix() {
     let rows: Vec<Row> = read(Path::new(MAP)).lines().filter_map(Row::parse).collect();
     let numbered = |what: &'static str, last: usize| (1..=last).map(move |number| format!("{what} {number}"));
     let appendices = ('A'..='G').map(|letter| format!("App. {letter}"));
-    for place in numbered("Eq.", 14).chain(numbered("Table", 7)).chain(numbered("Fig.", 7)).chain(appendices) {
+    for place in numbered("Eq.", 14).chain(numbered("Table", 7)).chain(numbered("Fig.", 7)).chain(appendices)
+    {
         assert_eq!(rows.iter().filter(|row| row.place == place).count(), 1, "rows of {place}");
+    }
+}
+
+/// A name of four words or more is a claim, and so a test.
+#[test]
+fn tests_that_other_pages_name_are_there() {
+    let sources = Sources::of_workspace();
+    for page in PAGES {
+        let text = read(Path::new(page));
+        let is_claim = |name: &String| name.split('_').count() > 3 && words(name).count() == 1;
+        let missing: Vec<String> =
+            text.lines().flat_map(quoted).filter(is_claim).filter(|name| !sources.has_test(name)).collect();
+        assert!(missing.is_empty(), "{page} names {missing:?}");
     }
 }
 
@@ -184,7 +209,13 @@ fn public_items_members_and_tests_are_found() {
 #[test]
 fn renamed_hidden_and_invented_names_are_not_found() {
     let sources = made_up();
-    for item in ["made_up::Form", "made_up::Hidden", "made_up::Shape::corners", "made_up::Shape::Oval", "made_down::Shape"] {
+    for item in [
+        "made_up::Form",
+        "made_up::Hidden",
+        "made_up::Shape::corners",
+        "made_up::Shape::Oval",
+        "made_down::Shape",
+    ] {
         assert!(sources.missing_item(item).is_some(), "{item}");
     }
     assert!(!sources.has_test("helper") && !sources.has_test("squares_have_side"));

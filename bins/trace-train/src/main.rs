@@ -3,6 +3,7 @@
 mod cli;
 mod devices;
 mod export;
+mod plots;
 mod progress;
 mod quickstart;
 mod run;

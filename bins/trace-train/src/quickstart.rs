@@ -56,7 +56,7 @@ pub fn run(args: &QuickstartArgs) -> Result<()> {
     println!("{}", render(&changes));
     println!(
         "IOPO with LoRA, {} updates in {:.0} s. A reward is β (log π − log π_ref), so all are 0 before the first \
-         update,\nand a tie prefers nothing. The adapter is in {}; the configuration that made it is {}.",
+         update,\nand a tie prefers nothing. Adapter, logs and training_curves.svg are in {};\nthe configuration that made them is {}.",
         summary.steps,
         started.elapsed().as_secs_f64(),
         args.out.join("adapter").display(),

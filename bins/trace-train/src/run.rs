@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
+use crate::plots;
 use crate::progress::Bar;
 use crate::table::{Change, render};
 
@@ -30,6 +31,9 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     let summary = trainer.run(&mut bar);
     bar.finish();
     let summary = summary?;
+    if trainer.config().plot_loss {
+        plots::draw(&summary.log, &trainer.config().output_dir.join("training_curves.svg"))?;
+    }
     let changes = before
         .into_iter()
         .zip(evaluations(&trainer)?)

@@ -19,5 +19,5 @@ pub use message::{Message, Role};
 pub use sequence::TokenSequence;
 pub use template::{Template, TemplateEncoder, TemplateError};
 pub use tokenizer::{TextTokenizer, TokenizerError};
-pub use trace_schema::RowLocation;
+pub use trace_schema::{RowLocation, UnknownLabels};
 pub use trie::{Prediction, Segment, TokenTrie, TrieBatch, TrieError};

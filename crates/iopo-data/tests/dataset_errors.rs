@@ -3,14 +3,14 @@
 
 use std::error::Error;
 
-use iopo_data::{DatasetError, FieldError, load_dataset};
+use iopo_data::{DatasetError, FieldError, UnknownLabels, load_dataset};
 use serde_json::{Value, json};
 
 /// The error of a dataset folder that holds one file.
 fn error_of(name: &str, content: impl AsRef<[u8]>) -> DatasetError {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(name), content).unwrap();
-    load_dataset(name, dir.path()).unwrap_err()
+    load_dataset(name, dir.path(), UnknownLabels::Error).unwrap_err()
 }
 
 /// The error of the second of two rows, as JSONL and as an array, without the file's name.
@@ -36,7 +36,7 @@ fn entry_error(entry: Value) -> DatasetError {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dataset_info.json"), json!({"mine": entry}).to_string()).unwrap();
     std::fs::write(dir.path().join("rows.json"), json!([trl()]).to_string()).unwrap();
-    load_dataset("mine", dir.path()).unwrap_err()
+    load_dataset("mine", dir.path(), UnknownLabels::Error).unwrap_err()
 }
 
 #[test]
@@ -200,10 +200,10 @@ fn a_first_row_of_no_known_format_is_an_error_that_lists_its_keys() {
 #[test]
 fn a_name_that_is_nowhere_is_an_error_that_lists_the_names() {
     let dir = tempfile::tempdir().unwrap();
-    let error = load_dataset("absent", dir.path()).unwrap_err();
+    let error = load_dataset("absent", dir.path(), UnknownLabels::Error).unwrap_err();
     assert!(matches!(&error, DatasetError::Unknown { known, .. } if known == "none"), "{error}");
     std::fs::write(dir.path().join("dataset_info.json"), r#"{"a": {}, "b": {}}"#).unwrap();
-    let error = load_dataset("absent", dir.path()).unwrap_err();
+    let error = load_dataset("absent", dir.path(), UnknownLabels::Error).unwrap_err();
     assert!(matches!(&error, DatasetError::Unknown { known, .. } if known == "a, b"), "{error}");
 }
 
@@ -222,7 +222,10 @@ fn a_malformed_info_file_is_an_error() {
     for content in ["[", "[]"] {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("dataset_info.json"), content).unwrap();
-        assert!(matches!(load_dataset("a", dir.path()), Err(DatasetError::InfoMalformed { .. })));
+        assert!(matches!(
+            load_dataset("a", dir.path(), UnknownLabels::Error),
+            Err(DatasetError::InfoMalformed { .. })
+        ));
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use iopo_data::{ExampleText, Message, Task, TextExample, load_dataset};
+use iopo_data::{ExampleText, Message, Task, TextExample, UnknownLabels, load_dataset};
 use serde_json::{Value, json};
 
 /// Reads rows written as one JSON array, and again as JSONL: both must give the same.
@@ -12,8 +12,13 @@ fn read(rows: &[Value]) -> Vec<ExampleText> {
     let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
     std::fs::write(dir.path().join("lines.jsonl"), lines.join("\n")).unwrap();
     std::fs::write(dir.path().join("array.json"), serde_json::to_string_pretty(rows).unwrap()).unwrap();
-    let texts =
-        |name| load_dataset(name, dir.path()).unwrap().into_iter().map(|row| row.text).collect::<Vec<_>>();
+    let texts = |name| {
+        load_dataset(name, dir.path(), UnknownLabels::Error)
+            .unwrap()
+            .into_iter()
+            .map(|row| row.text)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(texts("lines.jsonl"), texts("array.json"));
     texts("lines.jsonl")
 }
@@ -24,7 +29,7 @@ fn read_entry(mut entry: Value, rows: &Value) -> Vec<ExampleText> {
     entry["file_name"] = json!("rows.json");
     std::fs::write(dir.path().join("dataset_info.json"), json!({"rows": entry}).to_string()).unwrap();
     std::fs::write(dir.path().join("rows.json"), rows.to_string()).unwrap();
-    load_dataset("rows", dir.path()).unwrap().into_iter().map(|row| row.text).collect()
+    load_dataset("rows", dir.path(), UnknownLabels::Error).unwrap().into_iter().map(|row| row.text).collect()
 }
 
 fn user(text: &str) -> Vec<Message> {
@@ -59,7 +64,7 @@ fn preference_groups_are_read_with_their_id() {
 
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("groups.jsonl"), row.to_string()).unwrap();
-    let rows = load_dataset("groups.jsonl", dir.path()).unwrap();
+    let rows = load_dataset("groups.jsonl", dir.path(), UnknownLabels::Error).unwrap();
     assert_eq!(rows[0].id(), "g1");
     assert_eq!(rows[0].origin.row, 1);
 }
@@ -76,8 +81,8 @@ fn preference_pairs_are_read() {
 #[test]
 fn the_recorded_datasets_are_groups_and_pairs() {
     let dir = common::fixtures().join("golden/data");
-    let groups = load_dataset("iopo_tiny", &dir).unwrap();
-    let pairs = load_dataset("dpo_tiny", &dir).unwrap();
+    let groups = load_dataset("iopo_tiny", &dir, UnknownLabels::Error).unwrap();
+    let pairs = load_dataset("dpo_tiny", &dir, UnknownLabels::Error).unwrap();
     assert_eq!((groups.len(), pairs.len()), (24, 24));
     assert!(groups.iter().all(|row| row.text.task() == Task::Group));
     assert!(pairs.iter().all(|row| row.text.task() == Task::Pair));
@@ -90,9 +95,9 @@ fn the_recorded_datasets_are_groups_and_pairs() {
 fn a_file_is_read_the_same_by_name_and_by_path() {
     let dir = common::fixtures().join("golden/data");
     let path = dir.join("iopo_tiny.json");
-    let by_path = load_dataset(path.to_str().unwrap(), "nowhere").unwrap();
-    assert_eq!(by_path, load_dataset("iopo_tiny", &dir).unwrap());
-    assert_eq!(by_path, load_dataset("iopo_tiny.json", &dir).unwrap());
+    let by_path = load_dataset(path.to_str().unwrap(), "nowhere", UnknownLabels::Error).unwrap();
+    assert_eq!(by_path, load_dataset("iopo_tiny", &dir, UnknownLabels::Error).unwrap());
+    assert_eq!(by_path, load_dataset("iopo_tiny.json", &dir, UnknownLabels::Error).unwrap());
 }
 
 #[test]
@@ -206,12 +211,12 @@ fn a_byte_order_mark_and_blank_space_before_the_rows_are_accepted() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.json"), "\u{feff}\n  [{\"prompt\": \"q\", \"completion\": \"y\"}]\n")
         .unwrap();
-    assert_eq!(load_dataset("a.json", dir.path()).unwrap().len(), 1);
+    assert_eq!(load_dataset("a.json", dir.path(), UnknownLabels::Error).unwrap().len(), 1);
 }
 
 #[test]
 fn the_content_of_a_file_tells_array_from_lines_not_its_name() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("lines.json"), "{\"prompt\": \"q\", \"completion\": \"y\"}\n").unwrap();
-    assert_eq!(load_dataset("lines.json", dir.path()).unwrap().len(), 1);
+    assert_eq!(load_dataset("lines.json", dir.path(), UnknownLabels::Error).unwrap().len(), 1);
 }

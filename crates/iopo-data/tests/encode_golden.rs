@@ -4,7 +4,8 @@
 mod common;
 
 use iopo_data::{
-    EncodedExample, Encoder, LengthPolicy, Template, TextExample, TokenSequence, infer_seqlen, load_dataset,
+    EncodedExample, Encoder, LengthPolicy, Template, TextExample, TokenSequence, UnknownLabels, infer_seqlen,
+    load_dataset,
 };
 use safetensors::SafeTensors;
 
@@ -52,7 +53,8 @@ fn stacked(encoder: &Encoder, rows: &[TextExample]) -> Vec<TokenSequence> {
 
 #[test]
 fn groups_become_the_recorded_inputs_and_labels() {
-    let rows = load_dataset("iopo_tiny", common::fixtures().join("golden/data")).unwrap();
+    let rows =
+        load_dataset("iopo_tiny", common::fixtures().join("golden/data"), UnknownLabels::Error).unwrap();
     let bytes = std::fs::read(common::fixtures().join("golden/quad_logps_qwen2-tiny.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let encoder =

@@ -16,7 +16,7 @@ use crate::{CompletionLogProbs, Pair};
 ///
 /// # Source
 ///
-/// IOPO (ACL 2025), Section 4.2: the group `{<x1, y1>, <x1, y2>, <x2, y2>, <x2, y1>}`.
+/// IOPO (ACL 2025), Section 5: the group `{<x1, y1>, <x1, y2>, <x2, y2>, <x2, y1>}`.
 ///
 /// # Examples
 ///

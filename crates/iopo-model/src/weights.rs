@@ -261,8 +261,13 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
         .collect::<Result<Vec<_>, WeightsError>>()?;
     // transformers and PEFT refuse files that do not name their framework.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    replace_file(path, |temporary| Ok::<_, WriteError>(serialize_to_file(views, Some(metadata), temporary)?))
-        .map_err(|error| error.at(path))
+    replace_file(path, |temporary| {
+        // `serialize_to_file` makes a file that only its owner may read; this one is as any other.
+        let permissions = File::create(temporary)?.metadata()?.permissions();
+        serialize_to_file(views, Some(metadata), temporary)?;
+        Ok::<_, WriteError>(fs::set_permissions(temporary, permissions)?)
+    })
+    .map_err(|error| error.at(path))
 }
 
 /// A failure to write, before it knows where.

@@ -1,28 +1,32 @@
 //! Checkpoints: complete or not there at all.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
 use iopo_model::{
-    CausalLm, NamedTensor, Precision, WeightFiles, load_adapter, load_model, save_adapter, save_model,
-    write_safetensors,
+    CausalLm, NamedTensor, Parameters, Precision, WeightFiles, load_adapter, load_model, save_adapter,
+    save_model, write_safetensors,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::log::{LogEntry, write_atomically};
+use crate::files::{
+    create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder, write_atomically,
+};
+use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::optimizer::AdamW;
+use crate::output::{CHECKPOINT, STATE};
 use crate::setup::trainable;
 use crate::step::TrainState;
 
-const STATE: &str = "trainer_state.json";
 const OPTIMIZER: &str = "optimizer.safetensors";
-const PREFIX: &str = "checkpoint-";
+pub(crate) const FINAL: &str = ".final.tmp";
 
 /// `trainer_state.json`: where a run stands. Names are transformers' where the meaning is the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,8 +41,11 @@ pub struct Checkpoint {
     pub examples_seen: usize,
     /// Tokens that went through the model with a tape.
     pub num_input_tokens_seen: u64,
-    /// Seed, sizes and schedule; a resumed run must agree.
-    pub run: String,
+    /// Everything that decides which updates follow; a resumed run must agree.
+    pub run: BTreeMap<String, String>,
+    /// Log-prob of the first example's completions before the first update: it tells whether a
+    /// resumed run starts from the same model, and so has the same reference.
+    pub start_log_prob: f64,
     /// Means that are not logged yet.
     pub pending: Metrics,
     /// All log lines.
@@ -47,7 +54,7 @@ pub struct Checkpoint {
 
 /// Whether the optimizer's state is written beside the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptimizerFiles {
+enum OptimizerFiles {
     /// Written, so that training can go on.
     Keep,
     /// Left out: the final model is for use.
@@ -62,27 +69,30 @@ impl Checkpoint {
     /// # Errors
     /// Anything that cannot be written; the last complete checkpoint is untouched then.
     pub fn save(&self, state: &TrainState, config: &TrainConfig) -> Result<PathBuf, TrainError> {
-        let dir = config.output_dir.join(format!("{PREFIX}{}", self.global_step));
-        let temporary = config.output_dir.join(format!(".{PREFIX}{}.tmp", self.global_step));
+        let dir = config.output_dir.join(format!("{CHECKPOINT}{}", self.global_step));
+        let temporary = config.output_dir.join(format!(".{CHECKPOINT}{}.tmp", self.global_step));
         remove_folder(&temporary)?;
         self.write(&temporary, state, config, OptimizerFiles::Keep)?;
         remove_folder(&dir)?;
-        fs::rename(&temporary, &dir).map_err(|source| TrainError::Write { path: dir.clone(), source })?;
+        rename(&temporary, &dir)?;
         sync_folder(&config.output_dir)?;
         Ok(dir)
     }
 
     /// Writes the final model and state into `output_dir` itself, file by file, each complete.
     ///
+    /// `trainer_state.json` comes last: where it is, everything is.
+    ///
     /// # Errors
     /// Anything that cannot be written.
     pub fn save_final(&self, state: &TrainState, config: &TrainConfig) -> Result<(), TrainError> {
-        let temporary = config.output_dir.join(".final.tmp");
+        let temporary = config.output_dir.join(FINAL);
         remove_folder(&temporary)?;
         self.write(&temporary, state, config, OptimizerFiles::Omit)?;
-        for entry in read_folder(&temporary)? {
-            let target = config.output_dir.join(entry.file_name().unwrap_or_default());
-            fs::rename(&entry, &target).map_err(|source| TrainError::Write { path: target, source })?;
+        let (last, first): (Vec<_>, Vec<_>) =
+            read_folder(&temporary)?.into_iter().partition(|file| file.ends_with(STATE));
+        for file in first.iter().chain(&last) {
+            rename(file, &config.output_dir.join(file.file_name().unwrap_or_default()))?;
         }
         remove_folder(&temporary)?;
         sync_folder(&config.output_dir)
@@ -95,7 +105,7 @@ impl Checkpoint {
         config: &TrainConfig,
         optimizer: OptimizerFiles,
     ) -> Result<(), TrainError> {
-        fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
+        create_folder(dir)?;
         if state.policy.has_lora() {
             save_adapter(&state.policy, &config.model.display().to_string(), dir)?;
         } else {
@@ -106,10 +116,7 @@ impl Checkpoint {
         }
         let text = format!("{:#}\n", json!(self));
         write_atomically(&dir.join(STATE), text.as_bytes())?;
-        for file in read_folder(dir)? {
-            sync_file(&file)?;
-        }
-        sync_folder(dir)
+        sync_contents(dir)
     }
 
     /// Reads a checkpoint's state.
@@ -135,12 +142,12 @@ impl Checkpoint {
         config: &TrainConfig,
     ) -> Result<TrainState, TrainError> {
         let device = state.policy.device().without_autodiff();
+        let broken = |reason: String| TrainError::Checkpoint { dir: dir.to_owned(), reason };
         let policy = load_weights(dir, state.policy, config.precision, &device)?;
-        let moments = read_moments(&dir.join(OPTIMIZER), &device)?;
-        let steps = i32::try_from(self.global_step).map_err(|_| TrainError::Checkpoint {
-            dir: dir.to_owned(),
-            reason: format!("global_step {} is out of range", self.global_step),
-        })?;
+        let moments = read_moments(&dir.join(OPTIMIZER), config.precision, &device)?;
+        check_moments(&policy, &moments).map_err(broken)?;
+        let steps = i32::try_from(self.global_step)
+            .map_err(|_| broken(format!("global_step {} is out of range", self.global_step)))?;
         let optimizer = AdamW::from_state(config.optimizer, steps, moments);
         Ok(TrainState { policy, optimizer, decayed: state.decayed })
     }
@@ -158,15 +165,17 @@ fn load_weights(
     Ok(trainable(load_model(dir, precision, device)?))
 }
 
-fn read_moments(path: &Path, device: &Device) -> Result<Vec<NamedTensor>, TrainError> {
+fn read_moments(path: &Path, precision: Precision, device: &Device) -> Result<Vec<NamedTensor>, TrainError> {
+    let is_wide = [precision.weights, precision.adapter].contains(&FloatDType::F64);
+    let dtype = if is_wide { FloatDType::F64 } else { FloatDType::F32 };
     let mut files = WeightFiles::open_file(path)?;
     let names: Vec<String> = files.names().map(str::to_owned).collect();
     let mut moments = Vec::with_capacity(names.len());
     for name in names {
         let shape = files.shape(&name)?.unwrap_or_default();
         let values: Tensor<1> = match *shape.as_slice() {
-            [rows, columns] => files.take(&name, [rows, columns], FloatDType::F32, device)?.reshape([-1]),
-            [length] => files.take(&name, [length], FloatDType::F32, device)?,
+            [rows, columns] => files.take(&name, [rows, columns], dtype, device)?.reshape([-1]),
+            [length] => files.take(&name, [length], dtype, device)?,
             _ => continue,
         };
         moments.push(NamedTensor { name, shape, values });
@@ -175,70 +184,26 @@ fn read_moments(path: &Path, device: &Device) -> Result<Vec<NamedTensor>, TrainE
     Ok(moments)
 }
 
-/// The checkpoint of the highest step in a folder.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn latest_checkpoint(output_dir: &Path) -> Result<Option<PathBuf>, TrainError> {
-    Ok(checkpoints(output_dir)?.pop().map(|(_, dir)| dir))
-}
-
-/// Complete checkpoints by step, the oldest first.
-fn checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
-    let mut found: Vec<(usize, PathBuf)> = read_folder(output_dir)?
-        .into_iter()
-        .filter_map(|dir| {
-            let step = dir.file_name()?.to_str()?.strip_prefix(PREFIX)?.parse().ok()?;
-            dir.join(STATE).is_file().then_some((step, dir))
-        })
-        .collect();
-    found.sort();
-    Ok(found)
-}
-
-/// Removes the oldest checkpoints until `keep` are left.
-pub(crate) fn remove_old(output_dir: &Path, keep: usize) -> Result<(), TrainError> {
-    let found = checkpoints(output_dir)?;
-    let surplus = found.len().saturating_sub(keep);
-    found.into_iter().take(surplus).try_for_each(|(_, dir)| remove_folder(&dir))
-}
-
-/// Makes the output folder, or checks that what is in it may be replaced.
-pub(crate) fn prepare_output(config: &TrainConfig) -> Result<(), TrainError> {
-    let dir = &config.output_dir;
-    fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.clone(), source })?;
-    let occupied = dir.join("trainer_log.jsonl").is_file() || !checkpoints(dir)?.is_empty();
-    if config.resume.is_some() || !occupied {
-        return Ok(());
-    }
-    if !config.overwrite_output_dir {
-        return Err(TrainError::OutputExists { dir: dir.clone() });
-    }
-    // Checkpoints of an earlier run would outrank this one's when resuming.
-    checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))
-}
-
-fn read_folder(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
-    let read = |source| TrainError::Read { path: dir.to_owned(), source };
-    fs::read_dir(dir).map_err(read)?.map(|entry| Ok(entry.map_err(read)?.path())).collect()
-}
-
-fn remove_folder(dir: &Path) -> Result<(), TrainError> {
-    match fs::remove_dir_all(dir) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::Write { path: dir.to_owned(), source })
+/// Every trained parameter has both moments, of its own shape: without them training would go on
+/// as if it had only begun.
+fn check_moments(policy: &CausalLm, moments: &[NamedTensor]) -> Result<(), String> {
+    let shapes: BTreeMap<&str, &[usize]> =
+        moments.iter().map(|moment| (moment.name.as_str(), moment.shape.as_slice())).collect();
+    let trained = policy.trainable_parameters();
+    for parameter in &trained {
+        for half in AdamW::MOMENTS {
+            let name = format!("{}.{half}", parameter.name);
+            match shapes.get(name.as_str()) {
+                None => return Err(format!("{OPTIMIZER} lacks {name}")),
+                Some(shape) if **shape != *parameter.shape => {
+                    return Err(format!("{OPTIMIZER}: {name} is {shape:?}, not {:?}", parameter.shape));
+                }
+                Some(_) => {}
+            }
         }
-        _ => Ok(()),
     }
-}
-
-fn sync_file(path: &Path) -> Result<(), TrainError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|source| TrainError::Write { path: path.to_owned(), source })
-}
-
-/// On Unix a rename is durable once its folder is synced; elsewhere folders cannot be opened.
-fn sync_folder(dir: &Path) -> Result<(), TrainError> {
-    if cfg!(unix) { sync_file(dir) } else { Ok(()) }
+    if moments.len() > AdamW::MOMENTS.len() * trained.len() {
+        return Err(format!("{OPTIMIZER} holds moments of parameters that are not trained"));
+    }
+    Ok(())
 }

@@ -15,13 +15,16 @@ pub struct TrainData {
     pub train: Vec<EncodedExample>,
     /// Examples to evaluate on.
     pub held_out: Vec<EncodedExample>,
-    /// Rows kept, cut and left out, and lengths.
+    /// What became of the rows to train on: kept, cut and left out, and lengths.
     pub report: EncodeReport,
-    /// The same for the rows of `eval_dataset`, where it is given.
+    /// The same for held-out rows, where there are any.
     pub held_out_report: Option<EncodeReport>,
 }
 
 /// Reads, converts and encodes the datasets of a configuration.
+///
+/// Rows are held out before they are converted: the two pairs that a group makes for DPO are
+/// never on both sides.
 ///
 /// # Errors
 /// Files that cannot be read, rows that are not what the stage needs, rows that cannot be
@@ -29,30 +32,49 @@ pub struct TrainData {
 pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<TrainData, TrainError> {
     let template = TemplateEncoder::new(tokenizer, config.template)?;
     let encoder = Encoder::new(template, config.cutoff_len, config.length_policy);
-    let (examples, report) = encoder.encode_all(&read(config, &config.datasets)?)?;
-    let (train, held_out, held_out_report) = if config.eval_datasets.is_empty() {
-        let (train, held_out) = split(examples.len(), config.val_size, config.seed);
-        let pick = |indices: Vec<usize>| indices.into_iter().map(|i| examples[i].clone()).collect();
-        (pick(train), pick(held_out), None)
-    } else {
-        let (held_out, eval_report) = encoder.encode_all(&read(config, &config.eval_datasets)?)?;
-        (examples, held_out, Some(eval_report))
+    let (train, held_out) = rows(config)?;
+    let (train, report) = encoder.encode_all(&convert(config, train)?)?;
+    let (held_out, held_out_report) = match held_out.is_empty() {
+        true => (Vec::new(), None),
+        false => {
+            let (held_out, report) = encoder.encode_all(&convert(config, held_out)?)?;
+            (held_out, Some(report))
+        }
     };
-    if train.is_empty() {
-        let reason = format!("val_size {} holds all {} rows out", config.val_size, held_out.len());
-        return Err(TrainError::NoExamples { reason });
-    }
     Ok(TrainData { train, held_out, report, held_out_report })
 }
 
+/// Rows to train on, and rows held out.
+fn rows(config: &TrainConfig) -> Result<(Vec<TextExample>, Vec<TextExample>), TrainError> {
+    let rows = read(config, &config.datasets)?;
+    if !config.eval_datasets.is_empty() {
+        return Ok((rows, read(config, &config.eval_datasets)?));
+    }
+    let total = rows.len();
+    let (train, held_out) = split(total, config.val_size, config.seed);
+    if train.is_empty() {
+        let reason = format!("val_size {} holds all {total} rows out", config.val_size);
+        return Err(TrainError::NoExamples { reason });
+    }
+    let mut rows: Vec<Option<TextExample>> = rows.into_iter().map(Some).collect();
+    let mut pick = |indices: Vec<usize>| indices.into_iter().filter_map(|i| rows[i].take()).collect();
+    Ok((pick(train), pick(held_out)))
+}
+
 fn read(config: &TrainConfig, names: &[String]) -> Result<Vec<TextExample>, TrainError> {
-    let task = config.objective.task();
-    let mut examples = Vec::new();
+    let mut rows = Vec::new();
     for name in names {
-        let rows = load_dataset(name, &config.dataset_dir)?;
-        for row in rows.into_iter().take(config.max_samples.unwrap_or(usize::MAX)) {
-            examples.extend(row.into_task(task)?);
-        }
+        let dataset = load_dataset(name, &config.dataset_dir, config.unknown_labels)?;
+        rows.extend(dataset.into_iter().take(config.max_samples.unwrap_or(usize::MAX)));
+    }
+    Ok(rows)
+}
+
+fn convert(config: &TrainConfig, rows: Vec<TextExample>) -> Result<Vec<TextExample>, TrainError> {
+    let task = config.objective.task();
+    let mut examples = Vec::with_capacity(rows.len());
+    for row in rows {
+        examples.extend(row.into_task(task)?);
     }
     Ok(examples)
 }

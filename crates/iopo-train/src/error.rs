@@ -76,8 +76,11 @@ pub enum TrainError {
         /// The value that equality gives.
         expected: f64,
     },
-    /// A loss or gradient that is not a number.
-    #[error("step {step}: the {what} is {value}; training stops, and the last checkpoint is kept")]
+    /// A loss, gradient or weight that is not a number.
+    #[error(
+        "update {step}: the {what} is {value}; training stops, and complete checkpoints stay; a lower learning_rate \
+         or a longer warm-up may help"
+    )]
     NotFinite {
         /// The update in which it happened, from 1.
         step: usize,
@@ -96,10 +99,22 @@ pub enum TrainError {
     },
     /// The output folder holds something already.
     #[error(
-        "{} is not empty; set overwrite_output_dir: true to replace its results, or resume_from_checkpoint to go on",
+        "{} holds results already; set overwrite_output_dir: true to replace them, or resume_from_checkpoint to go on",
         dir.display()
     )]
     OutputExists {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The output would replace the model or adapter that the run starts from.
+    #[error("output_dir {} is the folder of the model or adapter that training starts from; choose another", dir.display())]
+    OutputIsInput {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The folder to export to holds something.
+    #[error("{} is not empty; choose another folder to export to, or remove it first", dir.display())]
+    ExportExists {
         /// The folder.
         dir: PathBuf,
     },
@@ -137,6 +152,19 @@ pub enum TrainError {
         difference: f64,
         /// What is allowed.
         tolerance: f64,
+        /// Float type of the merged weights.
+        dtype: String,
+    },
+    /// A merged model in which rounding drowns what the adapter learnt.
+    #[error(
+        "rounding the merged weights to {dtype} changes the logits by {difference:.2e}, the adapter itself by {effect:.2e} \
+         (both root mean squares): its update would be lost; nothing was exported; export as float32, or keep the adapter"
+    )]
+    MergeLosesUpdate {
+        /// Root mean square of merged minus adapted logits.
+        difference: f64,
+        /// Root mean square of adapted minus base logits.
+        effect: f64,
         /// Float type of the merged weights.
         dtype: String,
     },

@@ -1,19 +1,24 @@
 //! An adapter merged into its model, checked before it is written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{CausalLm, Precision, TokenLayout, load_adapter, load_model, save_model};
 
 use crate::error::TrainError;
+use crate::files::{create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder};
 
-/// What the check saw.
+/// What the check saw, over all vocabulary entries of all probe tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportReport {
     /// Largest absolute difference between the logits of adapter and merged model.
     pub difference: f64,
     /// What is allowed for the float type written.
     pub tolerance: f64,
+    /// Root mean square of the same difference.
+    pub rms_difference: f64,
+    /// Root mean square of what the adapter changes: its logits minus those of the model without it.
+    pub effect: f64,
     /// Probe tokens compared.
     pub tokens: usize,
 }
@@ -21,14 +26,25 @@ pub struct ExportReport {
 const PROBE_ROWS: usize = 4;
 const PROBE_LENGTH: usize = 24;
 
+/// Largest share of the adapter's effect that the merge may change.
+///
+/// Rounding errors are as good as independent of the effect, so at a quarter of its length 16/17
+/// of what the merged model changed is what the adapter learnt. A merge that rounds every update
+/// away stands at 1.
+const LOST_SHARE: f64 = 0.25;
+
 /// Merges an adapter into its model and writes a Hugging Face folder, unless their logits differ.
 ///
-/// Both are run on probe rows first. The merged weights are rounded to `dtype`, so the tolerance
-/// is a few units of its precision; rounding that eats the adapter's update is caught here
-/// rather than in production.
+/// Both are run on probe rows first, in f32, so that the rounding of the merged weights to `dtype`
+/// is all that is compared. It must be small in two ways: against the largest logit, or the merge
+/// is broken; and against what the adapter itself changes, or the export would quietly be the
+/// model without it. Small updates to large bf16 weights fail the second one.
+///
+/// The folder is written beside `out` and renamed: a failed export leaves nothing.
 ///
 /// # Errors
-/// Files that cannot be read or written, and logits that differ beyond the tolerance.
+/// `out` holds something already, files that cannot be read or written, and logits that differ
+/// beyond either tolerance.
 pub fn export_merged(
     model: &Path,
     adapter: &Path,
@@ -36,44 +52,111 @@ pub fn export_merged(
     dtype: FloatDType,
     device: &Device,
 ) -> Result<ExportReport, TrainError> {
-    let precision = |weights| Precision { weights, adapter: FloatDType::F32, loss: FloatDType::F32 };
-    let adapted = load_adapter(load_model(model, precision(FloatDType::F32), device)?, adapter)?;
-    let merged = adapted.clone().merge_lora().with_weights_as(dtype);
-    let report = compare(&adapted, &merged, tolerance(dtype))?;
-    if report.difference.is_nan() || report.difference > report.tolerance {
-        let ExportReport { difference, tolerance, .. } = report;
-        return Err(TrainError::MergeDiffers { difference, tolerance, dtype: format!("{dtype:?}") });
+    if !read_folder(out)?.is_empty() {
+        return Err(TrainError::ExportExists { dir: out.to_owned() });
     }
-    save_model(&merged, model, out)?;
+    let base = load_model(model, Precision::default(), device)?;
+    let adapted = load_adapter(base.clone(), adapter)?;
+    let merged = adapted.clone().merge_lora().with_weights_as(dtype);
+    let report = compare(&base, &adapted, &merged.clone().with_weights_as(FloatDType::F32), dtype)?;
+    check(&report, dtype)?;
+    write(&merged, model, out)?;
     Ok(report)
 }
 
-/// Relative to logits of order ten: f32 keeps seven digits of them, bf16 between two and three.
-fn tolerance(dtype: FloatDType) -> f64 {
+fn check(report: &ExportReport, dtype: FloatDType) -> Result<(), TrainError> {
+    let &ExportReport { difference, tolerance, rms_difference, effect, .. } = report;
+    let dtype = || format!("{dtype:?}");
+    // NaN fails both.
+    if !is_within(difference, tolerance) {
+        return Err(TrainError::MergeDiffers { difference, tolerance, dtype: dtype() });
+    }
+    // An adapter that changes nothing has nothing to lose.
+    if effect != 0.0 && !is_within(rms_difference, LOST_SHARE * effect) {
+        return Err(TrainError::MergeLosesUpdate { difference: rms_difference, effect, dtype: dtype() });
+    }
+    Ok(())
+}
+
+fn is_within(value: f64, limit: f64) -> bool {
+    value <= limit
+}
+
+/// What rounding may change of the largest logit.
+///
+/// Weights keep 24, 11 or 8 bits. Errors of a layer add up over the layers, roughly as the root of
+/// their number, and the largest of some million logits lies a few deviations out: so some tens of
+/// units of the precision each.
+fn relative_tolerance(dtype: FloatDType) -> f64 {
     match dtype {
-        FloatDType::F64 | FloatDType::F32 => 1e-3,
-        FloatDType::F16 => 5e-2,
-        _ => 5e-1,
+        FloatDType::F64 | FloatDType::F32 => 1e-4,
+        FloatDType::F16 => 1e-2,
+        _ => 1e-1,
     }
 }
 
-fn compare(adapted: &CausalLm, merged: &CausalLm, tolerance: f64) -> Result<ExportReport, TrainError> {
+fn compare(
+    base: &CausalLm,
+    adapted: &CausalLm,
+    merged: &CausalLm,
+    dtype: FloatDType,
+) -> Result<ExportReport, TrainError> {
     let vocab = adapted.config().vocab_size;
-    let mut difference: f64 = 0.0;
+    let (mut difference, mut largest) = (0.0_f64, 0.0_f64);
+    let (mut squares, mut effect_squares, mut count) = (0.0, 0.0, 0);
     for row in 0..PROBE_ROWS {
         // Spread over the vocabulary without needing a tokenizer: steps of a large odd number.
         let tokens = (0..PROBE_LENGTH).map(|i| ((row + 1) * (i + 1) * 7_919 % vocab) as u32).collect();
         let layout = TokenLayout::sequence(tokens, 0)?;
-        let logits = |model: &CausalLm| -> Result<Vec<f64>, TrainError> {
-            model
-                .logits(model.hidden_states(&layout)?)
-                .try_into_vec_as::<f64>()
-                .map_err(|error| TrainError::Device { what: "logits", reason: error.to_string() })
-        };
-        for (a, b) in logits(adapted)?.into_iter().zip(logits(merged)?) {
-            // A NaN must survive the maximum.
-            difference = if (a - b).is_nan() { f64::NAN } else { difference.max((a - b).abs()) };
+        let (base, adapted) = (logits(base, &layout)?, logits(adapted, &layout)?);
+        for ((base, adapted), merged) in base.into_iter().zip(adapted).zip(logits(merged, &layout)?) {
+            let error: f64 = merged - adapted;
+            // A NaN must survive the maximum, and stay: the maximum with it would be the number.
+            let is_nan = difference.is_nan() || error.is_nan();
+            difference = if is_nan { f64::NAN } else { difference.max(error.abs()) };
+            largest = largest.max(adapted.abs());
+            squares += error * error;
+            effect_squares += (adapted - base) * (adapted - base);
+            count += 1;
         }
     }
-    Ok(ExportReport { difference, tolerance, tokens: PROBE_ROWS * PROBE_LENGTH })
+    let mean_root = |squares: f64| (squares / f64::from(count)).sqrt();
+    Ok(ExportReport {
+        difference,
+        tolerance: relative_tolerance(dtype) * largest,
+        rms_difference: mean_root(squares),
+        effect: mean_root(effect_squares),
+        tokens: PROBE_ROWS * PROBE_LENGTH,
+    })
+}
+
+fn logits(model: &CausalLm, layout: &TokenLayout) -> Result<Vec<f64>, TrainError> {
+    model
+        .logits(model.hidden_states(layout)?)
+        .try_into_vec_as::<f64>()
+        .map_err(|error| TrainError::Device { what: "logits", reason: error.to_string() })
+}
+
+fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError> {
+    let temporary = beside(out);
+    let result = create_folder(&temporary)
+        .and_then(|()| Ok(save_model(merged, source, &temporary)?))
+        .and_then(|()| sync_contents(&temporary))
+        // An empty folder may be in the way, which not every system replaces.
+        .and_then(|()| remove_folder(out))
+        .and_then(|()| rename(&temporary, out));
+    if result.is_err() {
+        // The failure that counts is the first one.
+        let _ = remove_folder(&temporary);
+        return result;
+    }
+    match out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
+    }
+}
+
+fn beside(out: &Path) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!(".{name}.tmp"))
 }

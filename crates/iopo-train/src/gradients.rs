@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::{DType, FloatDType, Tensor};
 use iopo_model::NamedTensor;
 
 use crate::error::TrainError;
 
-/// Gradients by parameter name, added up.
+/// Gradients by parameter name, added up in at least f32.
 #[derive(Debug, Clone, Default)]
 pub struct GradientSum {
     by_name: BTreeMap<String, NamedTensor>,
@@ -15,7 +16,9 @@ pub struct GradientSum {
 impl GradientSum {
     /// Adds gradients.
     pub fn add(&mut self, gradients: Vec<NamedTensor>) {
-        for gradient in gradients {
+        for mut gradient in gradients {
+            // Sums and squares of bf16 numbers lose what small gradients add.
+            gradient.values = widen(gradient.values);
             match self.by_name.get_mut(&gradient.name) {
                 Some(sum) => sum.values = sum.values.clone() + gradient.values,
                 None => {
@@ -72,5 +75,13 @@ impl GradientSum {
     pub fn clip(self, norm: f64, max_norm: f64) -> Self {
         let factor = max_norm / (norm + 1e-6);
         if factor < 1.0 { self.scale(factor) } else { self }
+    }
+}
+
+/// The same values in at least f32.
+pub(crate) fn widen(values: Tensor<1>) -> Tensor<1> {
+    match values.dtype() {
+        DType::F64 | DType::F32 => values,
+        _ => values.cast(FloatDType::F32),
     }
 }

@@ -1,6 +1,6 @@
-//! `trainer_log.jsonl` and `trainer_state.json`.
+//! `trainer_log.jsonl`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::TrainError;
+use crate::files::write_atomically;
 use crate::metrics::Metrics;
 
 /// One line of the log.
@@ -63,12 +64,13 @@ impl TrainLog {
         Ok(Self { path, file, entries })
     }
 
-    /// Adds a line; it is on disk when this returns.
+    /// Adds a line, in one write: whoever reads along sees whole lines.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn push(&mut self, entry: LogEntry) -> Result<(), TrainError> {
-        writeln!(self.file, "{}", json!(entry))
+        self.file
+            .write_all(format!("{}\n", json!(entry)).as_bytes())
             .map_err(|source| TrainError::Write { path: self.path.clone(), source })?;
         self.entries.push(entry);
         Ok(())
@@ -79,13 +81,4 @@ impl TrainLog {
     pub fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
-}
-
-/// Writes beside the file, syncs, and renames: a reader sees the old bytes or the new ones.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let write = |source| TrainError::Write { path: path.to_owned(), source };
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary).map_err(write)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(write)?;
-    fs::rename(&temporary, path).map_err(write)
 }

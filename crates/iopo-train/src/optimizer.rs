@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{FloatDType, Tensor};
 use iopo_model::{CausalLm, NamedTensor, Parameters};
 
-use crate::gradients::GradientSum;
+use crate::gradients::{GradientSum, widen};
 
 /// Hyper-parameters.
 ///
@@ -61,6 +61,9 @@ pub struct AdamW {
 }
 
 impl AdamW {
+    /// PyTorch's names of the two moments.
+    pub(crate) const MOMENTS: [&'static str; 2] = ["exp_avg", "exp_avg_sq"];
+
     /// An optimizer that has seen nothing.
     #[must_use]
     pub fn new(config: AdamWConfig) -> Self {
@@ -116,12 +119,11 @@ impl AdamW {
         self.moments
             .iter()
             .flat_map(|(name, moments)| {
-                [("exp_avg", &moments.first), ("exp_avg_sq", &moments.second)].map(|(kind, values)| {
-                    NamedTensor {
-                        name: format!("{name}.{kind}"),
-                        shape: moments.shape.clone(),
-                        values: values.clone(),
-                    }
+                let [first, second] = Self::MOMENTS;
+                [(first, &moments.first), (second, &moments.second)].map(|(kind, values)| NamedTensor {
+                    name: format!("{name}.{kind}"),
+                    shape: moments.shape.clone(),
+                    values: values.clone(),
                 })
             })
             .collect()
@@ -145,13 +147,6 @@ impl AdamW {
             })
             .collect();
         Self { config, steps, moments }
-    }
-}
-
-fn widen(values: Tensor<1>) -> Tensor<1> {
-    match values.dtype() {
-        DType::F64 => values,
-        _ => values.cast(FloatDType::F32),
     }
 }
 

@@ -36,10 +36,20 @@ impl StepPlanner {
     /// Updates in one epoch.
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {
-        let micro = self.examples.div_ceil(self.batch_size);
-        let steps =
-            if self.across_epochs { micro / self.accumulation } else { micro.div_ceil(self.accumulation) };
+        let (micro, accumulation) = (self.micro_batches_per_epoch(), self.accumulation.max(1));
+        let steps = if self.across_epochs { micro / accumulation } else { micro.div_ceil(accumulation) };
         steps.max(1)
+    }
+
+    fn micro_batches_per_epoch(&self) -> usize {
+        self.examples.div_ceil(self.batch_size.max(1))
+    }
+
+    /// Whether the last micro-batch of an epoch ends an update, however few it has.
+    ///
+    /// Where an epoch is too short for a full update, transformers makes one of what there is.
+    fn epoch_ends_update(&self) -> bool {
+        !self.across_epochs || self.micro_batches_per_epoch() <= self.accumulation
     }
 
     /// Updates in a number of epochs.
@@ -48,18 +58,18 @@ impl StepPlanner {
         ((epochs * self.steps_per_epoch() as f64).ceil() as usize).max(1)
     }
 
-    /// All updates from the first on, without end.
+    /// All updates from the first on, without end; none where there are no examples.
     pub fn steps(&self) -> impl Iterator<Item = StepPlan> + '_ {
-        let micro = (0..).flat_map(move |epoch| self.epoch(epoch));
-        let mut micro = micro.peekable();
+        let epochs = if self.examples == 0 { 0..0 } else { 0..u64::MAX };
+        let mut micro = epochs.flat_map(|epoch| self.epoch(epoch));
         let mut seen = 0;
         std::iter::from_fn(move || {
             let mut micro_batches = Vec::new();
-            while micro_batches.len() < self.accumulation {
+            while micro_batches.len() < self.accumulation.max(1) {
                 let (batch, last_of_epoch) = micro.next()?;
                 seen += batch.len();
                 micro_batches.push(batch);
-                if last_of_epoch && !self.across_epochs {
+                if last_of_epoch && self.epoch_ends_update() {
                     break;
                 }
             }
@@ -74,7 +84,7 @@ impl StepPlanner {
         rng.set_stream(epoch + 1);
         order.shuffle(&mut rng);
         let mut batches: Vec<_> =
-            order.chunks(self.batch_size).map(|chunk| (chunk.to_vec(), false)).collect();
+            order.chunks(self.batch_size.max(1)).map(|chunk| (chunk.to_vec(), false)).collect();
         if let Some(last) = batches.last_mut() {
             last.1 = true;
         }
@@ -121,6 +131,28 @@ mod tests {
         let steps: Vec<_> = planner.steps().take(6).collect();
         assert!(steps.iter().all(|step| step.micro_batches.len() == 8));
         assert_eq!(steps[5].examples_seen, 48);
+    }
+
+    /// transformers 4.43 makes an update at the end of an epoch that is too short for a full one.
+    #[test]
+    fn an_epoch_too_short_for_an_update_is_one() {
+        let planner = planner(5, 1, 8, true);
+        assert_eq!(planner.total_steps(3.0), 3);
+        let seen: Vec<usize> = planner.steps().take(3).map(|step| step.examples_seen).collect();
+        assert_eq!(seen, [5, 10, 15]);
+    }
+
+    #[test]
+    fn no_examples_or_sizes_of_zero_end_at_once_instead_of_never() {
+        assert_eq!(planner(0, 1, 1, false).steps().next(), None);
+        let step = planner(3, 0, 0, false).steps().next();
+        assert_eq!(step.map(|step| step.micro_batches.len()), Some(1));
+    }
+
+    #[test]
+    fn a_part_of_an_epoch_is_a_part_of_its_updates() {
+        assert_eq!(planner(21, 1, 8, false).total_steps(0.5), 2);
+        assert_eq!(planner(21, 1, 8, false).total_steps(1e-9), 1);
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub struct TrainState {
 }
 
 impl TrainState {
+    /// Refuses weights that overflowed, in a step whose loss was still a number: they must not be
+    /// written over good ones.
+    pub(crate) fn check_finite(&self, step: usize) -> Result<(), TrainError> {
+        for parameter in self.policy.trainable_parameters() {
+            // Zero times a number is 0, zero times anything else is not a number.
+            finite(step, "updated weight", scalar((parameter.values * 0.0).sum())?)?;
+        }
+        Ok(())
+    }
+
     fn decays(&self) -> impl Fn(&str) -> bool + use<> {
         let names = self.decayed.clone();
         move |name: &str| names.as_ref().map_or_else(|| decays_by_default(name), |names| names.contains(name))
@@ -109,6 +119,9 @@ pub fn train_step(
     learning_rate: f64,
     max_grad_norm: f64,
 ) -> Result<StepOutcome, TrainError> {
+    if batches.is_empty() {
+        return Err(TrainError::BrokenBatch { sequences: 0, per_example: objective.sequences_per_example() });
+    }
     let step = usize::try_from(state.optimizer.steps()).unwrap_or_default() + 1;
     let mut sum = GradientSum::default();
     let mut outcome = StepOutcome {

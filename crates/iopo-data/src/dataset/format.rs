@@ -1,4 +1,5 @@
 use serde_json::Value;
+use trace_schema::UnknownLabels;
 
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
@@ -43,10 +44,10 @@ impl RowFormat {
     }
 
     /// The examples of one row.
-    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, FieldError> {
+    pub(super) fn read(&self, row: &Row, labels: UnknownLabels) -> Result<Vec<ExampleText>, FieldError> {
         match self {
-            Self::TraceGroups => Ok(vec![trace::group(trace::parse(row)?)]),
-            Self::TracePairs => Ok(vec![trace::pair(trace::parse(row)?)]),
+            Self::TraceGroups => Ok(vec![trace::group(trace::parse(row, labels)?)]),
+            Self::TracePairs => Ok(vec![trace::pair(trace::parse(row, labels)?)]),
             Self::Prompted => prompted::read(row),
             Self::Conversation(conversation) => conversation.read(row),
             Self::Alpaca(alpaca) => alpaca.read(row),

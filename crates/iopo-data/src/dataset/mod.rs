@@ -12,7 +12,7 @@ mod trace;
 
 use std::path::Path;
 
-use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation};
+use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation, UnknownLabels};
 
 pub use error::{DatasetError, FieldError};
 use format::RowFormat;
@@ -24,7 +24,8 @@ use crate::example::{ExampleText, TextExample};
 ///
 /// A name outranks a path. A path is looked for as it is, then below `dataset_dir`; the
 /// keys of its first row tell its format, whether it is JSONL or one JSON array.
-/// A conversation without ranking gives one example per answer in it.
+/// A conversation without ranking gives one example per answer in it. `labels` says what
+/// becomes of rows in this project's own formats whose constraint labels nobody knows.
 ///
 /// # Errors
 ///
@@ -32,17 +33,18 @@ use crate::example::{ExampleText, TextExample};
 pub fn load_dataset(
     name_or_path: &str,
     dataset_dir: impl AsRef<Path>,
+    labels: UnknownLabels,
 ) -> Result<Vec<TextExample>, DatasetError> {
     let dataset_dir = dataset_dir.as_ref();
     let info = dataset_dir.join("dataset_info.json");
     let entries = info::read_entries(&info)?;
     if let Some(entry) = entries.get(name_or_path) {
         let located = info::locate(&info, name_or_path, entry)?;
-        return read_file(&located.path, located.format);
+        return read_file(&located.path, located.format, labels);
     }
     let below = dataset_dir.join(name_or_path);
     match [Path::new(name_or_path), &below].into_iter().find(|path| path.is_file()) {
-        Some(path) => read_file(path, None),
+        Some(path) => read_file(path, None, labels),
         None => {
             Err(DatasetError::Unknown { name: name_or_path.to_owned(), info, known: list_names(&entries) })
         }
@@ -56,7 +58,11 @@ fn list_names<T>(entries: &std::collections::BTreeMap<String, T>) -> String {
     }
 }
 
-fn read_file(path: &Path, format: Option<RowFormat>) -> Result<Vec<TextExample>, DatasetError> {
+fn read_file(
+    path: &Path,
+    format: Option<RowFormat>,
+    labels: UnknownLabels,
+) -> Result<Vec<TextExample>, DatasetError> {
     let layout = rows::layout(path)?;
     let mut format = format;
     if format.is_none() && layout == Layout::Lines {
@@ -65,12 +71,12 @@ fn read_file(path: &Path, format: Option<RowFormat>) -> Result<Vec<TextExample>,
     let examples = match (&format, layout) {
         // These have a typed reader, whose errors say more than those over a JSON value.
         (Some(RowFormat::TraceGroups), Layout::Lines) => {
-            read_trace(path, |group: PreferenceGroup| (group.id.clone(), trace::group(group)))?
+            read_trace(path, labels, |group: PreferenceGroup| (group.id.clone(), trace::group(group)))?
         }
         (Some(RowFormat::TracePairs), Layout::Lines) => {
-            read_trace(path, |pair: PreferencePair| (pair.id.clone(), trace::pair(pair)))?
+            read_trace(path, labels, |pair: PreferencePair| (pair.id.clone(), trace::pair(pair)))?
         }
-        _ => read_values(path, layout, format)?,
+        _ => read_values(path, layout, format, labels)?,
     };
     match examples.is_empty() {
         true => Err(DatasetError::Empty { path: path.to_owned() }),
@@ -95,13 +101,14 @@ fn detect(path: &Path, row: &fields::Row) -> Result<RowFormat, DatasetError> {
 
 fn read_trace<T>(
     path: &Path,
+    labels: UnknownLabels,
     into_text: impl Fn(T) -> (String, ExampleText),
 ) -> Result<Vec<TextExample>, DatasetError>
 where
     T: serde::de::DeserializeOwned + trace_schema::Record,
 {
     let file = path.display().to_string();
-    let rows = JsonlReader::<_, T>::open(path)?.unknown_labels(trace::LABELS);
+    let rows = JsonlReader::<_, T>::open(path)?.unknown_labels(labels);
     let example = |(index, row): (usize, Result<T, _>)| {
         let (id, text) = into_text(row?);
         let origin = RowLocation { file: file.clone(), row: index as u64 + 1, id: Some(id) };
@@ -114,6 +121,7 @@ fn read_values(
     path: &Path,
     layout: Layout,
     mut format: Option<RowFormat>,
+    labels: UnknownLabels,
 ) -> Result<Vec<TextExample>, DatasetError> {
     let mut examples = Vec::new();
     rows::for_each(path, layout, &mut |origin, value| {
@@ -123,7 +131,7 @@ fn read_values(
             Some(format) => format,
             None => format.insert(detect(path, &row)?),
         };
-        let texts = format.read(&row).map_err(at)?;
+        let texts = format.read(&row, labels).map_err(at)?;
         examples.extend(texts.into_iter().map(|text| TextExample { origin: origin.clone(), text }));
         Ok(())
     })?;

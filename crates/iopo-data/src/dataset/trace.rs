@@ -9,9 +9,6 @@ use super::fields::Row;
 use crate::example::ExampleText;
 use crate::message::Message;
 
-/// Labels never reach the model, so an unknown one is no reason to refuse a row.
-pub(super) const LABELS: UnknownLabels = UnknownLabels::Keep;
-
 pub(super) fn group(group: PreferenceGroup) -> ExampleText {
     ExampleText::Group { x1: prompt(&group.x1), y1: group.y1, x2: prompt(&group.x2), y2: group.y2 }
 }
@@ -25,9 +22,9 @@ fn prompt(instruction: &Instruction) -> Vec<Message> {
 }
 
 /// A checked row out of a JSON value, for files that are one array.
-pub(super) fn parse<T: DeserializeOwned + Record>(row: &Row) -> Result<T, FieldError> {
+pub(super) fn parse<T: DeserializeOwned + Record>(row: &Row, labels: UnknownLabels) -> Result<T, FieldError> {
     let parsed: T =
         serde_json::from_value(Value::Object(row.clone())).map_err(|source| FieldError::Shape { source })?;
-    parsed.validate(LABELS)?;
+    parsed.validate(labels)?;
     Ok(parsed)
 }

@@ -61,6 +61,7 @@ pub struct TrainArgs {
     pub template: Option<String>,
     pub cutoff_len: i64,
     pub length_policy: String,
+    pub unknown_labels: String,
     pub max_samples: Option<i64>,
     pub val_size: f64,
 
@@ -167,6 +168,7 @@ impl TrainArgs {
             template: r.text("template"),
             cutoff_len: r.integer_or("cutoff_len", 1_024),
             length_policy: r.text_or("length_policy", "drop"),
+            unknown_labels: r.text_or("unknown_labels", "error"),
             max_samples: r.integer("max_samples"),
             val_size: r.number_or("val_size", 0.0),
             output_dir: r.text("output_dir"),
@@ -232,9 +234,7 @@ fn parse_override(text: &str) -> Result<(String, Value), ArgsError> {
     }
     match serde_saphyr::from_str::<Value>(value) {
         Ok(value) => Ok((key.to_owned(), value)),
-        Err(error) => {
-            Err(ArgsError::OverrideValue { text: text.to_owned(), reason: error.to_string() })
-        }
+        Err(error) => Err(ArgsError::OverrideValue { text: text.to_owned(), reason: error.to_string() }),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The loop: plan, step, log, evaluate, save.
 
-use std::time::{Duration, Instant};
+mod observer;
+mod resume;
+
+use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -9,64 +12,21 @@ use iopo_model::CausalLm;
 use serde_json::json;
 
 use crate::batch::{MicroBatch, sequence_log_probs};
-use crate::checkpoint::{Checkpoint, latest_checkpoint, prepare_output, remove_old};
-use crate::config::{EvalStrategy, TrainConfig};
+use crate::checkpoint::Checkpoint;
+use crate::config::{IntervalStrategy, TrainConfig};
 use crate::data::TrainData;
 use crate::error::TrainError;
 use crate::log::{LogEntry, TrainLog};
 use crate::metrics::Metrics;
+use crate::output::{check_output, prepare_output, remove_old};
 use crate::plan::{StepPlan, StepPlanner};
 use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
 use crate::start::check_start;
-use crate::step::{StepOutcome, TrainState, WeightedBatch, scalar, train_step};
+use crate::step::{TrainState, WeightedBatch, scalar, train_step};
 
-/// Means over held-out rows.
-pub type Evaluation = Metrics;
-
-/// Where a run stands, for a progress bar.
-#[derive(Debug, Clone)]
-pub struct Progress<'a> {
-    /// Updates made.
-    pub step: usize,
-    /// Updates in all.
-    pub total_steps: usize,
-    /// Epochs seen.
-    pub epoch: f64,
-    /// Learning rate of the update.
-    pub learning_rate: f64,
-    /// What the update gave.
-    pub outcome: &'a StepOutcome,
-    /// Time that the update took.
-    pub elapsed: Duration,
-}
-
-/// Told of what happens; every method may be left as it is.
-pub trait Observer {
-    /// An update was made.
-    fn on_step(&mut self, _progress: &Progress<'_>) {}
-    /// A line was logged.
-    fn on_log(&mut self, _entry: &LogEntry) {}
-    /// A checkpoint was written.
-    fn on_save(&mut self, _dir: &std::path::Path) {}
-    /// Training goes on from a checkpoint.
-    fn on_resume(&mut self, _step: usize, _dir: &std::path::Path) {}
-}
-
-/// An observer that does not look.
-impl Observer for () {}
-
-/// What a finished run gave.
-#[derive(Debug, Clone)]
-pub struct TrainSummary {
-    /// Updates made.
-    pub steps: usize,
-    /// Every log line.
-    pub log: Vec<LogEntry>,
-    /// Means over the held-out rows at the end, where there are any.
-    pub evaluation: Option<Evaluation>,
-}
+pub use observer::{Evaluation, Observer, Progress, TrainSummary};
 
 /// A run: configuration, state and data.
 #[derive(Debug)]
@@ -84,6 +44,11 @@ struct Counters {
     step: usize,
     examples_seen: usize,
     tokens_seen: u64,
+    /// Whether the last update ended an epoch.
+    epoch_ended: bool,
+    /// See [`Checkpoint::start_log_prob`].
+    start_log_prob: f64,
+    /// Means that are not logged yet.
     pending: Metrics,
 }
 
@@ -93,8 +58,9 @@ impl Trainer {
     /// # Errors
     /// As [`prepare`], and an output folder that must not be written to.
     pub fn new(config: TrainConfig, device: &Device) -> Result<Self, TrainError> {
+        // Before a large model is loaded for nothing; `run` checks again.
+        check_output(&config)?;
         let prepared = prepare(&config, device)?;
-        prepare_output(&config)?;
         Ok(Self::from_prepared(config, prepared))
     }
 
@@ -146,84 +112,67 @@ impl Trainer {
     /// Trains to the end, and writes log, checkpoints and final model.
     ///
     /// # Errors
-    /// A start at which policy and reference differ, a loss or gradient that is not finite, and
+    /// An output folder that must not be written to, a start at which policy and reference
+    /// differ, a checkpoint of another run, a loss, gradient or weight that is not finite, and
     /// files that cannot be written; complete checkpoints stay.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<TrainSummary, TrainError> {
+        if self.data.train.is_empty() {
+            return Err(TrainError::NoExamples { reason: "there are none".to_owned() });
+        }
         let (mut counters, history) = self.resume(observer)?;
-        let mut log = TrainLog::start(&self.config.output_dir, history)?;
         if counters.step == 0 {
             self.check_start()?;
         }
-        let plans: Vec<StepPlan> =
-            self.planner.steps().take(self.total_steps()).skip(counters.step).collect();
+        // Nothing on disk is touched before the run is known to be sound.
+        prepare_output(&self.config)?;
+        let mut log = TrainLog::start(&self.config.output_dir, history)?;
+        let planner = self.planner.clone();
         let mut evaluation = None;
-        for plan in plans {
-            let started = Instant::now();
-            let learning_rate = self.schedule.at(counters.step);
-            let batches = self.batches(&plan)?;
-            let outcome = train_step(
-                &mut self.state,
-                self.reference.as_ref(),
-                &self.config.objective,
-                &batches,
-                learning_rate,
-                self.config.max_grad_norm,
-            )?;
-            counters.step += 1;
-            counters.examples_seen = plan.examples_seen;
-            counters.tokens_seen += outcome.tokens as u64;
-            counters.pending.merge(&outcome.metrics);
-            counters.pending.add("grad_norm", outcome.gradient_norm, 1.0);
-            let progress = Progress {
-                step: counters.step,
-                total_steps: self.total_steps(),
-                epoch: self.epoch(&counters),
-                learning_rate,
-                outcome: &outcome,
-                elapsed: started.elapsed(),
-            };
-            observer.on_step(&progress);
+        for plan in planner.steps().take(self.total_steps()).skip(counters.step) {
+            self.update(&plan, &mut counters, observer)?;
+            let learning_rate = self.schedule.at(counters.step - 1);
             self.log_if_due(&mut counters, learning_rate, &mut log, observer)?;
             evaluation = self.evaluate_if_due(&counters, &mut log, observer)?;
             self.save_if_due(&counters, &log, observer)?;
         }
+        self.state.check_finite(counters.step)?;
         self.checkpoint(&counters, &log).save_final(&self.state, &self.config)?;
         Ok(TrainSummary { steps: counters.step, log: log.entries().to_vec(), evaluation })
     }
 
-    fn resume(&mut self, observer: &mut dyn Observer) -> Result<(Counters, Vec<LogEntry>), TrainError> {
-        let fresh = Counters { step: 0, examples_seen: 0, tokens_seen: 0, pending: Metrics::default() };
-        let dir = match &self.config.resume {
-            None => return Ok((fresh, Vec::new())),
-            Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
-            Some(dir) => Some(dir.clone()),
-        };
-        let Some(dir) = dir else {
-            return Err(TrainError::Checkpoint {
-                dir: self.config.output_dir.clone(),
-                reason: "there is no checkpoint to resume from".to_owned(),
-            });
-        };
-        let checkpoint = Checkpoint::open(&dir)?;
-        if checkpoint.run != self.fingerprint() {
-            return Err(TrainError::Checkpoint {
-                dir,
-                reason: format!(
-                    "it belongs to a run with other settings ({}), not to this one ({})",
-                    checkpoint.run,
-                    self.fingerprint()
-                ),
-            });
-        }
-        self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
-        observer.on_resume(checkpoint.global_step, &dir);
-        let counters = Counters {
-            step: checkpoint.global_step,
-            examples_seen: checkpoint.examples_seen,
-            tokens_seen: checkpoint.num_input_tokens_seen,
-            pending: checkpoint.pending,
-        };
-        Ok((counters, checkpoint.log_history))
+    fn update(
+        &mut self,
+        plan: &StepPlan,
+        counters: &mut Counters,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let started = Instant::now();
+        let learning_rate = self.schedule.at(counters.step);
+        let batches = self.batches(plan)?;
+        let outcome = train_step(
+            &mut self.state,
+            self.reference.as_ref(),
+            &self.config.objective,
+            &batches,
+            learning_rate,
+            self.config.max_grad_norm,
+        )?;
+        let examples = self.data.train.len();
+        counters.epoch_ended = plan.examples_seen / examples > counters.examples_seen / examples;
+        counters.step += 1;
+        counters.examples_seen = plan.examples_seen;
+        counters.tokens_seen += outcome.tokens as u64;
+        counters.pending.merge(&outcome.metrics);
+        counters.pending.add("grad_norm", outcome.gradient_norm, 1.0);
+        observer.on_step(&Progress {
+            step: counters.step,
+            total_steps: self.total_steps(),
+            epoch: self.epoch(counters),
+            learning_rate,
+            outcome: &outcome,
+            elapsed: started.elapsed(),
+        });
+        Ok(())
     }
 
     fn check_start(&self) -> Result<(), TrainError> {
@@ -298,12 +247,9 @@ impl Trainer {
         log: &mut TrainLog,
         observer: &mut dyn Observer,
     ) -> Result<Option<Evaluation>, TrainError> {
-        let last = counters.step == self.total_steps();
-        let due = match self.config.eval {
-            EvalStrategy::No => false,
-            EvalStrategy::Steps(every) => counters.step.is_multiple_of(every) || last,
-            EvalStrategy::Epoch => counters.step.is_multiple_of(self.planner.steps_per_epoch()) || last,
-        };
+        let strategy = self.config.eval;
+        let last = strategy != IntervalStrategy::No && counters.step == self.total_steps();
+        let due = last || strategy.is_due(counters.step, counters.epoch_ended);
         if !due || self.data.held_out.is_empty() {
             return Ok(None);
         }
@@ -321,9 +267,10 @@ impl Trainer {
         log: &TrainLog,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        if !self.config.save.every.is_some_and(|every| counters.step.is_multiple_of(every)) {
+        if !self.config.save.strategy.is_due(counters.step, counters.epoch_ended) {
             return Ok(());
         }
+        self.state.check_finite(counters.step)?;
         let dir = self.checkpoint(counters, log).save(&self.state, &self.config)?;
         observer.on_save(&dir);
         match self.config.save.keep {
@@ -339,20 +286,11 @@ impl Trainer {
             epoch: self.epoch(counters),
             examples_seen: counters.examples_seen,
             num_input_tokens_seen: counters.tokens_seen,
-            run: self.fingerprint(),
+            run: self.settings(),
+            start_log_prob: counters.start_log_prob,
             pending: counters.pending.clone(),
             log_history: log.entries().to_vec(),
         }
-    }
-
-    /// What must be the same for a resumed run to continue this one.
-    fn fingerprint(&self) -> String {
-        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed } = self.planner;
-        format!(
-            "{examples} examples, batch {batch_size} x {accumulation}{}, seed {seed}, {} steps",
-            if across_epochs { " across epochs" } else { "" },
-            self.total_steps()
-        )
     }
 
     fn epoch(&self, counters: &Counters) -> f64 {

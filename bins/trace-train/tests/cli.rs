@@ -1,0 +1,256 @@
+//! The program as its users meet it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-train"));
+    command.args(args);
+    command
+}
+
+/// A folder with a copy of the tiny model, the quickstart's groups and a configuration.
+struct Workplace {
+    dir: TempDir,
+}
+
+impl Workplace {
+    fn new() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(place.path("model")).unwrap();
+        for entry in fs::read_dir(fixtures().join("models/qwen2-tiny")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), place.path("model").join(entry.file_name())).unwrap();
+        }
+        let groups = fs::read_to_string(fixtures().join("quickstart/groups.jsonl")).unwrap();
+        let few: String = groups.lines().take(4).map(|line| format!("{line}\n")).collect();
+        fs::write(place.path("groups.jsonl"), few).unwrap();
+        place.write_config("max_steps: 2\n");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write_config(&self, more: &str) {
+        let config = format!(
+            "model_name_or_path: {}\nstage: iopo\ndataset: {}\ntemplate: qwen\noutput_dir: {}\n\
+             per_device_train_batch_size: 2\nlearning_rate: 1.0e-3\nlogging_steps: 1\n{more}",
+            self.path("model").display(),
+            self.path("groups.jsonl").display(),
+            self.path("out").display(),
+        );
+        fs::write(self.path("run.yaml"), config).unwrap();
+    }
+
+    fn edit(&self, name: &str, edit: impl Fn(String) -> String) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        fs::write(self.path(name), edit(text)).unwrap();
+    }
+
+    fn run(&self, overrides: &[&str]) -> Output {
+        program(&["run", self.path("run.yaml").to_str().unwrap()]).args(overrides).output().unwrap()
+    }
+
+    /// Runs, expects exit code 2 and every part of the message, and no panic.
+    fn refuses(&self, overrides: &[&str], parts: &[&str]) {
+        refused(self.run(overrides), parts);
+    }
+}
+
+fn refused(output: Output, parts: &[&str]) {
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in:\n{message}");
+    }
+}
+
+#[test]
+fn a_run_trains_and_leaves_what_others_can_read() {
+    let place = Workplace::new();
+    let output = place.run(&["save_steps=1", "save_total_limit=1"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("margin: matched − swapped"));
+    for file in [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "trainer_log.jsonl",
+        "trainer_state.json",
+        "checkpoint-2/adapter_model.safetensors",
+        "checkpoint-2/optimizer.safetensors",
+    ] {
+        assert!(place.path("out").join(file).is_file(), "{file} is missing");
+    }
+    assert!(!place.path("out/checkpoint-1").exists());
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let place = Workplace::new();
+    refused(program(&["run", "/nowhere/run.yaml"]).output().unwrap(), &["/nowhere/run.yaml", "No such file"]);
+    place.refuses(&["dataset=/nowhere/rows.jsonl"], &["/nowhere/rows.jsonl"]);
+    place.refuses(&["model_name_or_path=/nowhere/model"], &["/nowhere/model"]);
+}
+
+#[test]
+fn truncated_weights_are_named() {
+    let place = Workplace::new();
+    let weights = place.path("model/model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() - 1000]).unwrap();
+    place.refuses(&[], &["model.safetensors", "cut off"]);
+}
+
+#[test]
+fn the_tokenizer_of_a_larger_model_is_refused() {
+    let place = Workplace::new();
+    place.edit("model/config.json", |text| text.replace("\"vocab_size\": 1024", "\"vocab_size\": 900"));
+    place.refuses(&[], &["tokenizer", "900"]);
+}
+
+#[test]
+fn the_tokenizer_of_another_family_is_refused() {
+    let place = Workplace::new();
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(fixtures().join("models/llama3-tiny").join(name), place.path("model").join(name)).unwrap();
+    }
+    place.refuses(&[], &["<|im_"]);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_one() {
+    let place = Workplace::new();
+    place.write_config("learning_rat: 1\nlora_ranks: 4\n");
+    place.refuses(
+        &[],
+        &["`learning_rat`", "did you mean `learning_rate`", "did you mean `lora_rank`", "2 problems"],
+    );
+    place.write_config("max_steps: 2\n");
+    place.refuses(&["stagee=dpo"], &["`stagee`", "did you mean `stage`"]);
+    place.refuses(&["nonsense"], &["nonsense", "key=value"]);
+}
+
+#[test]
+fn unknown_labels_are_refused_with_row_and_id() {
+    let place = Workplace::new();
+    place.edit("groups.jsonl", |text| text.replacen("\"Numerical\"", "\"Numerically\"", 1));
+    place.refuses(&[], &["groups.jsonl", "Numerically", "row 1", "quickstart-en-add-1"]);
+}
+
+#[test]
+fn invalid_json_is_refused_with_its_line() {
+    let place = Workplace::new();
+    place.edit("groups.jsonl", |text| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines[2].truncate(50);
+        lines.join("\n") + "\n"
+    });
+    place.refuses(&[], &["groups.jsonl", "row 3"]);
+}
+
+#[test]
+fn an_empty_response_is_refused_with_its_row() {
+    let place = Workplace::new();
+    place.edit("groups.jsonl", |text| text.replacen("\"They say good morning.\"", "\"\"", 1));
+    place.refuses(&[], &["row 1", "empty", "y1"]);
+}
+
+#[test]
+fn a_prompt_longer_than_the_limit_is_refused_under_error() {
+    let place = Workplace::new();
+    place.refuses(&["length_policy=error", "cutoff_len=40"], &["row 1", "cutoff_len 40"]);
+    // Dropping every row leaves nothing to train on, which is no success either.
+    place.refuses(&["cutoff_len=40"], &["cutoff_len 40"]);
+}
+
+#[test]
+fn devices_that_are_not_there_are_messages() {
+    let place = Workplace::new();
+    let config = place.path("run.yaml");
+    let run = |device| program(&["run", config.to_str().unwrap(), "--device", device]).output().unwrap();
+    refused(run("cuda:7"), &["cuda"]);
+    refused(run("wgpu:99"), &["wgpu"]);
+    refused(run("tpu"), &["expected auto, cpu, cuda:N or wgpu[:N]"]);
+    let listed = program(&["devices"]).output().unwrap();
+    assert!(listed.status.success() && String::from_utf8_lossy(&listed.stdout).starts_with("cpu"));
+}
+
+#[test]
+fn an_output_folder_in_use_is_not_overwritten() {
+    let place = Workplace::new();
+    assert!(place.run(&[]).status.success());
+    place.refuses(&[], &["overwrite_output_dir"]);
+    assert!(place.run(&["overwrite_output_dir=true"]).status.success());
+}
+
+#[test]
+fn export_merges_an_adapter_into_its_model() {
+    let place = Workplace::new();
+    assert!(place.run(&[]).status.success());
+    let (model, adapter, out) = (place.path("model"), place.path("out"), place.path("merged"));
+    let export = || {
+        program(&["export", "--model", model.to_str().unwrap(), "--adapter", adapter.to_str().unwrap()])
+            .args(["--out", out.to_str().unwrap()])
+            .output()
+            .unwrap()
+    };
+    let output = export();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        assert!(out.join(file).is_file(), "{file} is missing");
+    }
+    refused(export(), &["exists already"]);
+}
+
+#[test]
+fn the_quickstart_learns_its_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = program(&["quickstart", "--json", "--out", dir.path().to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |path: &str| table.pointer(path).and_then(serde_json::Value::as_f64).unwrap();
+    assert_eq!(number("/trained_on/before/rewards~1margins"), 0.0);
+    assert!((number("/trained_on/before/loss") - std::f64::consts::LN_2).abs() < 1e-6);
+    assert!(number("/trained_on/after/rewards~1margins") > 0.5);
+    assert!(number("/trained_on/after/loss") < 0.5);
+    assert!(table.pointer("/held_out/after/loss").is_some());
+}
+
+/// Kills a run right after it has written checkpoints, and goes on from the last one.
+#[cfg(unix)]
+#[test]
+fn a_killed_run_leaves_a_checkpoint_that_can_be_gone_on_from() {
+    let place = Workplace::new();
+    place.write_config("max_steps: 400\nsave_steps: 3\n");
+    let mut child = program(&["run", place.path("run.yaml").to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while !place.path("out/checkpoint-6").exists() {
+        assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // SIGKILL: nothing is flushed, no destructor runs.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!place.path("out/adapter_model.safetensors").exists(), "the run was over before it was killed");
+
+    let output = place.run(&["resume_from_checkpoint=true", "save_steps=1000"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("going on after update"), "{message}");
+    assert!(place.path("out/adapter_model.safetensors").is_file());
+}

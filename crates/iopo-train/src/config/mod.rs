@@ -1,0 +1,177 @@
+//! What a run does, validated.
+
+mod checker;
+mod loss;
+mod run;
+
+use std::path::PathBuf;
+
+use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_model::{LoraConfig, Precision};
+
+use crate::args::{ArgsError, Notice, TrainArgs};
+use crate::objective::Objective;
+use crate::optimizer::AdamWConfig;
+use crate::schedule::LrScheduleKind;
+
+use checker::Checker;
+
+/// Which parameters are trained.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FineTuning {
+    /// All of them.
+    Full,
+    /// Low-rank adapters on a frozen model.
+    Lora(LoraConfig),
+}
+
+/// How often something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntervalStrategy {
+    /// Never, or at the end only.
+    No,
+    /// Every so many updates.
+    Steps(usize),
+    /// After every epoch.
+    Epoch,
+}
+
+impl IntervalStrategy {
+    /// Whether it is time after update `step`, with or without which an epoch ended.
+    pub(crate) fn is_due(self, step: usize, epoch_ended: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Steps(every) => step.is_multiple_of(every),
+            Self::Epoch => epoch_ended,
+        }
+    }
+}
+
+/// When checkpoints are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveConfig {
+    /// How often; the final model is written in any case.
+    pub strategy: IntervalStrategy,
+    /// How many to keep; `None` for all.
+    pub keep: Option<usize>,
+}
+
+/// How the warm-up was given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Warmup {
+    /// In updates.
+    Steps(usize),
+    /// As a share of all updates.
+    Ratio(f64),
+}
+
+impl Warmup {
+    /// Number of updates: `ceil(ratio · total)`.
+    pub(crate) fn steps(self, total: usize) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Ratio(ratio) => (ratio * total as f64).ceil() as usize,
+        }
+    }
+}
+
+/// A run, ready to go.
+#[derive(Debug, Clone)]
+pub struct TrainConfig {
+    /// Lines for the user: what was accepted and means something else here.
+    pub notices: Vec<Notice>,
+    /// Hugging Face folder.
+    pub model: PathBuf,
+    /// PEFT folder to start from.
+    pub adapter: Option<PathBuf>,
+    /// Whether that adapter is merged and a new one put on top.
+    pub new_adapter: bool,
+    /// Which parameters are trained.
+    pub fine_tuning: FineTuning,
+    /// Float types of weights, adapter and loss.
+    pub precision: Precision,
+    /// The loss.
+    pub objective: Objective,
+    /// Names in `dataset_info.json`, or paths.
+    pub datasets: Vec<String>,
+    /// The same, for evaluation.
+    pub eval_datasets: Vec<String>,
+    /// Where `dataset_info.json` lies.
+    pub dataset_dir: PathBuf,
+    /// How prompts are rendered.
+    pub template: Template,
+    /// Longest sequence in tokens.
+    pub cutoff_len: usize,
+    /// What happens to longer ones.
+    pub length_policy: LengthPolicy,
+    /// What becomes of rows whose constraint labels are none of the 26 dimensions.
+    pub unknown_labels: UnknownLabels,
+    /// How many rows of each dataset are used: the first ones, before anything is split or converted.
+    pub max_samples: Option<usize>,
+    /// Held-out rows: a share below 1, else a number.
+    pub val_size: f64,
+    /// Where results go.
+    pub output_dir: PathBuf,
+    /// Whether results in it may be replaced.
+    pub overwrite_output_dir: bool,
+    /// Checkpoint to go on from; an empty path for the latest in `output_dir`.
+    pub resume: Option<PathBuf>,
+    /// Every so many updates, a line is logged.
+    pub logging_steps: usize,
+    /// When checkpoints are written.
+    pub save: SaveConfig,
+    /// Whether curves are drawn at the end.
+    pub plot_loss: bool,
+    /// Examples that go through the model together, a group counting as one.
+    pub batch_size: usize,
+    /// Micro-batches in an update.
+    pub accumulation: usize,
+    /// Whether an update may take micro-batches of two epochs, as the paper's trainer does.
+    pub accumulate_across_epochs: bool,
+    /// Passes over the data.
+    pub epochs: f64,
+    /// Number of updates, if given; wins over `epochs`.
+    pub max_steps: Option<usize>,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Shape of the schedule.
+    pub schedule: LrScheduleKind,
+    pub(crate) warmup: Warmup,
+    /// The optimizer.
+    pub optimizer: AdamWConfig,
+    /// Longest gradient; 0 for no limit.
+    pub max_grad_norm: f64,
+    /// Seed of the shuffling, the split and new adapters.
+    pub seed: u64,
+    /// When held-out rows are evaluated; at the end too, unless it is never.
+    pub eval: IntervalStrategy,
+    /// Examples that are evaluated together.
+    pub eval_batch_size: usize,
+}
+
+impl TrainConfig {
+    /// Number of warm-up updates in a run of `total` updates.
+    #[must_use]
+    pub fn warmup_steps(&self, total: usize) -> usize {
+        self.warmup.steps(total)
+    }
+}
+
+impl TrainArgs {
+    /// Checks ranges, names and combinations.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn validate(self) -> Result<TrainConfig, ArgsError> {
+        let origin = self.origin.clone();
+        let mut check = Checker::new(self.notices.clone());
+        let config = check.config(self);
+        match config {
+            Some(mut config) if check.problems.is_empty() => {
+                config.notices = check.notices;
+                Ok(config)
+            }
+            _ => Err(ArgsError::Invalid { origin, problems: check.problems }),
+        }
+    }
+}

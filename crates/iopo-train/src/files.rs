@@ -1,0 +1,72 @@
+//! Files and folders that are complete or not there.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::TrainError;
+
+/// Writes beside the file, syncs, and renames: a reader sees the old bytes or the new ones.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let write = |source| TrainError::Write { path: path.to_owned(), source };
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary).map_err(write)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(write)?;
+    fs::rename(&temporary, path).map_err(write)
+}
+
+/// What a folder holds, by name; nothing where there is no folder.
+pub(crate) fn read_folder(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    let read = |source| TrainError::Read { path: dir.to_owned(), source };
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(read)?,
+    };
+    let mut paths =
+        entries.map(|entry| Ok(entry.map_err(read)?.path())).collect::<Result<Vec<_>, TrainError>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+pub(crate) fn create_folder(dir: &Path) -> Result<(), TrainError> {
+    fs::create_dir_all(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })
+}
+
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), TrainError> {
+    fs::rename(from, to).map_err(|source| TrainError::Write { path: to.to_owned(), source })
+}
+
+pub(crate) fn remove_folder(dir: &Path) -> Result<(), TrainError> {
+    gone(dir, fs::remove_dir_all(dir))
+}
+
+pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
+    gone(path, fs::remove_file(path))
+}
+
+/// What was not there is gone as well.
+fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
+    match result {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(TrainError::Write { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Syncs every file of a folder, and the folder.
+pub(crate) fn sync_contents(dir: &Path) -> Result<(), TrainError> {
+    read_folder(dir)?.iter().try_for_each(|file| sync_file(file))?;
+    sync_folder(dir)
+}
+
+/// On Unix a rename is durable once its folder is synced; elsewhere folders cannot be opened.
+pub(crate) fn sync_folder(dir: &Path) -> Result<(), TrainError> {
+    if cfg!(unix) { sync_file(dir) } else { Ok(()) }
+}
+
+fn sync_file(path: &Path) -> Result<(), TrainError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| TrainError::Write { path: path.to_owned(), source })
+}

@@ -1,0 +1,54 @@
+//! What a run tells whoever watches it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::log::LogEntry;
+use crate::metrics::Metrics;
+use crate::step::StepOutcome;
+
+/// Means over held-out rows.
+pub type Evaluation = Metrics;
+
+/// Where a run stands, for a progress bar.
+#[derive(Debug, Clone)]
+pub struct Progress<'a> {
+    /// Updates made.
+    pub step: usize,
+    /// Updates in all.
+    pub total_steps: usize,
+    /// Epochs seen.
+    pub epoch: f64,
+    /// Learning rate of the update.
+    pub learning_rate: f64,
+    /// What the update gave.
+    pub outcome: &'a StepOutcome,
+    /// Time that the update took.
+    pub elapsed: Duration,
+}
+
+/// Told of what happens; every method may be left as it is.
+pub trait Observer {
+    /// An update was made.
+    fn on_step(&mut self, _progress: &Progress<'_>) {}
+    /// A line was logged.
+    fn on_log(&mut self, _entry: &LogEntry) {}
+    /// A checkpoint was written.
+    fn on_save(&mut self, _dir: &Path) {}
+    /// Training goes on from a checkpoint.
+    fn on_resume(&mut self, _step: usize, _dir: &Path) {}
+}
+
+/// An observer that does not look.
+impl Observer for () {}
+
+/// What a finished run gave.
+#[derive(Debug, Clone)]
+pub struct TrainSummary {
+    /// Updates made.
+    pub steps: usize,
+    /// Every log line.
+    pub log: Vec<LogEntry>,
+    /// Means over the held-out rows at the end, where there are any.
+    pub evaluation: Option<Evaluation>,
+}

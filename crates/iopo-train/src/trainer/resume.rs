@@ -1,0 +1,144 @@
+//! Going on from a checkpoint, as if the run had never stopped.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::path::Path;
+
+use burn::tensor::FloatDType;
+use iopo_data::EncodedExample;
+
+use super::{Counters, Observer, Trainer};
+use crate::batch::{MicroBatch, sequence_log_probs};
+use crate::checkpoint::Checkpoint;
+use crate::error::TrainError;
+use crate::log::LogEntry;
+use crate::metrics::Metrics;
+use crate::output::latest_checkpoint;
+use crate::plan::StepPlanner;
+use crate::step::scalar;
+
+impl Trainer {
+    /// Where to begin, and what was logged before.
+    pub(super) fn resume(
+        &mut self,
+        observer: &mut dyn Observer,
+    ) -> Result<(Counters, Vec<LogEntry>), TrainError> {
+        let start_log_prob = self.start_log_prob()?;
+        let dir = match &self.config.resume {
+            None => {
+                let fresh = Counters {
+                    step: 0,
+                    examples_seen: 0,
+                    tokens_seen: 0,
+                    epoch_ended: false,
+                    start_log_prob,
+                    pending: Metrics::default(),
+                };
+                return Ok((fresh, Vec::new()));
+            }
+            Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
+            Some(dir) => Some(dir.clone()),
+        };
+        let dir = dir.ok_or_else(|| TrainError::Checkpoint {
+            dir: self.config.output_dir.clone(),
+            reason: "there is no checkpoint to resume from".to_owned(),
+        })?;
+        let checkpoint = Checkpoint::open(&dir)?;
+        self.check_same_run(&checkpoint, start_log_prob, &dir)?;
+        self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
+        observer.on_resume(checkpoint.global_step, &dir);
+        let counters = Counters {
+            step: checkpoint.global_step,
+            examples_seen: checkpoint.examples_seen,
+            tokens_seen: checkpoint.num_input_tokens_seen,
+            epoch_ended: false,
+            start_log_prob: checkpoint.start_log_prob,
+            pending: checkpoint.pending,
+        };
+        Ok((counters, checkpoint.log_history))
+    }
+
+    fn check_same_run(&self, checkpoint: &Checkpoint, start: f64, dir: &Path) -> Result<(), TrainError> {
+        let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
+        let ours = self.settings();
+        let differing: Vec<String> = ours
+            .iter()
+            .map(|(key, here)| (key, here, checkpoint.run.get(key).map_or("not recorded", String::as_str)))
+            .filter(|(_, here, there)| here != there)
+            .map(|(key, here, there)| format!("{key}: {there} there, {here} here"))
+            .collect();
+        if !differing.is_empty() {
+            return refuse(format!("it belongs to a run with other settings; {}", differing.join("; ")));
+        }
+        let difference = (start - checkpoint.start_log_prob).abs();
+        let tolerance = self.log_prob_tolerance() * (1.0 + start.abs());
+        // Written so that NaN fails.
+        if difference <= tolerance {
+            return Ok(());
+        }
+        refuse(format!(
+            "it belongs to a run from another model or adapter: the first example's log-prob at the start was {}, \
+             here it is {start}; model_name_or_path and adapter_name_or_path must be those of that run",
+            checkpoint.start_log_prob
+        ))
+    }
+
+    /// Room for another machine's order of summation; on the same one the difference is 0.
+    fn log_prob_tolerance(&self) -> f64 {
+        match self.config.precision.weights {
+            FloatDType::F64 | FloatDType::F32 => 1e-5,
+            _ => 1e-2,
+        }
+    }
+
+    /// Sum of the first example's log-probs under the policy that training starts from.
+    fn start_log_prob(&self) -> Result<f64, TrainError> {
+        use burn::module::Module;
+        let first: Vec<_> = self.data.train.iter().take(1).flat_map(EncodedExample::sequences).collect();
+        let log_probs = sequence_log_probs(&self.state.policy.valid(), &MicroBatch::new(&first)?)?;
+        scalar(log_probs.sum.sum())
+    }
+
+    /// Everything that decides which updates follow, by the key that sets it.
+    pub(super) fn settings(&self) -> BTreeMap<String, String> {
+        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed } = self.planner;
+        let config = &self.config;
+        [
+            ("stage and loss", format!("{:?}", config.objective)),
+            ("finetuning_type", format!("{:?}", config.fine_tuning)),
+            ("precision", format!("{:?}", config.precision)),
+            ("examples", format!("{examples}, hash {:016x}", hash(&self.data.train))),
+            ("per_device_train_batch_size", batch_size.to_string()),
+            ("gradient_accumulation_steps", accumulation.to_string()),
+            ("accumulate_across_epochs", across_epochs.to_string()),
+            ("seed", seed.to_string()),
+            ("updates in all", self.schedule.total_steps.to_string()),
+            ("learning_rate", self.schedule.peak.to_string()),
+            ("lr_scheduler_type", format!("{:?}", self.schedule.kind)),
+            ("warm-up updates", self.schedule.warmup_steps.to_string()),
+            ("optimizer", format!("{:?}", config.optimizer)),
+            ("max_grad_norm", config.max_grad_norm.to_string()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+    }
+}
+
+/// FNV-1a over the token ids; the standard library's hash may change from release to release.
+fn hash(examples: &[EncodedExample]) -> u64 {
+    struct Fnv(u64);
+    impl Hasher for Fnv {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    examples.hash(&mut hasher);
+    hasher.finish()
+}
