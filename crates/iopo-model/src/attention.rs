@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Bool, FloatDType, Tensor, activation};
+use burn::tensor::{Bool, FloatDType, Tensor};
 
 use crate::layout::TokenLayout;
 use crate::linear::LoraLinear;
 use crate::precision::accumulation;
 use crate::rope::RotaryEmbedding;
+use crate::softmax::softmax;
 
 /// Self-attention in which several query heads share one key-value head.
 ///
@@ -83,7 +84,7 @@ impl GroupedQueryAttention {
             .cast(accumulation(dtype))
             .reshape([self.num_key_value_heads, group, n, m])
             .mask_fill(causal_mask(n, m, &v.device()), f64::NEG_INFINITY);
-        let weights = activation::softmax(scores, 3).cast(FloatDType::from(dtype)).reshape([
+        let weights = softmax(scores).cast(FloatDType::from(dtype)).reshape([
             self.num_key_value_heads,
             group * n,
             m,

@@ -1,7 +1,7 @@
 //! The language model: decoder and head.
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::config::DecoderConfig;
 use crate::decoder::{DecoderLayer, DecoderModel};
@@ -11,6 +11,7 @@ use crate::linear::LoraLinear;
 use crate::lora::{LoraConfig, LoraInit};
 use crate::precision::Precision;
 use crate::rope::RotaryEmbedding;
+use crate::softmax::log_sum_exp;
 
 /// A decoder-only language model of the Qwen2 or Llama family.
 #[derive(Module, Debug)]
@@ -103,8 +104,9 @@ impl CausalLm {
         let sources = indices(predictions.sources.iter().map(|&i| i as i64), &device);
         let targets: Tensor<1, Int> = indices(predictions.targets.iter().map(|&t| i64::from(t)), &device);
         let hidden = self.hidden_states(layout)?.select(0, sources);
-        let log_probs = activation::log_softmax(self.logits(hidden), 1);
-        Ok(log_probs.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1))
+        let logits = self.logits(hidden);
+        let of_targets = logits.clone().gather(1, targets.unsqueeze_dim(1));
+        Ok((of_targets - log_sum_exp(logits)).squeeze_dim(1))
     }
 
     /// Attaches fresh adapters and freezes everything else.

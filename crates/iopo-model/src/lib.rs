@@ -18,6 +18,7 @@ mod precision;
 mod pretrained;
 mod qwen2;
 mod rope;
+mod softmax;
 mod weights;
 
 pub use attention::GroupedQueryAttention;

@@ -6,7 +6,9 @@ use burn::tensor::{Device, FloatDType};
 use iopo_model::{CausalLm, Precision, TokenLayout, load_adapter, load_model, save_model};
 
 use crate::error::TrainError;
-use crate::files::{create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder};
+use crate::files::{
+    create_folder, read_folder, remove_empty_folder, remove_folder, rename, sync_contents, sync_folder,
+};
 
 /// What the check saw, over all vocabulary entries of all probe tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +145,7 @@ fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError>
         .and_then(|()| Ok(save_model(merged, source, &temporary)?))
         .and_then(|()| sync_contents(&temporary))
         // An empty folder may be in the way, which not every system replaces.
-        .and_then(|()| remove_folder(out))
+        .and_then(|()| remove_empty_folder(out))
         .and_then(|()| rename(&temporary, out));
     if result.is_err() {
         // The failure that counts is the first one.

@@ -40,6 +40,11 @@ pub(crate) fn remove_folder(dir: &Path) -> Result<(), TrainError> {
     gone(dir, fs::remove_dir_all(dir))
 }
 
+/// Removes a folder that holds nothing; one that does stays, and is an error.
+pub(crate) fn remove_empty_folder(dir: &Path) -> Result<(), TrainError> {
+    gone(dir, fs::remove_dir(dir))
+}
+
 pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
     gone(path, fs::remove_file(path))
 }

@@ -208,6 +208,16 @@ impl TrainArgs {
     }
 }
 
+#[cfg(test)]
+impl TrainArgs {
+    /// Every key that is read, without those that are ignored or refused.
+    fn known_keys() -> Vec<&'static str> {
+        let mut reader = Reader::new(Map::new());
+        Self::read(&mut reader);
+        reader.known().to_vec()
+    }
+}
+
 /// Every key at its default; what has no default is missing.
 impl Default for TrainArgs {
     fn default() -> Self {

@@ -21,6 +21,11 @@ impl Reader {
         Self { map, known: Vec::new(), problems: Vec::new() }
     }
 
+    #[cfg(test)]
+    pub(super) fn known(&self) -> &[&'static str] {
+        &self.known
+    }
+
     /// Takes a value; null counts as absent.
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
