@@ -47,7 +47,7 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let found = cuda_devices().into_iter().chain(wgpu_devices()).next();
+                let found = cuda_devices().into_iter().chain(wgpu_devices()).find(|device| !is_software(device));
                 Ok(found.unwrap_or_else(Device::flex))
             }
             Self::Cuda(index) => nth(cuda_devices(), index, "cuda", cfg!(feature = "cuda")),
@@ -82,10 +82,22 @@ fn cuda_devices() -> Vec<Device> {
 
 fn wgpu_devices() -> Vec<Device> {
     #[cfg(feature = "wgpu")]
-    let devices = Device::enumerate(burn::tensor::DeviceType::WebGpu).into_vec();
+    let devices = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec();
     #[cfg(not(feature = "wgpu"))]
     let devices = Vec::new();
     devices
+}
+
+/// A software rasteriser computes on the CPU, and slower than the CPU device does.
+fn is_software(device: &Device) -> bool {
+    #[cfg(feature = "wgpu")]
+    let software = *device == Device::wgpu(burn::tensor::DeviceKind::Cpu);
+    #[cfg(not(feature = "wgpu"))]
+    let software = {
+        let _ = device;
+        false
+    };
+    software
 }
 
 /// Prints every device.

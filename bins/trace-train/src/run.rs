@@ -24,6 +24,7 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     for notice in &config.notices {
         eprintln!("note: {}: {}", notice.key, notice.text);
     }
+    eprintln!("device: {device:?}");
     let mut trainer = Trainer::new(config, device)?;
     eprintln!("{}", trainer.data().report);
     let before = evaluations(&trainer)?;

@@ -19,7 +19,7 @@ use iopo_train::{
 const RELATIVE: f64 = 1e-4;
 
 fn wgpu() -> Option<Device> {
-    let device = Device::enumerate(DeviceType::WebGpu).into_vec().into_iter().next();
+    let device = Device::enumerate(DeviceType::Wgpu).into_vec().into_iter().next();
     if device.is_none() {
         eprintln!("SKIPPED: no WGPU device; install a Vulkan driver, for example mesa-vulkan-drivers");
     }
