@@ -3,6 +3,7 @@
 mod check;
 mod fixtures;
 mod golden;
+mod interop;
 #[cfg(test)]
 mod paper_map;
 mod parity;
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Load saved models and adapters with transformers and PEFT, where Python has them (IOPO_PYTHON chooses one).
+    Interop,
     /// Replay recorded references and print the largest differences; exit 1 beyond tolerance.
     Parity {
         #[command(subcommand)]
@@ -96,6 +99,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Check { wgpu } => check::run(wgpu),
         Command::GenFixtures { check: true } => fixtures::check(),
         Command::GenFixtures { check: false } => fixtures::generate().map(|()| true),
+        Command::Interop => interop::run(),
         Command::Parity { kind } => {
             let report = kind.run()?;
             println!("{report}");

@@ -33,7 +33,7 @@ pub struct RunArgs {
     /// Values that win over the file's.
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
-    /// Where to train: auto, cpu, cuda:N, or wgpu[:N].
+    /// Where to train: `auto`, `cpu`, `cuda:N`, or `wgpu[:N]`.
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
 }
@@ -49,7 +49,7 @@ pub struct QuickstartArgs {
     /// Print the table as one line of JSON.
     #[arg(long)]
     pub json: bool,
-    /// Where to train: auto, cpu, cuda:N, or wgpu[:N].
+    /// Where to train: `auto`, `cpu`, `cuda:N`, or `wgpu[:N]`.
     #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,
 }

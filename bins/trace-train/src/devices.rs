@@ -47,7 +47,8 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let found = cuda_devices().into_iter().chain(wgpu_devices()).find(|device| !is_software(device));
+                let found =
+                    cuda_devices().into_iter().chain(wgpu_devices()).find(|device| !is_software(device));
                 Ok(found.unwrap_or_else(Device::flex))
             }
             Self::Cuda(index) => nth(cuda_devices(), index, "cuda", cfg!(feature = "cuda")),

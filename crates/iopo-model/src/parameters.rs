@@ -32,7 +32,10 @@ pub trait Parameters {
 
     /// Replaces the trained parameters for which `update` returns new values.
     ///
-    /// `update` sees the name and the values, row by row, and must keep their number.
+    /// `update` sees the name and the values, row by row.
+    ///
+    /// # Panics
+    /// `update` returns more or fewer values than it was given.
     #[must_use]
     fn update_trainable(self, update: impl FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> Self;
 }

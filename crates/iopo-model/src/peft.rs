@@ -19,6 +19,8 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Attaches the adapter in a PEFT folder to a model without one, and freezes everything else.
 ///
+/// The weights say which layers are adapted; those that `target_modules` lists must be among them.
+///
 /// # Errors
 /// A folder that cannot be read, an option of PEFT that is not supported, and weights that are
 /// missing, left over or mis-shaped.

@@ -197,6 +197,24 @@ mod tests {
     }
 
     #[test]
+    fn scaled_frequencies_are_scaled_one_by_one() {
+        let scaling = Llama3RopeScaling {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 8_192,
+        };
+        let plain = RopeConfig { theta: 500_000.0, scaling: None }.frequencies(64);
+        let scaled = RopeConfig { theta: 500_000.0, scaling: Some(scaling) }.frequencies(64);
+        // Llama 3.1's first wavelength is 2π, its last 2π · 500000^(62/64), beyond 8192.
+        assert_eq!(scaled[0], plain[0]);
+        assert_eq!(scaled[31], plain[31] / 8.0);
+        let blended = plain.iter().zip(&scaled).filter(|(p, s)| *s < *p && **s > **p / 8.0).count();
+        // Wavelengths from 2048 to 8192: those of i with 14.1 < i < 17.5.
+        assert_eq!(blended, 3);
+    }
+
+    #[test]
     fn a_rotation_keeps_lengths_and_depends_on_distance_alone() {
         let device = Device::flex();
         let config = RopeConfig { theta: 10_000.0, scaling: None };
