@@ -14,10 +14,13 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         .with_context(|| format!("unknown float type `{}`; known: float32, bfloat16, float16", args.dtype))?;
     let report = export_merged(&args.model, &args.adapter, &args.out, dtype, &Device::flex())?;
     println!(
-        "{}: logits of {} probe tokens differ from the adapter's by at most {:.2e}",
+        "{}: logits of {} probe tokens differ from the adapter's by at most {:.2e} (rms {:.2e}, where the adapter \
+         changes them by {:.2e})",
         args.out.display(),
         report.tokens,
-        report.difference
+        report.difference,
+        report.rms_difference,
+        report.effect
     );
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo xtask check --wgpu`; software Vulkan (Debian's `mesa-vulkan-drivers`) will do.
 #![cfg(feature = "wgpu")]
+#![allow(clippy::unwrap_used, reason = "a helper that fails has failed its test")]
 
 use std::path::Path;
 

@@ -157,8 +157,9 @@ pub enum TrainError {
     },
     /// A merged model in which rounding drowns what the adapter learnt.
     #[error(
-        "rounding the merged weights to {dtype} changes the logits by {difference:.2e}, the adapter itself by {effect:.2e} \
-         (both root mean squares): its update would be lost; nothing was exported; export as float32, or keep the adapter"
+        "rounding the merged weights to {dtype} changes the logits by {difference:.2e}, and the adapter itself changes \
+         them by only {effect:.2e} (root mean squares): what it learnt would be lost; nothing was exported; export as \
+         float32, or use the adapter as it is"
     )]
     MergeLosesUpdate {
         /// Root mean square of merged minus adapted logits.

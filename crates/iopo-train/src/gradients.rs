@@ -85,3 +85,69 @@ pub(crate) fn widen(values: Tensor<1>) -> Tensor<1> {
         _ => values.cast(FloatDType::F32),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn gradient(name: &str, values: Vec<f64>, dtype: DType) -> NamedTensor {
+        let shape = [values.len()];
+        let values = Tensor::from_data(TensorData::new(values, shape), (&Device::flex(), dtype));
+        NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
+    }
+
+    fn sum(parts: Vec<Vec<NamedTensor>>) -> GradientSum {
+        let mut sum = GradientSum::default();
+        parts.into_iter().for_each(|part| sum.add(part));
+        sum
+    }
+
+    fn values(sum: &GradientSum, name: &str) -> Vec<f64> {
+        sum.get(name).unwrap().values.clone().try_into_vec_as::<f64>().unwrap()
+    }
+
+    #[test]
+    fn gradients_of_one_name_are_added_and_others_kept() {
+        let f64s = |name, values| gradient(name, values, DType::F64);
+        let sum = sum(vec![
+            vec![f64s("a", vec![1.0, 2.0])],
+            vec![f64s("a", vec![0.5, -2.0]), f64s("b", vec![4.0])],
+        ]);
+        assert_eq!(values(&sum, "a"), [1.5, 0.0]);
+        assert_eq!(values(&sum, "b"), [4.0]);
+        assert!(sum.get("c").is_none());
+        assert_eq!(sum.iter().map(|gradient| gradient.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    /// 3, 4 and 12 have the norm 13.
+    #[test]
+    fn the_norm_is_that_of_all_parameters_together() {
+        let sum =
+            sum(vec![vec![gradient("a", vec![3.0, 4.0], DType::F64), gradient("b", vec![12.0], DType::F64)]]);
+        assert_eq!(sum.norm().unwrap(), 13.0);
+    }
+
+    #[test]
+    fn clipping_shortens_to_the_limit_and_leaves_what_is_shorter() {
+        let long = || sum(vec![vec![gradient("a", vec![3.0, 4.0], DType::F64)]]);
+        let clipped = long().clip(5.0, 1.0);
+        let factor = 1.0 / (5.0 + 1e-6);
+        assert_eq!(values(&clipped, "a"), [3.0 * factor, 4.0 * factor]);
+        assert_eq!(values(&long().clip(5.0, 5.1), "a"), [3.0, 4.0]);
+    }
+
+    /// In bf16 256 + 1 is 256.
+    #[test]
+    fn gradients_in_bf16_are_added_in_f32() {
+        let parts = [256.0, 1.0].map(|value| vec![gradient("a", vec![value], DType::BF16)]);
+        let sum = sum(parts.to_vec());
+        assert_eq!(values(&sum, "a"), [257.0]);
+    }
+
+    #[test]
+    fn a_sum_of_nothing_has_length_zero() {
+        assert_eq!(GradientSum::default().norm().unwrap(), 0.0);
+    }
+}
