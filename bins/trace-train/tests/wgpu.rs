@@ -12,8 +12,8 @@ use iopo_data::TokenSequence;
 use iopo_loss::{DpoLossConfig, IopoLossConfig, OrpoLossConfig, SftLoss, SimpoLossConfig};
 use iopo_model::{CausalLm, LoraConfig, NamedTensor, Parameters, Precision, load_model};
 use iopo_train::{
-    AdamW, AdamWConfig, MicroBatch, Objective, ReferencePolicy, TrainState, WeightedBatch, micro_step,
-    sequence_log_probs, train_step,
+    AdamW, AdamWConfig, Engine, MicroBatch, Objective, ReferencePolicy, TrainState, WeightedBatch,
+    micro_step, sequence_log_probs, train_step,
 };
 
 /// f32 sums of a few hundred terms, in another order on either device.
@@ -53,8 +53,12 @@ fn objectives() -> Vec<(&'static str, Objective)> {
     ]
 }
 
-fn flat(tensors: &[NamedTensor]) -> Vec<f64> {
-    tensors.iter().flat_map(|tensor| tensor.values.clone().try_into_vec_as::<f64>().unwrap()).collect()
+fn engine() -> Engine {
+    Engine::new(1_024)
+}
+
+fn flat<'a>(tensors: impl IntoIterator<Item = &'a NamedTensor>) -> Vec<f64> {
+    tensors.into_iter().flat_map(|tensor| tensor.values.clone().try_into_vec_as::<f64>().unwrap()).collect()
 }
 
 fn assert_near(what: &str, a: &[f64], b: &[f64]) {
@@ -75,11 +79,15 @@ fn log_probs_losses_and_gradients_equal_the_cpus() {
         let step = |model: &CausalLm| {
             let reference = ReferencePolicy::snapshot(&model.clone().without_lora());
             let weighted = WeightedBatch { batch: batch.clone(), weight: 1.0 };
-            micro_step(model, Some(&reference), &objective, &weighted).unwrap()
+            micro_step(model, Some(&reference), &objective, &weighted, &engine()).unwrap()
         };
         let (on_gpu, on_cpu) = (step(&gpu), step(&cpu));
         assert_near(&format!("{name} loss"), &[on_gpu.loss], &[on_cpu.loss]);
-        assert_near(&format!("{name} gradients"), &flat(&on_gpu.gradients), &flat(&on_cpu.gradients));
+        assert_near(
+            &format!("{name} gradients"),
+            &flat(on_gpu.gradients.iter()),
+            &flat(on_cpu.gradients.iter()),
+        );
     }
 }
 
@@ -92,7 +100,7 @@ fn an_update_equals_the_cpus() {
         let reference = ReferencePolicy::snapshot(&policy.clone().without_lora());
         let mut state = TrainState { policy, optimizer: AdamW::new(AdamWConfig::default()), decayed: None };
         let batches = [WeightedBatch { batch: group(), weight: 1.0 }];
-        train_step(&mut state, Some(&reference), &objective, &batches, 1e-3, 1.0).unwrap();
+        train_step(&mut state, Some(&reference), &objective, &batches, 1e-3, 1.0, &engine()).unwrap();
         flat(&state.policy.trainable_parameters())
     };
     assert_near("parameters", &updated(&device), &updated(&Device::flex()));

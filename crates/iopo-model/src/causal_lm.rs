@@ -53,20 +53,68 @@ impl CausalLm {
     /// # Errors
     /// A token id outside the vocabulary.
     pub fn hidden_states(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
+        Ok(self.model.norm.forward(self.decode(layout)?))
+    }
+
+    /// The last layer's output, `[tokens, hidden]`.
+    pub(crate) fn decode(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
+        let rope = self.rotary(layout);
+        let x = self.embed(layout)?;
+        Ok(self.model.layers.iter().fold(x, |x, layer| layer.forward(x, &rope, layout)))
+    }
+
+    pub(crate) fn embed(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
         layout.check_vocabulary(self.config.vocab_size)?;
-        let device = self.device();
-        let rope = RotaryEmbedding::new(
+        let tokens = indices(layout.tokens().iter().map(|&t| i64::from(t)), &self.device());
+        Ok(self.model.embed_tokens.forward(tokens))
+    }
+
+    pub(crate) fn rotary(&self, layout: &TokenLayout) -> RotaryEmbedding {
+        RotaryEmbedding::new(
             &self.config.rope.frequencies(self.config.head_dim),
             layout.positions(),
             self.precision.weights.into(),
-            &device.clone().without_autodiff(),
-        );
-        let mut x =
-            self.model.embed_tokens.forward(indices(layout.tokens().iter().map(|&t| i64::from(t)), &device));
-        for layer in &self.model.layers {
-            x = layer.forward(x, &rope, layout);
-        }
-        Ok(self.model.norm.forward(x))
+            &self.device().without_autodiff(),
+        )
+    }
+
+    /// Log-probs of predictions `start..start + length` from the last layer's output at their sources.
+    ///
+    /// # Shapes
+    /// - `rows`: `[length, hidden]`
+    /// - result: `[length]`
+    pub(crate) fn tail(
+        &self,
+        rows: Tensor<2>,
+        predictions: &Predictions,
+        start: usize,
+        length: usize,
+    ) -> Tensor<1> {
+        let targets = predictions.targets[start..start + length].iter().map(|&t| i64::from(t));
+        let targets = indices(targets, &rows.device());
+        let logits = self.logits(self.model.norm.forward(rows));
+        let of_targets = logits.clone().gather(1, targets.unsqueeze_dim(1));
+        (of_targets - log_sum_exp(logits)).squeeze_dim(1)
+    }
+
+    /// [`Self::tail`] of a part of `rows`, which has one row for each prediction.
+    pub(crate) fn tail_values(
+        &self,
+        rows: &Tensor<2>,
+        predictions: &Predictions,
+        start: usize,
+        length: usize,
+    ) -> Tensor<1> {
+        self.tail(rows.clone().narrow(0, start, length), predictions, start, length)
+    }
+
+    /// Whether neither the final norm nor the head is trained.
+    pub(crate) fn tail_is_frozen(&self) -> bool {
+        let head = match &self.lm_head {
+            Some(head) => head.weight.val(),
+            None => self.model.embed_tokens.weight.val(),
+        };
+        !head.is_require_grad() && !self.model.norm.weight.val().is_require_grad()
     }
 
     /// Scores of every vocabulary entry, in the float type of losses.
@@ -100,13 +148,8 @@ impl CausalLm {
         predictions: &Predictions,
     ) -> Result<Tensor<1>, LayoutError> {
         predictions.check(layout.num_tokens(), self.config.vocab_size)?;
-        let device = self.device();
-        let sources = indices(predictions.sources.iter().map(|&i| i as i64), &device);
-        let targets: Tensor<1, Int> = indices(predictions.targets.iter().map(|&t| i64::from(t)), &device);
-        let hidden = self.hidden_states(layout)?.select(0, sources);
-        let logits = self.logits(hidden);
-        let of_targets = logits.clone().gather(1, targets.unsqueeze_dim(1));
-        Ok((of_targets - log_sum_exp(logits)).squeeze_dim(1))
+        let rows = self.decode(layout)?.select(0, predictions.source_indices(&self.device()));
+        Ok(self.tail(rows, predictions, 0, predictions.targets.len()))
     }
 
     /// Attaches fresh adapters and freezes everything else.
@@ -221,7 +264,7 @@ pub(crate) fn linears_mut(layer: &mut DecoderLayer) -> [(&'static str, &mut Lora
     ]
 }
 
-fn indices(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
+pub(crate) fn indices(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
     let values: Vec<i64> = values.collect();
     let length = values.len();
     Tensor::from_data(TensorData::new(values, [length]), device)

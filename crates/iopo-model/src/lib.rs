@@ -2,6 +2,7 @@
 
 mod atomic;
 mod attention;
+mod backward;
 mod causal_lm;
 mod config;
 mod decoder;
@@ -22,6 +23,7 @@ mod softmax;
 mod weights;
 
 pub use attention::GroupedQueryAttention;
+pub use backward::BackwardOptions;
 pub use causal_lm::CausalLm;
 pub use config::{Architecture, DecoderConfig};
 pub use decoder::{DecoderLayer, DecoderModel, Embedding};

@@ -7,6 +7,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
 use crate::causal_lm::CausalLm;
+use crate::decoder::DecoderLayer;
 
 /// A parameter, or something of its shape such as its gradient.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub trait Parameters {
     /// The parameters that are being trained.
     fn trainable_parameters(&self) -> Vec<NamedTensor>;
 
-    /// Takes the trained parameters' gradients out of a backward pass; zeros where there is none.
+    /// Takes the trained parameters' gradients out of a backward pass, those that took part in it.
     fn take_gradients(&self, gradients: &mut Gradients) -> Vec<NamedTensor>;
 
     /// Replaces the trained parameters for which `update` returns new values.
@@ -42,15 +43,15 @@ pub trait Parameters {
 
 impl Parameters for CausalLm {
     fn parameters(&self) -> Vec<NamedTensor> {
-        collect(self, |tensor| Some(AnyRank::values(tensor)))
+        collect(self, Path::default(), |tensor| Some(AnyRank::values(tensor)))
     }
 
     fn trainable_parameters(&self) -> Vec<NamedTensor> {
-        collect(self, |tensor| tensor.is_trained().then(|| tensor.values()))
+        collect(self, Path::default(), |tensor| tensor.is_trained().then(|| tensor.values()))
     }
 
     fn take_gradients(&self, gradients: &mut Gradients) -> Vec<NamedTensor> {
-        collect(self, |tensor| tensor.is_trained().then(|| tensor.take_gradient(gradients)))
+        collect(self, Path::default(), |tensor| tensor.take_gradient(gradients))
     }
 
     fn update_trainable(self, update: impl FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> Self {
@@ -62,7 +63,7 @@ impl Parameters for CausalLm {
 trait AnyRank {
     fn is_trained(&self) -> bool;
     fn values(&self) -> Tensor<1>;
-    fn take_gradient(&self, gradients: &mut Gradients) -> Tensor<1>;
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<Tensor<1>>;
 }
 
 impl<const D: usize> AnyRank for Tensor<D> {
@@ -74,18 +75,29 @@ impl<const D: usize> AnyRank for Tensor<D> {
         self.clone().without_autodiff().reshape([-1])
     }
 
-    fn take_gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
-        match self.grad_remove(gradients) {
-            Some(gradient) => gradient.reshape([-1]),
-            None => self.values().zeros_like(),
-        }
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<Tensor<1>> {
+        self.grad_remove(gradients).map(|gradient| gradient.reshape([-1]))
     }
 }
 
-fn collect(model: &CausalLm, read: impl FnMut(&dyn AnyRank) -> Option<Tensor<1>>) -> Vec<NamedTensor> {
-    let mut collector = Collector { path: Path::default(), read, found: Vec::new() };
-    model.visit(&mut collector);
+fn collect<M: Module>(
+    module: &M,
+    path: Path,
+    read: impl FnMut(&dyn AnyRank) -> Option<Tensor<1>>,
+) -> Vec<NamedTensor> {
+    let mut collector = Collector { path, read, found: Vec::new() };
+    module.visit(&mut collector);
     collector.found
+}
+
+/// As [`Parameters::take_gradients`], for one decoder layer.
+pub(crate) fn take_layer_gradients(
+    index: usize,
+    layer: &DecoderLayer,
+    gradients: &mut Gradients,
+) -> Vec<NamedTensor> {
+    let path = Path(["model", "layers"].map(str::to_owned).into_iter().chain([index.to_string()]).collect());
+    collect(layer, path, |tensor| tensor.take_gradient(gradients))
 }
 
 struct Collector<F> {

@@ -5,16 +5,16 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 use iopo_data::{TokenSequence, TrieBatch};
 use iopo_loss::CompletionLogProbs;
-use iopo_model::{CausalLm, Predictions, SegmentSpan, TokenLayout};
+use iopo_model::{BackwardOptions, CausalLm, Predictions, SegmentSpan, TokenLayout};
 
 use crate::error::TrainError;
 
 /// Sequences that go through the model together.
 #[derive(Debug, Clone)]
 pub struct MicroBatch {
+    trie: TrieBatch,
     layout: TokenLayout,
     predictions: Predictions,
-    sequences: Vec<Vec<Range<usize>>>,
 }
 
 impl MicroBatch {
@@ -31,14 +31,24 @@ impl MicroBatch {
     /// # Errors
     /// A layout that contradicts itself.
     pub fn from_trie(trie: TrieBatch) -> Result<Self, TrainError> {
-        let segments =
-            trie.segments.into_iter().map(|s| SegmentSpan { range: s.range, parent: s.parent }).collect();
+        let span = |s: &iopo_data::Segment| SegmentSpan { range: s.range.clone(), parent: s.parent };
+        let segments = trie.segments.iter().map(span).collect();
         let (sources, targets) = trie.predictions.iter().map(|p| (p.source, p.target)).unzip();
         Ok(Self {
-            layout: TokenLayout::new(trie.tokens, trie.positions, segments)?,
+            layout: TokenLayout::new(trie.tokens.clone(), trie.positions.clone(), segments)?,
             predictions: Predictions { sources, targets },
-            sequences: trie.sequences,
+            trie,
         })
+    }
+
+    /// One of the sequences as a batch of its own.
+    ///
+    /// # Errors
+    /// There is no such sequence.
+    pub fn sequence(&self, index: usize) -> Result<Self, TrainError> {
+        let mut prompt = self.trie.sequence_tokens(index);
+        let completion = prompt.split_off(prompt.len() - self.trie.completion_tokens(index));
+        Self::new(&[TokenSequence { prompt, completion }])
     }
 
     /// Tokens, positions and segments.
@@ -56,13 +66,13 @@ impl MicroBatch {
     /// The predictions that make up each sequence's completion, first token first.
     #[must_use]
     pub fn sequences(&self) -> &[Vec<Range<usize>>] {
-        &self.sequences
+        &self.trie.sequences
     }
 
     /// Number of sequences.
     #[must_use]
     pub fn num_sequences(&self) -> usize {
-        self.sequences.len()
+        self.trie.num_sequences()
     }
 
     /// Number of tokens that the model computes.
@@ -74,7 +84,42 @@ impl MicroBatch {
     /// Completion tokens of each sequence.
     #[must_use]
     pub fn completion_tokens(&self) -> Vec<usize> {
-        self.sequences.iter().map(|ranges| ranges.iter().map(Range::len).sum()).collect()
+        (0..self.num_sequences()).map(|index| self.trie.completion_tokens(index)).collect()
+    }
+
+    /// Sums over each sequence's completion of values that stand for predictions.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[predictions]`
+    /// - result: `[sequences]`
+    #[must_use]
+    pub fn sum_by_sequence(&self, tokens: &Tensor<1>) -> Tensor<1> {
+        let sum = |ranges: &Vec<Range<usize>>| {
+            let parts =
+                ranges.iter().map(|range| tokens.clone().narrow(0, range.start, range.len())).collect();
+            Tensor::cat(parts, 0).sum()
+        };
+        Tensor::cat(self.trie.sequences.iter().map(sum).collect(), 0)
+    }
+
+    /// Each prediction's weight, where each sequence has one: the transpose of [`Self::sum_by_sequence`].
+    #[must_use]
+    pub fn weights_by_prediction(&self, by_sequence: &[f64]) -> Vec<f64> {
+        let mut weights = vec![0.0; self.predictions.targets.len()];
+        for (ranges, weight) in self.trie.sequences.iter().zip(by_sequence) {
+            for prediction in ranges.iter().cloned().flatten() {
+                weights[prediction] += weight;
+            }
+        }
+        weights
+    }
+
+    /// Sums of token log-probs with the completions' lengths, as losses take them.
+    pub(crate) fn log_probs(&self, sum: Tensor<1>) -> Result<CompletionLogProbs, TrainError> {
+        let counts: Vec<f64> = self.completion_tokens().into_iter().map(|n| n as f64).collect();
+        let counts = TensorData::new(counts, [self.num_sequences()]);
+        let counts = Tensor::from_data(counts, (&sum.device(), sum.dtype()));
+        Ok(CompletionLogProbs::new(sum, counts)?)
     }
 }
 
@@ -84,22 +129,15 @@ impl MicroBatch {
 /// log π(y|x) = Σ_t log π(y_t | x, y_<t)
 /// ```
 ///
+/// Values without a tape; gradients come from [`micro_step`](crate::micro_step).
+///
 /// # Shapes
 /// - sums and token counts: `[sequences]`
 ///
 /// # Errors
 /// Token ids outside the model's vocabulary.
 pub fn sequence_log_probs(model: &CausalLm, batch: &MicroBatch) -> Result<CompletionLogProbs, TrainError> {
-    let tokens = model.token_log_probs(&batch.layout, &batch.predictions)?;
-    let sums = batch.sequences.iter().map(|ranges| sum_over(&tokens, ranges)).collect();
-    let sum = Tensor::cat(sums, 0);
-    let counts: Vec<f64> = batch.completion_tokens().into_iter().map(|n| n as f64).collect();
-    let counts = TensorData::new(counts, [batch.num_sequences()]);
-    let counts = Tensor::from_data(counts, (&sum.device(), sum.dtype()));
-    Ok(CompletionLogProbs::new(sum, counts)?)
-}
-
-fn sum_over(tokens: &Tensor<1>, ranges: &[Range<usize>]) -> Tensor<1> {
-    let parts = ranges.iter().map(|range| tokens.clone().narrow(0, range.start, range.len())).collect();
-    Tensor::cat(parts, 0).sum()
+    let head_chunk = BackwardOptions::new(model.config().vocab_size).head_chunk;
+    let tokens = model.token_log_prob_values(&batch.layout, &batch.predictions, head_chunk)?;
+    batch.log_probs(batch.sum_by_sequence(&tokens))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, FloatDType, Tensor};
-use iopo_model::NamedTensor;
+use iopo_model::{CausalLm, NamedTensor, Parameters};
 
 use crate::error::TrainError;
 
@@ -14,17 +14,28 @@ pub struct GradientSum {
 }
 
 impl GradientSum {
-    /// Adds gradients.
-    pub fn add(&mut self, gradients: Vec<NamedTensor>) {
-        for mut gradient in gradients {
-            // Sums and squares of bf16 numbers lose what small gradients add.
-            gradient.values = widen(gradient.values);
-            match self.by_name.get_mut(&gradient.name) {
-                Some(sum) => sum.values = sum.values.clone() + gradient.values,
-                None => {
-                    self.by_name.insert(gradient.name.clone(), gradient);
-                }
+    /// Adds a gradient to those of its name.
+    pub fn add(&mut self, mut gradient: NamedTensor) {
+        // Sums and squares of bf16 numbers lose what small gradients add.
+        gradient.values = widen(gradient.values);
+        match self.by_name.get_mut(&gradient.name) {
+            Some(sum) => sum.values = sum.values.clone() + gradient.values,
+            None => {
+                self.by_name.insert(gradient.name.clone(), gradient);
             }
+        }
+    }
+
+    /// Adds all gradients of another sum.
+    pub fn merge(&mut self, other: Self) {
+        other.by_name.into_values().for_each(|gradient| self.add(gradient));
+    }
+
+    /// Gives every trained parameter a gradient: zeros where no loss reached it.
+    pub fn complete(&mut self, policy: &CausalLm) {
+        for parameter in policy.trainable_parameters() {
+            let values = widen(parameter.values.zeros_like());
+            self.by_name.entry(parameter.name.clone()).or_insert(NamedTensor { values, ..parameter });
         }
     }
 
@@ -100,7 +111,7 @@ mod tests {
 
     fn sum(parts: Vec<Vec<NamedTensor>>) -> GradientSum {
         let mut sum = GradientSum::default();
-        parts.into_iter().for_each(|part| sum.add(part));
+        parts.into_iter().flatten().for_each(|part| sum.add(part));
         sum
     }
 

@@ -40,5 +40,7 @@ pub use reference::ReferencePolicy;
 pub use schedule::{LrSchedule, LrScheduleKind};
 pub use setup::{Prepared, prepare};
 pub use start::check_start;
-pub use step::{MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step};
+pub use step::{
+    Engine, GroupPasses, MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step,
+};
 pub use trainer::{Evaluation, Observer, Progress, TrainSummary, Trainer};

@@ -189,7 +189,7 @@ mod tests {
         parameters.retain(|parameter| names.contains(&parameter.name.as_str()));
         assert_eq!(parameters.len(), names.len());
         let filled = |p: NamedTensor| NamedTensor { values: p.values.full_like(value), ..p };
-        sum.add(parameters.into_iter().map(filled).collect());
+        parameters.into_iter().map(filled).for_each(|gradient| sum.add(gradient));
         sum
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use burn::tensor::Tensor;
-use iopo_model::{CausalLm, Parameters};
+use burn::tensor::{Tensor, TensorData};
+use iopo_model::{BackwardOptions, CausalLm, NamedTensor, Parameters};
 
-use crate::batch::{MicroBatch, sequence_log_probs};
+use crate::batch::MicroBatch;
 use crate::error::TrainError;
 use crate::gradients::GradientSum;
 use crate::metrics::Metrics;
@@ -50,6 +50,33 @@ pub struct WeightedBatch {
     pub weight: f64,
 }
 
+/// How often a group goes through the model for its gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupPasses {
+    /// Once: all its sequences together, shared text computed once.
+    One,
+    /// Twice: together without a tape, for the log-probs that couple them, then each sequence
+    /// alone with its coefficient, at the activation memory of a single sequence.
+    Two,
+}
+
+/// How gradients are computed; every choice gives the same ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engine {
+    /// What the model's backward pass keeps and computes anew.
+    pub backward: BackwardOptions,
+    /// How often a group goes through the model.
+    pub passes: GroupPasses,
+}
+
+impl Engine {
+    /// The fastest choice where memory is plentiful: one pass, all activations kept.
+    #[must_use]
+    pub fn new(vocab_size: usize) -> Self {
+        Self { backward: BackwardOptions::new(vocab_size), passes: GroupPasses::One }
+    }
+}
+
 /// What one micro-batch gave.
 #[derive(Debug, Clone)]
 pub struct MicroStep {
@@ -58,7 +85,7 @@ pub struct MicroStep {
     /// Means of the statistics.
     pub metrics: Metrics,
     /// Gradients of the weighted loss.
-    pub gradients: Vec<iopo_model::NamedTensor>,
+    pub gradients: GradientSum,
 }
 
 /// What one update gave.
@@ -78,6 +105,13 @@ pub struct StepOutcome {
 
 /// Loss and gradients of one micro-batch, scaled by its weight.
 ///
+/// The loss is a function of one number per sequence, its log-prob; so its gradient is the
+/// gradients of those log-probs, each times the loss's derivative with respect to it:
+///
+/// ```text
+/// dL/dθ = Σ_s c_s ∇ log π(y_s|x_s),    c_s = ∂L / ∂ log π(y_s|x_s)
+/// ```
+///
 /// # Errors
 /// A batch that does not fit objective or model.
 pub fn micro_step(
@@ -85,23 +119,88 @@ pub fn micro_step(
     reference: Option<&ReferencePolicy>,
     objective: &Objective,
     weighted: &WeightedBatch,
+    engine: &Engine,
 ) -> Result<MicroStep, TrainError> {
-    let log_probs = sequence_log_probs(policy, &weighted.batch)?;
+    let batch = &weighted.batch;
     let reference = match reference.filter(|_| objective.needs_reference()) {
-        Some(reference) => Some(reference.log_probs(&weighted.batch)?),
+        Some(reference) => Some(reference.log_probs(batch)?),
         None => None,
     };
-    let loss = objective.loss(log_probs, reference)?;
+    let mut gradients = GradientSum::default();
+    let mut add = |gradient: NamedTensor| gradients.add(gradient);
+    let coupled = match engine.passes {
+        GroupPasses::One => {
+            let mut coupled = None;
+            let weigh = |tokens: Tensor<1>| {
+                let coupling = couple(objective, weighted, &tokens, reference)?;
+                let weights = batch.weights_by_prediction(&coupling.coefficients);
+                coupled = Some(coupling);
+                Ok::<_, TrainError>(like(&tokens, weights))
+            };
+            policy.differentiate(batch.layout(), batch.predictions(), engine.backward, weigh, &mut add)?;
+            coupled
+        }
+        GroupPasses::Two => {
+            let head_chunk = engine.backward.head_chunk;
+            let tokens = policy.token_log_prob_values(batch.layout(), batch.predictions(), head_chunk)?;
+            let coupling = couple(objective, weighted, &tokens, reference)?;
+            for (index, &coefficient) in coupling.coefficients.iter().enumerate() {
+                let alone = batch.sequence(index)?;
+                let weigh = |tokens: Tensor<1>| Ok::<_, TrainError>(tokens.full_like(coefficient));
+                policy.differentiate(
+                    alone.layout(),
+                    alone.predictions(),
+                    engine.backward,
+                    weigh,
+                    &mut add,
+                )?;
+            }
+            Some(coupling)
+        }
+    };
+    // `differentiate` calls back exactly once where it returns no error.
+    let Some(Coupling { loss, metrics, .. }) = coupled else {
+        return Err(TrainError::BrokenBatch { sequences: 0, per_example: objective.sequences_per_example() });
+    };
+    Ok(MicroStep { loss, metrics, gradients })
+}
+
+/// What the loss says of a batch, and how it changes with each sequence's log-prob.
+struct Coupling {
+    loss: f64,
+    metrics: Metrics,
+    coefficients: Vec<f64>,
+}
+
+/// Loss, statistics and the loss's derivative with respect to each sequence's log-prob.
+fn couple(
+    objective: &Objective,
+    weighted: &WeightedBatch,
+    tokens: &Tensor<1>,
+    reference: Option<Tensor<1>>,
+) -> Result<Coupling, TrainError> {
+    let sums = weighted.batch.sum_by_sequence(tokens).autodiff().require_grad();
+    let loss = objective.loss(weighted.batch.log_probs(sums.clone())?, reference)?;
     let examples = (weighted.batch.num_sequences() / objective.sequences_per_example()) as f64;
     let mean = loss.per_example.mean();
     let mut gradients = (mean.clone() * weighted.weight).backward();
+    let coefficients =
+        sums.grad_remove(&mut gradients).unwrap_or_else(|| sums.without_autodiff().zeros_like());
     let mut metrics = Metrics::default();
     let value = scalar(mean)?;
     metrics.add("loss", value, examples);
     for (name, values) in loss.stats {
         metrics.add(name, scalar(values.mean())?, examples);
     }
-    Ok(MicroStep { loss: value, metrics, gradients: policy.take_gradients(&mut gradients) })
+    let coefficients = coefficients
+        .try_into_vec_as::<f64>()
+        .map_err(|error| TrainError::Device { what: "the loss's derivatives", reason: error.to_string() })?;
+    Ok(Coupling { loss: value, metrics, coefficients })
+}
+
+fn like(tensor: &Tensor<1>, values: Vec<f64>) -> Tensor<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), (&tensor.device(), tensor.dtype()))
 }
 
 /// Makes one update.
@@ -118,6 +217,7 @@ pub fn train_step(
     batches: &[WeightedBatch],
     learning_rate: f64,
     max_grad_norm: f64,
+    engine: &Engine,
 ) -> Result<StepOutcome, TrainError> {
     if batches.is_empty() {
         return Err(TrainError::BrokenBatch { sequences: 0, per_example: objective.sequences_per_example() });
@@ -132,14 +232,15 @@ pub fn train_step(
         tokens: 0,
     };
     for weighted in batches {
-        let micro = micro_step(&state.policy, reference, objective, weighted)?;
+        let micro = micro_step(&state.policy, reference, objective, weighted, engine)?;
         finite(step, "loss", micro.loss)?;
         outcome.loss += weighted.weight * micro.loss;
         outcome.micro_losses.push(micro.loss);
         outcome.metrics.merge(&micro.metrics);
         outcome.tokens += weighted.batch.num_tokens();
-        sum.add(micro.gradients);
+        sum.merge(micro.gradients);
     }
+    sum.complete(&state.policy);
     outcome.gradient_norm = sum.norm()?;
     finite(step, "gradient norm", outcome.gradient_norm)?;
     if max_grad_norm > 0.0 {

@@ -18,10 +18,11 @@ use common::{
     trained_values,
 };
 use iopo_data::{TokenSequence, TrieBatch};
-use iopo_model::{CausalLm, Parameters, Precision, load_adapter, load_model};
+use iopo_loss::CompletionLogProbs;
+use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_model};
 use iopo_train::{
-    AdamW, AdamWConfig, GradientSum, MicroBatch, Objective, ReferencePolicy, TrainError, TrainState,
-    WeightedBatch, check_start, micro_step, sequence_log_probs, train_step,
+    AdamW, AdamWConfig, Engine, GradientSum, GroupPasses, MicroBatch, Objective, ReferencePolicy, TrainError,
+    TrainState, WeightedBatch, check_start, micro_step, sequence_log_probs, train_step,
 };
 
 const BETA: f64 = 0.1;
@@ -32,6 +33,10 @@ fn objective(more: &[&str]) -> Objective {
 
 fn whole(batch: MicroBatch) -> WeightedBatch {
     WeightedBatch { batch, weight: 1.0 }
+}
+
+fn engine() -> Engine {
+    Engine::new(1_024)
 }
 
 fn numbers(values: Tensor<1>) -> Vec<f64> {
@@ -85,7 +90,7 @@ fn by_trainer_and_by_formula(more: &[&str], formula: impl Fn(&[Row]) -> f64) -> 
         .map(|((sum, sequence), reference)| Row { sum, tokens: sequence.completion.len() as f64, reference })
         .collect();
     let expected = rows.chunks(size).map(formula).sum::<f64>() / 3.0;
-    let step = micro_step(&policy, Some(&reference), &objective, &whole(batch)).unwrap();
+    let step = micro_step(&policy, Some(&reference), &objective, &whole(batch), &engine()).unwrap();
     (step.loss, expected)
 }
 
@@ -177,7 +182,7 @@ fn gradients(
     let reference = ReferencePolicy::frozen(base(policy.precision().weights));
     let mut sum = GradientSum::default();
     for batch in batches {
-        sum.add(micro_step(policy, Some(&reference), objective, batch).unwrap().gradients);
+        sum.merge(micro_step(policy, Some(&reference), objective, batch, &engine()).unwrap().gradients);
     }
     sum.iter().map(|g| (g.name.clone(), numbers(g.values.clone()))).collect()
 }
@@ -225,13 +230,68 @@ fn a_shared_trie_changes_neither_loss_nor_gradients() {
         let policy = adapted(FloatDType::F64).train();
         let reference = ReferencePolicy::frozen(base(FloatDType::F64));
         let loss = |batch: &MicroBatch| {
-            micro_step(&policy, Some(&reference), &objective, &whole(batch.clone())).unwrap().loss
+            micro_step(&policy, Some(&reference), &objective, &whole(batch.clone()), &engine()).unwrap().loss
         };
         let (a, b) = (loss(&shared), loss(&unshared));
         assert!((a - b).abs() < 1e-12 * b, "{stage}: {a} {b}");
         let [a, b] = [shared, unshared].map(|batch| gradients(&policy, &objective, &[whole(batch)]));
         let difference = relative_difference(&a, &b);
         assert!(difference < 1e-11, "{stage}: {difference:e}");
+    }
+}
+
+/// Gradients of the loss through one tape over everything, which the engine never builds.
+fn by_one_tape(policy: &CausalLm, objective: &Objective, batch: &MicroBatch) -> BTreeMap<String, Vec<f64>> {
+    let reference = ReferencePolicy::frozen(base(policy.precision().weights));
+    let reference = objective.needs_reference().then(|| reference.log_probs(batch).unwrap());
+    let tokens = policy.token_log_probs(batch.layout(), batch.predictions()).unwrap();
+    let sums = batch.sum_by_sequence(&tokens);
+    let counts = sequence_log_probs(policy, batch).unwrap().tokens;
+    let loss = objective.loss(CompletionLogProbs::new(sums, counts).unwrap(), reference).unwrap();
+    let mut found = loss.per_example.mean().backward();
+    policy.take_gradients(&mut found).into_iter().map(|g| (g.name, numbers(g.values))).collect()
+}
+
+#[test]
+fn every_engine_gives_the_gradient_of_one_tape() {
+    let lean = |checkpointing, head_chunk, passes| Engine {
+        backward: BackwardOptions { checkpointing, head_chunk },
+        passes,
+    };
+    let engines = [
+        engine(),
+        lean(false, 1, GroupPasses::One),
+        lean(true, 5, GroupPasses::One),
+        lean(false, 1_000, GroupPasses::Two),
+        lean(true, 3, GroupPasses::Two),
+    ];
+    let tied = |dtype| {
+        let dir = fixture("models/qwen2-tiny-tied");
+        let model = load_model(&dir, Precision::uniform(dtype), &burn::tensor::Device::flex()).unwrap();
+        model.set_require_grad(true).train()
+    };
+    for stage in
+        ["stage=sft", "stage=dpo", "stage=simpo", "stage=orpo", "stage=iopo", "iopo_variant=input-only"]
+    {
+        let (objective, batch) =
+            (objective(&[stage]), MicroBatch::new(&examples(&[stage], 2).concat()).unwrap());
+        for (dtype, tolerance) in [(FloatDType::F64, 1e-11), (FloatDType::F32, 1e-5)] {
+            for policy in [
+                adapted(dtype).train(),
+                adapted(dtype).merge_lora().set_require_grad(true).train(),
+                tied(dtype),
+            ] {
+                let expected = by_one_tape(&policy, &objective, &batch);
+                for engine in &engines {
+                    let reference = ReferencePolicy::frozen(base(dtype));
+                    let weighted = whole(batch.clone());
+                    let step = micro_step(&policy, Some(&reference), &objective, &weighted, engine).unwrap();
+                    let found = step.gradients.iter().map(|g| (g.name.clone(), numbers(g.values.clone())));
+                    let difference = relative_difference(&found.collect(), &expected);
+                    assert!(difference < tolerance, "{stage} {dtype:?} {engine:?}: {difference:e}");
+                }
+            }
+        }
     }
 }
 
@@ -242,12 +302,12 @@ fn a_weight_scales_the_gradient_and_not_the_loss() {
     let with = |weight: f64| {
         let reference = ReferencePolicy::frozen(base(FloatDType::F64));
         let weighted = WeightedBatch { batch: batch.clone(), weight };
-        micro_step(&policy, Some(&reference), &objective, &weighted).unwrap()
+        micro_step(&policy, Some(&reference), &objective, &weighted, &engine()).unwrap()
     };
     let (one, half) = (with(1.0), with(0.5));
     assert_eq!(one.loss, half.loss);
-    for (a, b) in one.gradients.into_iter().zip(half.gradients) {
-        for (a, b) in numbers(a.values).into_iter().zip(numbers(b.values)) {
+    for (a, b) in one.gradients.iter().zip(half.gradients.iter()) {
+        for (a, b) in numbers(a.values.clone()).into_iter().zip(numbers(b.values.clone())) {
             assert!((a - 2.0 * b).abs() <= 1e-12 * a.abs());
         }
     }
@@ -258,14 +318,14 @@ fn a_batch_without_whole_examples_is_refused() {
     let batch = MicroBatch::new(&examples(&[], 1)[0][..3]).unwrap();
     let policy = fresh_lora(FloatDType::F32);
     let reference = ReferencePolicy::snapshot(&policy);
-    let result = micro_step(&policy, Some(&reference), &objective(&[]), &whole(batch));
+    let result = micro_step(&policy, Some(&reference), &objective(&[]), &whole(batch), &engine());
     assert!(matches!(result, Err(TrainError::BrokenBatch { sequences: 3, per_example: 4 })));
 }
 
 #[test]
 fn a_loss_that_needs_a_reference_says_so() {
     let batch = MicroBatch::new(&examples(&[], 1)[0]).unwrap();
-    let result = micro_step(&fresh_lora(FloatDType::F32), None, &objective(&[]), &whole(batch));
+    let result = micro_step(&fresh_lora(FloatDType::F32), None, &objective(&[]), &whole(batch), &engine());
     assert!(matches!(result, Err(TrainError::Loss(iopo_loss::LossError::MissingReference))));
 }
 
@@ -281,7 +341,8 @@ fn an_update_lowers_the_loss_and_reports_it_as_it_was_before() {
     let reference = ReferencePolicy::snapshot(&policy);
     let batches = split(&examples(&[], 3), &[2, 1]);
     let mut state = state(policy);
-    let mut step = || train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0).unwrap();
+    let mut step =
+        || train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0, &engine()).unwrap();
     let first = step();
     assert!((first.loss - LN_2).abs() < 1e-6);
     assert_eq!(first.micro_losses.len(), 2);
@@ -301,8 +362,16 @@ fn an_update_is_as_long_as_the_clipped_gradient() {
     let moved = |max_grad_norm: f64| {
         let config = AdamWConfig { epsilon: 1e6, ..AdamWConfig::default() };
         let mut state = TrainState { policy: policy.clone(), optimizer: AdamW::new(config), decayed: None };
-        let outcome =
-            train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1.0, max_grad_norm).unwrap();
+        let outcome = train_step(
+            &mut state,
+            Some(&reference),
+            &objective(&[]),
+            &batches,
+            1.0,
+            max_grad_norm,
+            &engine(),
+        )
+        .unwrap();
         let (after, before) = (trained_values(&state.policy), trained_values(&policy));
         let pairs = after.values().flatten().zip(before.values().flatten());
         let length = pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt() * 1e6;
@@ -323,7 +392,8 @@ fn a_loss_that_is_not_finite_leaves_the_state_as_it_was() {
     let mut state = state(policy);
     let before = trained_values(&state.policy);
     let batches = split(&examples(&[], 1), &[1]);
-    let error = train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0).unwrap_err();
+    let error = train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0, &engine())
+        .unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { step: 1, what: "loss", .. }), "{error}");
     assert_eq!(trained_values(&state.policy), before);
     assert_eq!(state.optimizer.steps(), 0);
@@ -331,7 +401,8 @@ fn a_loss_that_is_not_finite_leaves_the_state_as_it_was() {
 
 #[test]
 fn an_update_without_batches_is_refused() {
-    let result = train_step(&mut state(fresh_lora(FloatDType::F32)), None, &objective(&[]), &[], 1e-3, 1.0);
+    let result =
+        train_step(&mut state(fresh_lora(FloatDType::F32)), None, &objective(&[]), &[], 1e-3, 1.0, &engine());
     assert!(matches!(result, Err(TrainError::BrokenBatch { sequences: 0, .. })));
 }
 
@@ -371,7 +442,7 @@ fn fresh_adapters_sft_adapters_and_full_models_start_at_their_own_reference() {
             start(&policy, &reference, more).unwrap();
         }
         let batch = whole(MicroBatch::new(&examples(&[], 2).concat()).unwrap());
-        let step = micro_step(&policy, Some(&reference), &objective(&[]), &batch).unwrap();
+        let step = micro_step(&policy, Some(&reference), &objective(&[]), &batch, &engine()).unwrap();
         assert!((step.loss - LN_2).abs() < 1e-6, "{}", step.loss);
         assert_eq!(step.metrics.get("rewards/accuracies"), Some(0.0));
     }
@@ -383,7 +454,7 @@ fn a_snapshot_stays_behind_when_the_policy_moves_on() {
     let reference = ReferencePolicy::snapshot(&policy);
     let mut state = state(policy);
     let batches = split(&examples(&[], 1), &[1]);
-    train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-2, 1.0).unwrap();
+    train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-2, 1.0, &engine()).unwrap();
     assert!(matches!(start(&state.policy, &reference, &[]), Err(TrainError::BrokenStart { .. })));
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, FloatDType};
-use iopo_model::{CausalLm, Parameters, Precision, load_adapter, load_model};
+use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_config, load_model};
 use iopo_train::{
-    AdamW, FineTuning, GradientSum, LrSchedule, MicroBatch, ReferencePolicy, TrainArgs, TrainConfig,
-    TrainState, WeightedBatch, micro_step, train_step,
+    AdamW, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, ReferencePolicy, TrainArgs,
+    TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,9 +59,19 @@ pub fn run(dir: &Path, model: &Path) -> Result<Report> {
     let mut report = Report::default();
     report.comparisons.push(schedule(&record, &config));
     for dtype in [FloatDType::F32, FloatDType::F64] {
-        Replay::new(dir, model, &record, &config, dtype)?.run(&mut report)?;
+        for (name, engine) in engines(model)? {
+            Replay::new(dir, model, &record, &config, dtype)?.run(name, &engine, &mut report)?;
+        }
     }
     Ok(report)
+}
+
+/// The fastest way to the gradients, and the leanest: one layer, one sequence and few scores at a time.
+fn engines(model: &Path) -> Result<[(&'static str, Engine); 2]> {
+    let fast = Engine::new(load_config(model)?.vocab_size);
+    let lean =
+        Engine { backward: BackwardOptions { checkpointing: true, head_chunk: 7 }, passes: GroupPasses::Two };
+    Ok([("", fast), (" lean", lean)])
 }
 
 /// The recorded arguments are LLaMA-Factory's, so they go through the configuration that users write.
@@ -131,8 +141,8 @@ impl<'a> Replay<'a> {
         })
     }
 
-    fn run(mut self, report: &mut Report) -> Result<()> {
-        let tag = if self.dtype == FloatDType::F64 { "f64" } else { "f32" };
+    fn run(mut self, name: &str, engine: &Engine, report: &mut Report) -> Result<()> {
+        let tag = &format!("{}{name}", if self.dtype == FloatDType::F64 { "f64" } else { "f32" });
         let mut losses = Comparison::new(format!("{tag} micro-batch losses"), 2e-5, 0.0);
         let mut norms = Comparison::new(format!("{tag} gradient norms"), 0.0, 2e-5);
         let mut updates = Comparison::new(
@@ -140,8 +150,9 @@ impl<'a> Replay<'a> {
             self.update_tolerance(),
             0.0,
         );
-        let mut doubles = Comparison::new("f64 |difference| / |update| against the f64 replay", 1e-6, 0.0);
-        self.first_gradients(tag, report)?;
+        let mut doubles =
+            Comparison::new(format!("{tag} |difference| / |update| against the f64 replay"), 1e-6, 0.0);
+        self.first_gradients(tag, engine, report)?;
         for step in &self.record.steps {
             let batches = self.step_batches(step)?;
             let outcome = train_step(
@@ -151,6 +162,7 @@ impl<'a> Replay<'a> {
                 &batches,
                 step.lr_used,
                 self.config.max_grad_norm,
+                engine,
             )?;
             losses.extend(&outcome.micro_losses, &step.micro_losses);
             norms.push(outcome.gradient_norm, step.grad_norm_before_clip);
@@ -186,7 +198,7 @@ impl<'a> Replay<'a> {
             .collect()
     }
 
-    fn first_gradients(&self, tag: &str, report: &mut Report) -> Result<()> {
+    fn first_gradients(&self, tag: &str, engine: &Engine, report: &mut Report) -> Result<()> {
         let name = self.dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let file = self.dir.with_file_name(format!("{}.safetensors", name.replacen("train", "grads", 1)));
         if !file.is_file() {
@@ -196,11 +208,10 @@ impl<'a> Replay<'a> {
         let step = self.record.steps.first().context("the record has no steps")?;
         let mut sum = GradientSum::default();
         for weighted in self.step_batches(step)? {
-            sum.add(
-                micro_step(&self.state.policy, Some(&self.reference), &self.config.objective, &weighted)?
-                    .gradients,
-            );
+            let (policy, objective) = (&self.state.policy, &self.config.objective);
+            sum.merge(micro_step(policy, Some(&self.reference), objective, &weighted, engine)?.gradients);
         }
+        sum.complete(&self.state.policy);
         let ours = sum
             .iter()
             .map(|gradient| Ok((gradient.name.clone(), gradient.values.clone().try_into_vec_as::<f64>()?)))

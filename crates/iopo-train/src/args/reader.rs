@@ -67,6 +67,10 @@ impl Reader {
         self.text(key).unwrap_or_else(|| default.to_owned())
     }
 
+    pub(super) fn flag_or_none(&mut self, key: &'static str) -> Option<bool> {
+        self.typed(key, "true or false", Value::as_bool)
+    }
+
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
         self.typed(key, "true or false", Value::as_bool).unwrap_or(default)
     }

@@ -13,6 +13,7 @@ use crate::args::{ArgsError, Notice, TrainArgs};
 use crate::objective::Objective;
 use crate::optimizer::AdamWConfig;
 use crate::schedule::LrScheduleKind;
+use crate::step::GroupPasses;
 
 use checker::Checker;
 
@@ -128,6 +129,10 @@ pub struct TrainConfig {
     pub accumulation: usize,
     /// Whether an update may take micro-batches of two epochs, as the paper's trainer does.
     pub accumulate_across_epochs: bool,
+    /// Whether layers are computed again on the way back instead of keeping their activations.
+    pub gradient_checkpointing: bool,
+    /// How often a group goes through the model for its gradient.
+    pub group_passes: GroupPasses,
     /// Passes over the data.
     pub epochs: f64,
     /// Number of updates, if given; wins over `epochs`.

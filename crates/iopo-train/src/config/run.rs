@@ -11,6 +11,7 @@ use super::{FineTuning, IntervalStrategy, SaveConfig, TrainConfig, Warmup};
 use crate::args::{Problem, TrainArgs};
 use crate::optimizer::AdamWConfig;
 use crate::schedule::LrScheduleKind;
+use crate::step::GroupPasses;
 
 impl Checker {
     /// Everything is checked before anything is given up, so that all problems are found.
@@ -39,6 +40,8 @@ impl Checker {
         let batch_size = self.at_least("per_device_train_batch_size", args.per_device_train_batch_size, 1);
         let eval_batch_size = self.at_least("per_device_eval_batch_size", args.per_device_eval_batch_size, 1);
         let accumulation = self.at_least("gradient_accumulation_steps", args.gradient_accumulation_steps, 1);
+        let gradient_checkpointing = self.gradient_checkpointing(&args);
+        let group_passes = self.named("group_passes", &args.group_passes, &GROUP_PASSES);
         let epochs = self.positive("num_train_epochs", args.num_train_epochs);
         let max_steps = self.max_steps(&args);
         let learning_rate = self.positive("learning_rate", args.learning_rate);
@@ -74,6 +77,8 @@ impl Checker {
             batch_size: batch_size?,
             accumulation: accumulation?,
             accumulate_across_epochs: args.accumulate_across_epochs,
+            gradient_checkpointing,
+            group_passes: group_passes?,
             epochs,
             max_steps,
             learning_rate,
@@ -151,6 +156,21 @@ impl Checker {
             return Some(Precision::default());
         }
         Some(if args.bf16 { bf16 } else { Precision::default() })
+    }
+
+    /// LLaMA-Factory writes the key in the negative, transformers in the positive.
+    fn gradient_checkpointing(&mut self, args: &TrainArgs) -> bool {
+        match (args.gradient_checkpointing, args.disable_gradient_checkpointing) {
+            (Some(on), Some(off)) if on == off => {
+                self.conflict(
+                    "gradient_checkpointing and disable_gradient_checkpointing contradict each other",
+                );
+                false
+            }
+            (Some(on), _) => on,
+            (None, Some(off)) => !off,
+            (None, None) => false,
+        }
     }
 
     fn template(&mut self, name: Option<&str>) -> Option<Template> {
@@ -265,6 +285,8 @@ impl Checker {
         Some(path)
     }
 }
+
+const GROUP_PASSES: [(&str, GroupPasses); 2] = [("one", GroupPasses::One), ("two", GroupPasses::Two)];
 
 const UNKNOWN_LABELS: [(&str, UnknownLabels); 2] =
     [("error", UnknownLabels::Error), ("keep", UnknownLabels::Keep)];

@@ -24,7 +24,7 @@ use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
 use crate::start::check_start;
-use crate::step::{TrainState, WeightedBatch, scalar, train_step};
+use crate::step::{Engine, TrainState, WeightedBatch, scalar, train_step};
 
 pub use observer::{Evaluation, Observer, Progress, TrainSummary};
 
@@ -37,6 +37,7 @@ pub struct Trainer {
     data: TrainData,
     planner: StepPlanner,
     schedule: LrSchedule,
+    engine: Engine,
 }
 
 /// What is counted while training.
@@ -82,7 +83,10 @@ impl Trainer {
             warmup_steps: config.warmup_steps(total_steps),
             total_steps,
         };
-        Self { config, state, reference, data, planner, schedule }
+        let mut engine = Engine::new(state.policy.config().vocab_size);
+        engine.backward.checkpointing = config.gradient_checkpointing;
+        engine.passes = config.group_passes;
+        Self { config, state, reference, data, planner, schedule, engine }
     }
 
     /// The configuration.
@@ -156,6 +160,7 @@ impl Trainer {
             &batches,
             learning_rate,
             self.config.max_grad_norm,
+            &self.engine,
         )?;
         let examples = self.data.train.len();
         counters.epoch_ended = plan.examples_seen / examples > counters.examples_seen / examples;

@@ -1,0 +1,225 @@
+//! Gradients of weighted log-probs, at the memory of one layer and a few rows of scores.
+//!
+//! A loss sees the model only through log-probs, so its gradient is that of `Σ_p c_p log p_p`
+//! with numbers `c_p` that are known once the log-probs are. That lets the backward pass be cut
+//! into pieces, each with a short tape of its own:
+//!
+//! ```text
+//! tokens ─→ layers ─→ x ─→ rows that predict ─→ norm, head, log-softmax ─→ log p ─→ c
+//!                     ↑                                     │ in chunks of rows
+//!                     └────────────── ∂/∂x ←────────────────┘
+//! ```
+//!
+//! No tensor of size `[tokens, vocab]` exists. Where norm and head are frozen, one pass over a
+//! chunk gives both `log p` and its gradient, which `c` only scales.
+
+use burn::module::Module;
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+
+use crate::causal_lm::CausalLm;
+use crate::decoder::DecoderLayer;
+use crate::error::LayoutError;
+use crate::layout::{Predictions, TokenLayout};
+use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
+use crate::rope::RotaryEmbedding;
+
+/// How a backward pass trades time for memory; every choice gives the same gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackwardOptions {
+    /// Keep only each layer's input on the way forward, and compute the layer again on the way back.
+    pub checkpointing: bool,
+    /// How many predictions' scores over the vocabulary exist at a time; at least 1.
+    pub head_chunk: usize,
+}
+
+impl BackwardOptions {
+    /// Keeps all activations; scores take a few dozen megabytes at a time.
+    #[must_use]
+    pub fn new(vocab_size: usize) -> Self {
+        /// Scores in a chunk: 64 MiB of f32, of which a handful of copies exist at once.
+        const SCORES: usize = 16 << 20;
+        Self { checkpointing: false, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 1_024) }
+    }
+}
+
+impl CausalLm {
+    /// Log-probs of the predicted tokens, without a tape and with few scores at a time.
+    ///
+    /// The values are those of [`CausalLm::token_log_probs`].
+    ///
+    /// # Shapes
+    /// - result: `[predictions]`
+    ///
+    /// # Errors
+    /// A token id outside the vocabulary, or a source outside the layout.
+    pub fn token_log_prob_values(
+        &self,
+        layout: &TokenLayout,
+        predictions: &Predictions,
+        head_chunk: usize,
+    ) -> Result<Tensor<1>, LayoutError> {
+        predictions.check(layout.num_tokens(), self.config().vocab_size)?;
+        let plain = self.valid();
+        let rows = plain.decode(layout)?.select(0, predictions.source_indices(&plain.device()));
+        let values = chunks(predictions.targets.len(), head_chunk)
+            .map(|(start, length)| plain.tail_values(&rows, predictions, start, length))
+            .collect();
+        Ok(Tensor::cat(values, 0))
+    }
+
+    /// Gradients of `Σ_p c_p log p_p` for the trained parameters, with `c = weigh(log p)`.
+    ///
+    /// `weigh` gets the log-probs, without a tape, and returns a weight for each. `sink` gets the
+    /// gradients in pieces: a parameter's gradient is the sum of all that come under its name.
+    ///
+    /// # Shapes
+    /// - log-probs and weights: `[predictions]`
+    ///
+    /// # Errors
+    /// A token id outside the vocabulary, a source outside the layout, and whatever `weigh` returns.
+    pub fn differentiate<E: From<LayoutError>>(
+        &self,
+        layout: &TokenLayout,
+        predictions: &Predictions,
+        options: BackwardOptions,
+        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+        sink: &mut dyn FnMut(NamedTensor),
+    ) -> Result<(), E> {
+        predictions.check(layout.num_tokens(), self.config().vocab_size)?;
+        let rope = self.rotary(layout);
+        let forward = match options.checkpointing {
+            true => Forward::keeping_inputs(&self.valid(), layout, &rope)?,
+            false => Forward { output: self.decode(layout)?, inputs: None },
+        };
+        let output = forward.output.clone().without_autodiff();
+        let sources = predictions.source_indices(&output.device());
+        let rows = output.clone().select(0, sources.clone());
+        let upstream = if self.tail_is_frozen() {
+            self.scaled_tail_gradients(&rows, predictions, options.head_chunk, weigh)?
+        } else {
+            self.recomputed_tail_gradients(&rows, predictions, options.head_chunk, weigh, sink)?
+        };
+        // One position may predict several tokens: their gradients add up.
+        let upstream = output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add);
+        self.backward_layers(forward, upstream, layout, &rope, sink)
+    }
+
+    /// One pass over each chunk: value and gradient of every row, scaled once the weights are known.
+    fn scaled_tail_gradients<E>(
+        &self,
+        rows: &Tensor<2>,
+        predictions: &Predictions,
+        head_chunk: usize,
+        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+    ) -> Result<Tensor<2>, E> {
+        let (mut values, mut gradients) = (Vec::new(), Vec::new());
+        for (start, length) in chunks(predictions.targets.len(), head_chunk) {
+            let leaf = leaf(rows.clone().narrow(0, start, length));
+            let log_probs = self.tail(leaf.clone(), predictions, start, length);
+            values.push(log_probs.clone().without_autodiff());
+            // Row p of this gradient is that of log p_p alone: no other row depends on it.
+            gradients.push(gradient_of(&leaf, &mut log_probs.sum().backward()));
+        }
+        let weights = weigh(Tensor::cat(values, 0))?;
+        let gradients = Tensor::cat(gradients, 0);
+        let weights = weights.cast(burn::tensor::FloatDType::from(gradients.dtype()));
+        Ok(gradients * weights.unsqueeze_dim(1))
+    }
+
+    /// Values first, then each chunk again with a tape, since its parameters' gradients need the weights.
+    fn recomputed_tail_gradients<E>(
+        &self,
+        rows: &Tensor<2>,
+        predictions: &Predictions,
+        head_chunk: usize,
+        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+        sink: &mut dyn FnMut(NamedTensor),
+    ) -> Result<Tensor<2>, E> {
+        let plain = self.valid();
+        let parts: Vec<_> = chunks(predictions.targets.len(), head_chunk).collect();
+        let values = parts
+            .iter()
+            .map(|&(start, length)| plain.tail_values(rows, predictions, start, length))
+            .collect();
+        let weights = weigh(Tensor::cat(values, 0))?;
+        let mut gradients = Vec::new();
+        for (start, length) in parts {
+            let leaf = leaf(rows.clone().narrow(0, start, length));
+            let log_probs = self.tail(leaf.clone(), predictions, start, length);
+            let mut found = (log_probs * weights.clone().narrow(0, start, length)).sum().backward();
+            gradients.push(gradient_of(&leaf, &mut found));
+            self.take_gradients(&mut found).into_iter().for_each(&mut *sink);
+        }
+        Ok(Tensor::cat(gradients, 0))
+    }
+
+    fn backward_layers<E: From<LayoutError>>(
+        &self,
+        forward: Forward,
+        mut upstream: Tensor<2>,
+        layout: &TokenLayout,
+        rope: &RotaryEmbedding,
+        sink: &mut dyn FnMut(NamedTensor),
+    ) -> Result<(), E> {
+        let Some(inputs) = forward.inputs else {
+            let mut found = (forward.output * upstream).sum().backward();
+            self.take_gradients(&mut found).into_iter().for_each(sink);
+            return Ok(());
+        };
+        for (index, (layer, input)) in self.model.layers.iter().zip(inputs).enumerate().rev() {
+            let leaf = leaf(input);
+            let mut found = (layer.forward(leaf.clone(), rope, layout) * upstream).sum().backward();
+            upstream = gradient_of(&leaf, &mut found);
+            take_layer_gradients(index, layer, &mut found).into_iter().for_each(&mut *sink);
+        }
+        let embedded = self.embed(layout)?;
+        if embedded.is_tracked() {
+            let mut found = (embedded * upstream).sum().backward();
+            self.take_gradients(&mut found).into_iter().for_each(sink);
+        }
+        Ok(())
+    }
+}
+
+/// A forward pass: its output, and with checkpointing every layer's input.
+struct Forward {
+    output: Tensor<2>,
+    inputs: Option<Vec<Tensor<2>>>,
+}
+
+impl Forward {
+    fn keeping_inputs(
+        plain: &CausalLm,
+        layout: &TokenLayout,
+        rope: &RotaryEmbedding,
+    ) -> Result<Self, LayoutError> {
+        let mut x = plain.embed(layout)?;
+        let keep = |layer: &DecoderLayer| {
+            let input = x.clone();
+            x = layer.forward(input.clone(), rope, layout);
+            input
+        };
+        let inputs = plain.model.layers.iter().map(keep).collect();
+        Ok(Self { output: x, inputs: Some(inputs) })
+    }
+}
+
+fn leaf(values: Tensor<2>) -> Tensor<2> {
+    values.autodiff().require_grad()
+}
+
+fn gradient_of(leaf: &Tensor<2>, found: &mut burn::tensor::Gradients) -> Tensor<2> {
+    leaf.grad_remove(found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
+}
+
+/// Start and length of pieces of at most `size`.
+fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+    let size = size.max(1);
+    (0..total.div_ceil(size)).map(move |chunk| (chunk * size, size.min(total - chunk * size)))
+}
+
+impl Predictions {
+    pub(crate) fn source_indices(&self, device: &burn::tensor::Device) -> Tensor<1, Int> {
+        crate::causal_lm::indices(self.sources.iter().map(|&i| i as i64), device)
+    }
+}
