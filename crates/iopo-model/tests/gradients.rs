@@ -160,13 +160,8 @@ fn a_fresh_adapter_has_no_gradient_in_a() {
 }
 
 #[test]
-fn parameters_that_a_loss_does_not_reach_have_zero_gradients_of_their_own_shape() {
+fn parameters_that_a_backward_pass_does_not_reach_have_no_gradient() {
     let model = trainable(load(random_folder(Family::Qwen2 { tied: false }, 37).path(), FloatDType::F64));
     let unrelated = tensor(&[1.0], [1], FloatDType::F64).autodiff().require_grad();
-    let gradients = model.take_gradients(&mut unrelated.sum().backward());
-    for (gradient, parameter) in gradients.iter().zip(model.parameters()) {
-        assert_eq!((&gradient.name, &gradient.shape), (&parameter.name, &parameter.shape));
-        assert_eq!(floats(gradient.values.clone()), vec![0.0; parameter.shape.iter().product()]);
-    }
-    assert_eq!(gradients.len(), model.parameters().len());
+    assert!(model.take_gradients(&mut unrelated.sum().backward()).is_empty());
 }

@@ -296,6 +296,23 @@ fn every_engine_gives_the_gradient_of_one_tape() {
 }
 
 #[test]
+fn parameters_that_no_loss_reaches_get_zero_gradients_of_their_own_shape() {
+    let policy = fresh_lora(FloatDType::F32);
+    let mut sum = GradientSum::default();
+    sum.complete(&policy);
+    for (gradient, parameter) in sum.iter().zip(sorted(policy.trainable_parameters())) {
+        assert_eq!((&gradient.name, &gradient.shape), (&parameter.name, &parameter.shape));
+        assert_eq!(numbers(gradient.values.clone()), vec![0.0; parameter.shape.iter().product()]);
+    }
+    assert_eq!(sum.iter().count(), policy.trainable_parameters().len());
+}
+
+fn sorted(mut parameters: Vec<iopo_model::NamedTensor>) -> Vec<iopo_model::NamedTensor> {
+    parameters.sort_by(|a, b| a.name.cmp(&b.name));
+    parameters
+}
+
+#[test]
 fn a_weight_scales_the_gradient_and_not_the_loss() {
     let (objective, policy) = (objective(&[]), adapted(FloatDType::F64).train());
     let batch = MicroBatch::new(&examples(&[], 1).concat()).unwrap();
