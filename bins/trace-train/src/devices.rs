@@ -101,6 +101,17 @@ fn is_software(device: &Device) -> bool {
     software
 }
 
+/// The name by which `--device` knows a device.
+pub fn label(device: &Device) -> String {
+    let of_kind = |kind: &str, devices: Vec<Device>| {
+        let index = devices.iter().position(|other| other == device)?;
+        Some(format!("{kind}:{index}"))
+    };
+    of_kind("cuda", cuda_devices())
+        .or_else(|| of_kind("wgpu", wgpu_devices()))
+        .unwrap_or_else(|| "cpu".to_owned())
+}
+
 /// Prints every device.
 pub fn list() -> Result<()> {
     println!("cpu       burn-flex");

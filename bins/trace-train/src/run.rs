@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
+use crate::devices::label;
 use crate::plots;
 use crate::progress::Bar;
 use crate::table::{Change, render};
@@ -24,7 +25,7 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     for notice in &config.notices {
         eprintln!("note: {}: {}", notice.key, notice.text);
     }
-    eprintln!("device: {device:?}");
+    eprintln!("device: {}", label(device));
     let mut trainer = Trainer::new(config, device)?;
     eprintln!("{}", trainer.data().report);
     let before = evaluations(&trainer)?;
