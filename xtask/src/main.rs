@@ -71,8 +71,8 @@ enum Parity {
     Template {
         /// `template_cases.json` or `infer_seqlen.json`, or another file of their layouts.
         file: PathBuf,
-        /// A Hugging Face folder.
-        model: PathBuf,
+        /// A Hugging Face folder; without it, those that the cases name.
+        model: Option<PathBuf>,
     },
     /// A recorded training run.
     Train {
@@ -114,7 +114,7 @@ impl Parity {
             Self::Losses { file } => parity::losses::run(file),
             Self::Logits { file, model } => parity::logits::run(file, model),
             Self::Logps { file, model } => parity::logps::run(file, model),
-            Self::Template { file, model } => parity::template::run(file, model),
+            Self::Template { file, model } => parity::template::run(file, model.as_deref()),
             Self::Train { dir, model } => parity::train::run(dir, model),
         }
     }

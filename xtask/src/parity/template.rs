@@ -8,6 +8,7 @@ use iopo_data::{Message, Template, TemplateEncoder, TextTokenizer, infer_seqlen}
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::golden::root;
 use crate::parity::{Comparison, Report};
 
 /// One recorded case: what the template made of a prompt and a response.
@@ -23,18 +24,19 @@ struct Case {
     response_ids: Vec<u32>,
 }
 
-/// Replays `file` with the tokenizer of the folder `model`.
+/// Replays `file` with the tokenizer of the model that each case names.
 ///
-/// A case recorded with another model uses the folder of that name beside `model`; where
-/// there is none it is skipped, with a note. Rows of five numbers are recorded
-/// truncations and need no model.
-pub fn run(file: &Path, model: &Path) -> anyhow::Result<Report> {
+/// A case uses `model` where that folder has its name, else the folder of its name beside
+/// `model`; without `model`, the one in `models` beside the file's folder, in `fixtures/models` or
+/// in `../shared/models`. Where there is none it is skipped, with a note. Rows of five numbers are
+/// recorded truncations and need no model.
+pub fn run(file: &Path, model: Option<&Path>) -> anyhow::Result<Report> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let rows: Vec<Value> =
         serde_json::from_slice(&bytes).with_context(|| format!("{} is not a JSON array", file.display()))?;
     match rows.first() {
         Some(Value::Array(_)) => replay_truncations(rows),
-        Some(_) => replay_cases(rows, model),
+        Some(_) => replay_cases(rows, &Models::of(file, model)),
         None => bail!("{} has no rows", file.display()),
     }
     .with_context(|| format!("cannot replay {}", file.display()))
@@ -60,7 +62,7 @@ struct Replay {
     response: Comparison,
 }
 
-fn replay_cases(rows: Vec<Value>, model: &Path) -> anyhow::Result<Report> {
+fn replay_cases(rows: Vec<Value>, models: &Models) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut replays: BTreeMap<(String, String), Option<Replay>> = BTreeMap::new();
     for (index, row) in rows.into_iter().enumerate() {
@@ -68,15 +70,11 @@ fn replay_cases(rows: Vec<Value>, model: &Path) -> anyhow::Result<Report> {
             serde_json::from_value(row).with_context(|| format!("row {index} is not a template case"))?;
         let replay = match replays.entry((case.model.clone(), case.template.clone())) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => new.insert(prepare(&case, model)?),
+            std::collections::btree_map::Entry::Vacant(new) => new.insert(prepare(&case, models)?),
         };
         match replay {
             Some(replay) => replay.push(&case).with_context(|| format!("row {index}"))?,
-            None => report.notes.push(format!(
-                "row {index} skipped: no folder of {} for {}",
-                case.model,
-                model.display()
-            )),
+            None => report.notes.push(format!("row {index} skipped: found no folder of {}", case.model)),
         }
     }
     for replay in replays.into_values().flatten() {
@@ -85,8 +83,8 @@ fn replay_cases(rows: Vec<Value>, model: &Path) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-fn prepare(case: &Case, model: &Path) -> anyhow::Result<Option<Replay>> {
-    let Some(folder) = folder_of(&case.model, model) else {
+fn prepare(case: &Case, models: &Models) -> anyhow::Result<Option<Replay>> {
+    let Some(folder) = models.find(&case.model) else {
         return Ok(None);
     };
     let tokenizer = TextTokenizer::from_dir(folder)?;
@@ -96,15 +94,26 @@ fn prepare(case: &Case, model: &Path) -> anyhow::Result<Option<Replay>> {
     Ok(Some(Replay { encoder, prompt, response }))
 }
 
-/// `model` itself where it has the name, else its sibling of that name.
-fn folder_of(name: &str, model: &Path) -> Option<PathBuf> {
-    // The path may end in `.` or be relative: only the real folder has a name and a parent.
-    let model = model.canonicalize().ok()?;
-    if model.file_name().is_some_and(|own| own == name) {
-        return Some(model);
+/// Folders that hold models by name.
+struct Models(Vec<PathBuf>);
+
+impl Models {
+    fn of(file: &Path, model: Option<&Path>) -> Self {
+        let beside =
+            |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+        match model {
+            Some(model) => Self(beside(model).into_iter().collect()),
+            None => {
+                let of_file = beside(file).map(|folder| folder.join("../models"));
+                let ours = ["fixtures/models", "../shared/models"].map(|folder| root().join(folder));
+                Self(of_file.into_iter().chain(ours).collect())
+            }
+        }
     }
-    let sibling = model.parent()?.join(name);
-    sibling.is_dir().then_some(sibling)
+
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        self.0.iter().map(|folder| folder.join(name)).find(|folder| folder.is_dir())
+    }
 }
 
 impl Replay {
@@ -128,7 +137,7 @@ mod tests {
     }
 
     fn replay(file: &str, model: &str) -> Report {
-        run(&fixtures().join("golden").join(file), &fixtures().join("models").join(model)).unwrap()
+        run(&fixtures().join("golden").join(file), Some(&fixtures().join("models").join(model))).unwrap()
     }
 
     #[test]
@@ -141,6 +150,12 @@ mod tests {
     }
 
     #[test]
+    fn cases_find_their_own_models() {
+        let report = run(&fixtures().join("golden/template_cases.json"), None).unwrap();
+        assert!(report.passed() && report.notes.is_empty(), "{report}");
+    }
+
+    #[test]
     fn every_recorded_truncation_replays() {
         let report = replay("infer_seqlen.json", "qwen2-tiny");
         assert!(report.passed(), "{report}");
@@ -149,7 +164,7 @@ mod tests {
     #[test]
     fn a_case_of_an_absent_model_is_noted() {
         let alone = Folder::new("alone");
-        let report = run(&fixtures().join("golden/template_cases.json"), &alone.path).unwrap();
+        let report = run(&fixtures().join("golden/template_cases.json"), Some(&alone.path)).unwrap();
         assert_eq!(report.notes.len(), 20);
         assert!(!report.passed());
     }
@@ -162,7 +177,7 @@ mod tests {
         cases[0]["response_ids"][0] = Value::from(1);
         let file = folder.path.join("cases.json");
         std::fs::write(&file, serde_json::to_vec(&cases).unwrap()).unwrap();
-        assert!(!run(&file, &fixtures().join("models/qwen2-tiny")).unwrap().passed());
+        assert!(!run(&file, None).unwrap().passed());
     }
 
     #[test]
@@ -170,7 +185,7 @@ mod tests {
         let folder = Folder::new("empty");
         let file = folder.path.join("cases.json");
         std::fs::write(&file, "[]").unwrap();
-        assert!(run(&file, &fixtures().join("models/qwen2-tiny")).is_err());
+        assert!(run(&file, None).is_err());
     }
 
     /// An empty folder, gone at the end of its test.
