@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_config, load_model};
 use iopo_train::{
-    AdamW, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, ReferencePolicy, TrainArgs,
-    TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
+    AdamW, ArgsError, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, Problem,
+    ReferencePolicy, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::recorded::RecordedBatch;
 use super::{Comparison, Report};
@@ -55,8 +55,8 @@ pub fn run(dir: &Path, model: &Path) -> Result<Report> {
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let record: Record =
         serde_json::from_str(&text).with_context(|| format!("{} is not a record", path.display()))?;
-    let config = config(&record, &path)?;
     let mut report = Report::default();
+    let config = config(&record, &path, &mut report.notes)?;
     report.comparisons.push(schedule(&record, &config));
     for dtype in [FloatDType::F32, FloatDType::F64] {
         for (name, engine) in engines(model)? {
@@ -75,13 +75,29 @@ fn engines(model: &Path) -> Result<[(&'static str, Engine); 2]> {
 }
 
 /// The recorded arguments are LLaMA-Factory's, so they go through the configuration that users write.
-fn config(record: &Record, path: &Path) -> Result<TrainConfig> {
-    let mut args = record.args.clone();
-    let map = args.as_object_mut().context("args is not an object")?;
-    // Recorded batches need no held-out rows, and trl's own name of the sequence count is not ours.
-    map.remove("val_size");
-    map.remove("eval_strategy");
-    Ok(TrainArgs::from_yaml(&args.to_string(), path, &[])?.validate()?)
+///
+/// Arguments that it does not know are left out, each with a note: a record lists whatever its
+/// command line held.
+fn config(record: &Record, path: &Path, notes: &mut Vec<String>) -> Result<TrainConfig> {
+    let mut args = record.args.as_object().context("args is not an object")?.clone();
+    // What is replayed are recorded batches: there is nothing to hold out or to evaluate.
+    for key in ["val_size", "eval_strategy", "evaluation_strategy", "eval_steps", "eval_dataset"] {
+        args.remove(key);
+    }
+    let parse = |args: &Map<String, Value>| TrainArgs::from_yaml(&json!(args).to_string(), path, &[]);
+    let parsed = match parse(&args) {
+        Err(ArgsError::Invalid { problems, .. }) => {
+            for problem in &problems {
+                if let Problem::UnknownKey { key, .. } = problem {
+                    args.remove(key);
+                    notes.push(format!("argument `{key}` is unknown, and left out"));
+                }
+            }
+            parse(&args)?
+        }
+        parsed => parsed?,
+    };
+    Ok(parsed.validate()?)
 }
 
 fn schedule(record: &Record, config: &TrainConfig) -> Comparison {
@@ -108,6 +124,7 @@ struct Replay<'a> {
     state: TrainState,
     reference: ReferencePolicy,
     start: Values,
+    tied: bool,
 }
 
 impl<'a> Replay<'a> {
@@ -120,7 +137,8 @@ impl<'a> Replay<'a> {
     ) -> Result<Self> {
         let policy = starting_policy(dir, model, config, dtype)?;
         let start = values(&policy)?;
-        check_start(dir, &start)?;
+        let tied = policy.config().tie_word_embeddings;
+        check_start(dir, &start, tied)?;
         // Which parameters the record's optimizer decayed is a fact of the record: transformers
         // 4.43 decays Qwen2's norms, though not Llama's.
         let decayed: BTreeSet<String> = record
@@ -138,6 +156,7 @@ impl<'a> Replay<'a> {
             reference: ReferencePolicy::snapshot(&policy),
             state: TrainState { policy, optimizer: AdamW::new(config.optimizer), decayed: Some(decayed) },
             start,
+            tied,
         })
     }
 
@@ -216,7 +235,7 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|gradient| Ok((gradient.name.clone(), gradient.values.clone().try_into_vec_as::<f64>()?)))
             .collect::<Result<Values>>()?;
-        let expected = read(&file)?;
+        let expected = read(&file, self.tied)?;
         let tolerance = if self.dtype == FloatDType::F64 { 1e-9 } else { 1e-5 };
         let mut comparison = Comparison::new(format!("{tag} first gradients, relative L2"), tolerance, 0.0);
         comparison.push(norm_of_difference(&ours, &expected)? / norm(&expected), 0.0);
@@ -234,7 +253,7 @@ impl<'a> Replay<'a> {
 
     /// |θ_ours − θ_recorded| / |θ_recorded − θ_start|.
     fn distance(&self, file: &Path) -> Result<f64> {
-        let recorded = read(file)?;
+        let recorded = read(file, self.tied)?;
         let ours = values(&self.state.policy)?;
         Ok(norm_of_difference(&ours, &recorded)? / norm_of_difference(&recorded, &self.start)?)
     }
@@ -250,8 +269,8 @@ fn starting_policy(dir: &Path, model: &Path, config: &TrainConfig, dtype: FloatD
 }
 
 /// The model, or the adapter, that was given must be the one that the record starts from.
-fn check_start(dir: &Path, start: &Values) -> Result<()> {
-    let recorded = read(&dir.join("step0.safetensors"))?;
+fn check_start(dir: &Path, start: &Values, tied: bool) -> Result<()> {
+    let recorded = read(&dir.join("step0.safetensors"), tied)?;
     let difference = norm_of_difference(start, &recorded)?;
     ensure!(
         difference <= 1e-6 * norm(&recorded),
@@ -269,9 +288,14 @@ fn values(policy: &CausalLm) -> Result<Values> {
         .collect()
 }
 
-fn read(path: &Path) -> Result<Values> {
+/// The tensors of a file by our names.
+///
+/// Some writers list a tied head beside the embedding that it is: `tied` leaves it out.
+fn read(path: &Path, tied: bool) -> Result<Values> {
     let golden = Golden::open(path)?;
-    golden.names()?.iter().map(|name| Ok((our_name(name), golden.floats(name)?))).collect()
+    let names = golden.names()?;
+    let wanted = names.iter().filter(|name| !(tied && *name == "lm_head.weight"));
+    wanted.map(|name| Ok((our_name(name), golden.floats(name)?))).collect()
 }
 
 /// PEFT's names in memory carry the adapter's own name, `default`.
