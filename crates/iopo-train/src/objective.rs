@@ -58,6 +58,18 @@ impl Objective {
         }
     }
 
+    /// The factor of rewards; 1 where there are none.
+    #[must_use]
+    pub fn beta(&self) -> f64 {
+        match self {
+            Self::Sft(_) => 1.0,
+            Self::Dpo(loss) => loss.config().beta,
+            Self::Simpo(loss) => loss.config().beta,
+            Self::Orpo(loss) => loss.config().beta,
+            Self::Iopo(loss) => loss.config().beta,
+        }
+    }
+
     /// Whether the loss compares the policy with a reference.
     #[must_use]
     pub fn needs_reference(&self) -> bool {

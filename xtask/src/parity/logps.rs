@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{CausalLm, Precision, load_model};
 use iopo_train::MicroBatch;
@@ -32,10 +32,11 @@ pub fn run(file: &Path, model: &Path) -> Result<Report> {
             ("sums, f32 against f64", &ours32, "logps_f64", 5e-4),
             ("sums, f64 against f64", &ours64, "logps_f64", 1e-8),
         ] {
-            let expected = golden.floats(&format!("{name}.{key}"))?;
+            let key = format!("{name}.{key}");
+            let expected = golden.floats(&key)?;
             let mut comparison = Comparison::new(format!("{name} {what}"), tolerance, 0.0);
             for (tokens, &row) in ours.iter().zip(&recorded.rows) {
-                comparison.push(tokens.iter().sum(), expected[row]);
+                comparison.push(tokens.iter().sum(), *row_of(&expected, row, &key)?);
             }
             report.comparisons.push(comparison);
         }
@@ -57,21 +58,29 @@ fn counts(golden: &Golden, name: &str, recorded: &RecordedBatch) -> Result<Compa
     let expected = golden.integers(&format!("{name}.valid_length"))?;
     let mut comparison = Comparison::exact(format!("{name} completion tokens"));
     for (sequence, &row) in recorded.sequences.iter().zip(&recorded.rows) {
-        comparison.push(sequence.completion.len() as f64, expected[row] as f64);
+        comparison.push(sequence.completion.len() as f64, *row_of(&expected, row, name)? as f64);
     }
     Ok(comparison)
 }
 
 fn per_token(golden: &Golden, name: &str, recorded: &RecordedBatch, ours: &[Vec<f64>]) -> Result<Comparison> {
     let key = format!("{name}.per_token_logps_f32");
-    let (expected, width) = (golden.floats(&key)?, golden.shape(&key)?[1]);
+    let (expected, shape) = (golden.floats(&key)?, golden.shape(&key)?);
+    let [_, width] = shape[..] else {
+        bail!("{key} has shape {shape:?}, expected rows and columns");
+    };
     let mut comparison = Comparison::new(format!("{name} tokens, f32 against transformers f32"), 2e-5, 0.0);
     for (index, tokens) in ours.iter().enumerate() {
         // Column t of the record holds the log-prob of token t + 1.
         let start = recorded.rows[index] * width + recorded.first_completion[index] - 1;
-        comparison.extend(tokens, &expected[start..start + tokens.len()]);
+        let recorded = expected.get(start..start + tokens.len());
+        comparison.extend(tokens, recorded.with_context(|| format!("{key} is too short"))?);
     }
     Ok(comparison)
+}
+
+fn row_of<'a, T>(values: &'a [T], row: usize, name: &str) -> Result<&'a T> {
+    values.get(row).with_context(|| format!("{name}: {} rows, row {row} is needed", values.len()))
 }
 
 #[cfg(test)]

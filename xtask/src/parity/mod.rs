@@ -1,5 +1,6 @@
 //! Replays recorded references and reports the largest differences.
 
+mod arrays;
 pub mod logits;
 pub mod logps;
 pub mod losses;

@@ -42,6 +42,10 @@ impl RecordedBatch {
             let length = mask.iter().filter(|&&m| m == 1).count();
             let prompt = labels.iter().take_while(|&&label| label == IGNORED).count();
             ensure!(
+                prompt > 0 && prompt < length,
+                "{prefix} row {row}: {prompt} prompt tokens of {length}: a prompt and a completion are needed"
+            );
+            ensure!(
                 labels[prompt..length]
                     .iter()
                     .zip(&ids[prompt..length])

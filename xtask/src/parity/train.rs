@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_config, load_model};
 use iopo_train::{
     AdamW, ArgsError, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, Problem,
-    ReferencePolicy, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
+    ReferencePolicy, StepOutcome, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::arrays::{Arrays, our_name};
 use super::recorded::RecordedBatch;
 use super::{Comparison, Report};
 use crate::golden::Golden;
@@ -33,6 +34,8 @@ struct Step {
     lr_used: f64,
     grad_norm_before_clip: f64,
     micro_losses: Vec<f64>,
+    #[serde(default)]
+    metrics: Vec<BTreeMap<String, f64>>,
 }
 
 #[derive(Deserialize)]
@@ -41,9 +44,6 @@ struct ParamGroup {
     params: Vec<String>,
 }
 
-/// Values by parameter name.
-type Values = BTreeMap<String, Vec<f64>>;
-
 /// Replays `record.json` and `batches.safetensors` of `dir` on the model in `model`.
 ///
 /// Tolerances: losses 2e-5, relative where they are larger than 1; gradient norms 2e-5 relative;
@@ -51,10 +51,13 @@ type Values = BTreeMap<String, Vec<f64>>;
 /// f32 and, against the f32 record, 5e-4 in f64; against an f64 record 1e-6. Gradients of the
 /// first step, where `grads_*.safetensors` lies beside `dir`: 1e-5 in f32, 1e-9 in f64.
 pub fn run(dir: &Path, model: &Path) -> Result<Report> {
+    // `.` has no name by which its gradients could be found.
+    let dir = &dir.canonicalize().with_context(|| format!("cannot read {}", dir.display()))?;
     let path = dir.join("record.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let record: Record =
         serde_json::from_str(&text).with_context(|| format!("{} is not a record", path.display()))?;
+    ensure!(!record.steps.is_empty(), "{}: the record has no steps", path.display());
     let mut report = Report::default();
     let config = config(&record, &path, &mut report.notes)?;
     report.comparisons.push(schedule(&record, &config));
@@ -81,7 +84,8 @@ fn engines(model: &Path) -> Result<[(&'static str, Engine); 2]> {
 fn config(record: &Record, path: &Path, notes: &mut Vec<String>) -> Result<TrainConfig> {
     let mut args = record.args.as_object().context("args is not an object")?.clone();
     // What is replayed are recorded batches: there is nothing to hold out or to evaluate.
-    for key in ["val_size", "eval_strategy", "evaluation_strategy", "eval_steps", "eval_dataset"] {
+    for key in ["do_train", "val_size", "eval_strategy", "evaluation_strategy", "eval_steps", "eval_dataset"]
+    {
         args.remove(key);
     }
     let parse = |args: &Map<String, Value>| TrainArgs::from_yaml(&json!(args).to_string(), path, &[]);
@@ -123,7 +127,7 @@ struct Replay<'a> {
     batches: Golden,
     state: TrainState,
     reference: ReferencePolicy,
-    start: Values,
+    start: Arrays,
     tied: bool,
 }
 
@@ -136,7 +140,7 @@ impl<'a> Replay<'a> {
         dtype: FloatDType,
     ) -> Result<Self> {
         let policy = starting_policy(dir, model, config, dtype)?;
-        let start = values(&policy)?;
+        let start = Arrays::of(&policy.trainable_parameters())?;
         let tied = policy.config().tie_word_embeddings;
         check_start(dir, &start, tied)?;
         // Which parameters the record's optimizer decayed is a fact of the record: transformers
@@ -164,13 +168,11 @@ impl<'a> Replay<'a> {
         let tag = &format!("{}{name}", if self.dtype == FloatDType::F64 { "f64" } else { "f32" });
         let mut losses = Comparison::new(format!("{tag} micro-batch losses / max(1, |loss|)"), 2e-5, 0.0);
         let mut norms = Comparison::new(format!("{tag} gradient norms"), 0.0, 2e-5);
-        let mut updates = Comparison::new(
-            format!("{tag} |difference| / |update|, steps 2 on"),
-            self.update_tolerance(),
-            0.0,
-        );
+        let mut updates =
+            Comparison::new(format!("{tag} |difference| / |update|"), self.update_tolerance(), 0.0);
         let mut doubles =
             Comparison::new(format!("{tag} |difference| / |update| against the f64 replay"), 1e-6, 0.0);
+        let mut cells = Cells::new(tag, self.config.objective.beta());
         self.first_gradients(tag, engine, report)?;
         for step in &self.record.steps {
             let batches = self.step_batches(step)?;
@@ -193,11 +195,14 @@ impl<'a> Replay<'a> {
             if self.dtype == FloatDType::F64 && double.is_file() {
                 doubles.push(self.distance(&double)?, 0.0);
             }
-            if let Some(file) = self.parameters_after(step.step).filter(|_| step.step >= 2) {
-                updates.push(self.distance(&file)?, 0.0);
+            cells.push(step, &batches, &outcome);
+            match self.parameters_after(step.step) {
+                Some(file) => updates.push(self.distance(&file)?, 0.0),
+                None => report.notes.push(format!("{tag}: no parameters after step {}", step.step)),
             }
         }
         report.comparisons.extend([losses, norms, updates]);
+        report.comparisons.extend(cells.into_comparisons());
         if !doubles.is_empty() {
             report.comparisons.push(doubles);
         }
@@ -236,14 +241,11 @@ impl<'a> Replay<'a> {
             sum.merge(micro_step(policy, Some(&self.reference), objective, &weighted, engine)?.gradients);
         }
         sum.complete(&self.state.policy);
-        let ours = sum
-            .iter()
-            .map(|gradient| Ok((gradient.name.clone(), gradient.values.clone().try_into_vec_as::<f64>()?)))
-            .collect::<Result<Values>>()?;
-        let expected = read(&file, self.tied)?;
+        let ours = Arrays::of(sum.iter())?;
+        let expected = Arrays::read(&file, self.tied)?;
         let tolerance = if self.dtype == FloatDType::F64 { 1e-9 } else { 1e-5 };
         let mut comparison = Comparison::new(format!("{tag} first gradients, relative L2"), tolerance, 0.0);
-        comparison.push(norm_of_difference(&ours, &expected)? / norm(&expected), 0.0);
+        comparison.push(ours.distance(&expected)? / expected.norm(), 0.0);
         report.comparisons.push(comparison);
         Ok(())
     }
@@ -256,11 +258,57 @@ impl<'a> Replay<'a> {
         [Some(of_step), final_adapter].into_iter().flatten().find(|file| file.is_file())
     }
 
-    /// |θ_ours − θ_recorded| / |θ_recorded − θ_start|.
+    /// |θ_ours − θ_recorded| / |θ_recorded − θ_start|, or over |θ_start| where nothing moved yet.
     fn distance(&self, file: &Path) -> Result<f64> {
-        let recorded = read(file, self.tied)?;
-        let ours = values(&self.state.policy)?;
-        Ok(norm_of_difference(&ours, &recorded)? / norm_of_difference(&recorded, &self.start)?)
+        let recorded = Arrays::read(file, self.tied)?;
+        let ours = Arrays::of(&self.state.policy.trainable_parameters())?;
+        let update = recorded.distance(&self.start)?;
+        Ok(ours.distance(&recorded)? / if update == 0.0 { self.start.norm() } else { update })
+    }
+}
+
+/// Rewards and log-probs of a group's four cells, in means over a step.
+struct Cells {
+    rewards: Comparison,
+    log_probs: Comparison,
+}
+
+/// The record's names of the cells, and ours.
+const CELLS: [(&str, &str); 4] =
+    [("chosen_v1", "x1_y1"), ("rejected_v1", "x1_y2"), ("chosen_v2", "x2_y2"), ("rejected_v2", "x2_y1")];
+
+impl Cells {
+    /// 5e-4 for a sum of some hundred log-probs, as for `parity logps`; a reward is β times the
+    /// difference of two.
+    fn new(tag: &str, beta: f64) -> Self {
+        Self {
+            rewards: Comparison::new(format!("{tag} rewards of the cells"), 5e-4 * beta, 0.0),
+            log_probs: Comparison::new(format!("{tag} log-probs of the cells"), 5e-4, 0.0),
+        }
+    }
+
+    fn push(&mut self, step: &Step, batches: &[WeightedBatch], outcome: &StepOutcome) {
+        let examples: Vec<f64> = batches.iter().map(|b| b.batch.num_sequences() as f64).collect();
+        for (recorded, ours) in CELLS {
+            for (kind, comparison) in [("rewards", &mut self.rewards), ("logps", &mut self.log_probs)] {
+                // Ours is the mean over all examples of the step, the record's over each micro-batch.
+                let per_micro: Option<Vec<f64>> =
+                    step.metrics.iter().map(|m| m.get(&format!("{kind}/{recorded}")).copied()).collect();
+                let (Some(per_micro), Some(ours)) =
+                    (per_micro, outcome.metrics.get(&format!("{kind}/{ours}")))
+                else {
+                    continue;
+                };
+                if per_micro.len() == examples.len() {
+                    let sum: f64 = per_micro.iter().zip(&examples).map(|(mean, n)| mean * n).sum();
+                    comparison.push(ours, sum / examples.iter().sum::<f64>());
+                }
+            }
+        }
+    }
+
+    fn into_comparisons(self) -> impl Iterator<Item = Comparison> {
+        [self.rewards, self.log_probs].into_iter().filter(|comparison| !comparison.is_empty())
     }
 }
 
@@ -274,53 +322,14 @@ fn starting_policy(dir: &Path, model: &Path, config: &TrainConfig, dtype: FloatD
 }
 
 /// The model, or the adapter, that was given must be the one that the record starts from.
-fn check_start(dir: &Path, start: &Values, tied: bool) -> Result<()> {
-    let recorded = read(&dir.join("step0.safetensors"), tied)?;
-    let difference = norm_of_difference(start, &recorded)?;
+fn check_start(dir: &Path, start: &Arrays, tied: bool) -> Result<()> {
+    let recorded = Arrays::read(&dir.join("step0.safetensors"), tied)?;
     ensure!(
-        difference <= 1e-6 * norm(&recorded),
+        start.distance(&recorded)? <= 1e-6 * recorded.norm(),
         "the model is not the one that {} starts from",
         dir.display()
     );
     Ok(())
-}
-
-fn values(policy: &CausalLm) -> Result<Values> {
-    policy
-        .trainable_parameters()
-        .into_iter()
-        .map(|tensor| Ok((tensor.name, tensor.values.try_into_vec_as::<f64>()?)))
-        .collect()
-}
-
-/// The tensors of a file by our names.
-///
-/// Some writers list a tied head beside the embedding that it is: `tied` leaves it out.
-fn read(path: &Path, tied: bool) -> Result<Values> {
-    let golden = Golden::open(path)?;
-    let names = golden.names()?;
-    let wanted = names.iter().filter(|name| !(tied && *name == "lm_head.weight"));
-    wanted.map(|name| Ok((our_name(name), golden.floats(name)?))).collect()
-}
-
-/// PEFT's names in memory carry the adapter's own name, `default`.
-fn our_name(recorded: &str) -> String {
-    recorded.replace(".default.weight", ".weight")
-}
-
-fn norm(values: &Values) -> f64 {
-    values.values().flatten().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-fn norm_of_difference(a: &Values, b: &Values) -> Result<f64> {
-    if !a.keys().eq(b.keys()) {
-        let only = |x: &Values, y: &Values| {
-            x.keys().filter(|name| !y.contains_key(*name)).take(3).cloned().collect::<Vec<_>>()
-        };
-        bail!("names differ: only ours {:?}, only recorded {:?}", only(a, b), only(b, a));
-    }
-    let squares: f64 = a.values().flatten().zip(b.values().flatten()).map(|(x, y)| (x - y) * (x - y)).sum();
-    Ok(squares.sqrt())
 }
 
 #[cfg(test)]
