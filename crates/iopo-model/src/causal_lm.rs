@@ -157,7 +157,7 @@ impl CausalLm {
     /// B is zero, so the model's output does not change; A is drawn from `seed`.
     ///
     /// # Errors
-    /// Rank 0, an alpha that is not finite, no target or an unknown one, or a model that has an
+    /// Rank 0 or above the smaller side of a targeted layer, an alpha that is not finite, no target or an unknown one, or a model that has an
     /// adapter already.
     pub fn attach_lora(self, config: &LoraConfig, seed: u64) -> Result<Self, LoraError> {
         if config.rank == 0 {
@@ -170,6 +170,7 @@ impl CausalLm {
             return Err(LoraError::AlreadyAdapted);
         }
         let names = config.targets.names()?;
+        self.check_rank(config.rank, &names)?;
         let device = self.device().without_autodiff();
         let mut init = LoraInit::new(config, seed, self.precision.adapter, device);
         Ok(self.no_grad().map_linears(|name, mut linear| {
@@ -178,6 +179,24 @@ impl CausalLm {
             }
             linear
         }))
+    }
+
+    /// The smallest targeted layer bounds the rank. Checked before anything is allocated: a rank
+    /// without bound would overflow or exhaust memory.
+    fn check_rank(&self, rank: usize, targets: &[&str]) -> Result<(), LoraError> {
+        let layers = self.model.layers.iter().enumerate();
+        let linears =
+            layers.flat_map(|(index, layer)| linears(layer).map(|(name, linear)| (index, name, linear)));
+        let sides = linears.filter(|(_, name, _)| targets.contains(name)).map(|(index, name, linear)| {
+            let [out, input] = linear.weight.dims();
+            (out.min(input), index, name)
+        });
+        match sides.min_by_key(|&(limit, ..)| limit) {
+            Some((limit, index, name)) if rank > limit => {
+                Err(LoraError::RankTooLarge { rank, layer: format!("layer {index}'s {name}"), limit })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether any layer carries an adapter.

@@ -201,6 +201,18 @@ pub enum LoraError {
     /// The rank is 0.
     #[error("the rank of a LoRA adapter is at least 1")]
     ZeroRank,
+    /// A product of more than full rank: it would cost memory and express nothing more.
+    #[error(
+        "a LoRA adapter of rank {rank} does not fit {layer}, whose smaller side is {limit}: lower the rank"
+    )]
+    RankTooLarge {
+        /// The rank asked for.
+        rank: usize,
+        /// The smallest targeted layer.
+        layer: String,
+        /// The smaller side of its weight.
+        limit: usize,
+    },
     /// The scale would not be a number.
     #[error("the alpha of a LoRA adapter is a number, found {alpha}")]
     Alpha {

@@ -106,6 +106,24 @@ pub enum TrainError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Another run holds the output folder.
+    #[error("another run is writing to {}; wait for it to end, or choose another output_dir", dir.display())]
+    OutputInUse {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The output folder holds weights that no run of ours left there.
+    #[error(
+        "{} holds {file}, but no {} of a run of ours beside it: it may be another program's model, and is not replaced; \
+         choose another output_dir, or move it away first",
+        dir.display(), crate::output::STATE
+    )]
+    OutputIsForeign {
+        /// The folder.
+        dir: PathBuf,
+        /// What would be replaced or removed.
+        file: String,
+    },
     /// The output would replace the model or adapter that the run starts from.
     #[error("output_dir {} is the folder of the model or adapter that training starts from; choose another", dir.display())]
     OutputIsInput {

@@ -1,6 +1,6 @@
 //! Files and folders that are complete or not there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,45 @@ fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
             Err(TrainError::Write { path: path.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+/// A file that one process at a time holds; free again once this is dropped or the process is gone.
+///
+/// The file itself stays: removing it could take it from under another process that has just
+/// opened it, and two would then each hold a lock of the same name.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock; `None` where another holds it.
+    pub(crate) fn take(path: &Path) -> Result<Option<Self>, TrainError> {
+        let write = |source| TrainError::Write { path: path.to_owned(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(write)?;
+        Ok(is_granted(file.try_lock()).map_err(write)?.then_some(Self { _file: file }))
+    }
+
+    /// Whether another holds the lock; creates no file.
+    pub(crate) fn is_held(path: &Path) -> Result<bool, TrainError> {
+        let read = |source| TrainError::Read { path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            file => file.map_err(read)?,
+        };
+        // Shared, so that two who only look do not see each other.
+        Ok(!is_granted(file.try_lock_shared()).map_err(read)?)
+    }
+}
+
+/// A file system without locks (some of clusters) grants every one: better to train unguarded than not at all.
+fn is_granted(result: Result<(), TryLockError>) -> std::io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

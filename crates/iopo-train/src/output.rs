@@ -2,18 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::FINAL;
+use crate::checkpoint::{Checkpoint, FINAL};
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::{create_folder, read_folder, remove_file, remove_folder};
+use crate::files::{FileLock, create_folder, read_folder, remove_file, remove_folder};
 
 pub(crate) const STATE: &str = "trainer_state.json";
 pub(crate) const LOG: &str = "trainer_log.jsonl";
 pub(crate) const CHECKPOINT: &str = "checkpoint-";
 
-/// What a run leaves in its output folder, besides checkpoints.
-const RESULTS: [&str; 5] =
-    [LOG, STATE, "adapter_config.json", "adapter_model.safetensors", "model.safetensors"];
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+
+/// Held while a run writes; an OS lock, so a killed run leaves the file but not the lock.
+const LOCK: &str = ".lock";
+
+/// What a run leaves in its output folder, besides checkpoints; the state, which shows whose the
+/// weights are, is removed after them.
+const RESULTS: [&str; 5] = [LOG, ADAPTER_CONFIG, "adapter_model.safetensors", "model.safetensors", STATE];
 
 /// The checkpoint of the highest step in a folder; incomplete ones do not count.
 ///
@@ -51,33 +56,78 @@ pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
             return Err(TrainError::OutputIsInput { dir: dir.clone() });
         }
     }
-    let may_replace = config.overwrite_output_dir || config.resume.is_some();
-    if !may_replace && is_occupied(dir)? {
-        return Err(TrainError::OutputExists { dir: dir.clone() });
+    if FileLock::is_held(&dir.join(LOCK))? {
+        return Err(TrainError::OutputInUse { dir: dir.clone() });
     }
-    Ok(())
+    check_contents(config)
 }
 
-/// Makes the output folder, and takes out of it what must not stand beside new results.
+/// Makes the output folder, takes its lock, and takes out of it what must not stand beside new results.
 ///
 /// Checkpoints of an earlier run would outrank this one's when resuming, and an adapter beside a
 /// full model would be taken for a part of it.
-pub(crate) fn prepare_output(config: &TrainConfig) -> Result<(), TrainError> {
+pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainError> {
     check_output(config)?;
     let dir = &config.output_dir;
     create_folder(dir)?;
+    let lock =
+        FileLock::take(&dir.join(LOCK))?.ok_or_else(|| TrainError::OutputInUse { dir: dir.clone() })?;
+    // Another run may have come and gone since the first look.
+    check_contents(config)?;
+    if config.resume.is_none() {
+        checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))?;
+        RESULTS.iter().try_for_each(|name| remove_file(&dir.join(name)))?;
+    }
+    // Last: until the results are gone, one of these may show whose they are.
     for leftover in read_folder(dir)?.iter().filter(|path| is_temporary(path)) {
         remove_folder(leftover)?;
     }
-    if config.resume.is_some() {
-        return Ok(());
+    Ok(lock)
+}
+
+/// Whether what lies in the output folder may stay there or be replaced.
+fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
+    let dir = &config.output_dir;
+    if config.resume.is_none() && !config.overwrite_output_dir {
+        return if is_occupied(dir)? { Err(TrainError::OutputExists { dir: dir.clone() }) } else { Ok(()) };
     }
-    checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))?;
-    RESULTS.iter().try_for_each(|name| remove_file(&dir.join(name)))
+    match foreign(dir, config.resume.is_some())? {
+        Some(file) => Err(TrainError::OutputIsForeign { dir: dir.clone(), file }),
+        None => Ok(()),
+    }
 }
 
 fn is_occupied(dir: &Path) -> Result<bool, TrainError> {
-    Ok(RESULTS.iter().any(|name| dir.join(name).is_file()) || !checkpoints(dir)?.is_empty())
+    let has_results = RESULTS.iter().chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
+    Ok(has_results || weights(dir)?.next().is_some() || !checkpoints(dir)?.is_empty())
+}
+
+/// What a run would replace or remove, though no run of ours left it there.
+///
+/// A resumed run removes nothing, and its checkpoints show as well as its results whose folder it is.
+fn foreign(dir: &Path, resumes: bool) -> Result<Option<String>, TrainError> {
+    let checkpoints = checkpoints(dir)?;
+    let stranger = checkpoints.iter().find(|(_, checkpoint)| !is_ours(checkpoint));
+    if let Some((step, _)) = stranger.filter(|_| !resumes) {
+        return Ok(Some(format!("{CHECKPOINT}{step}")));
+    }
+    // A run that was killed while it moved its results into place has left its state in `FINAL`.
+    let ours = is_ours(dir) || is_ours(&dir.join(FINAL)) || (resumes && !checkpoints.is_empty());
+    // Shards are never ours, and other programs would load them in place of what is written.
+    Ok(weights(dir)?.find(|name| !ours || !RESULTS.contains(&name.as_str())))
+}
+
+/// Whether a folder's state is of this program: transformers writes one of the same name.
+fn is_ours(dir: &Path) -> bool {
+    Checkpoint::open(dir).is_ok()
+}
+
+/// Names of files that hold a model or adapter, or say where its parts are.
+fn weights(dir: &Path) -> Result<impl Iterator<Item = String>, TrainError> {
+    const ENDS: [&str; 4] = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
+    let is_weights = |name: &String| name == ADAPTER_CONFIG || ENDS.iter().any(|end| name.ends_with(end));
+    let files = read_folder(dir)?.into_iter().filter(|path| path.is_file());
+    Ok(files.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).filter(is_weights))
 }
 
 /// A folder of ours that was being written when a run was killed.

@@ -122,8 +122,12 @@ fn a_run_leaves_log_state_adapter_and_checkpoints_and_nothing_else() {
     let dir = tempdir().unwrap();
     run(dir.path(), &["save_steps=2", "save_total_limit=2"]);
     let result = ["adapter_config.json", "adapter_model.safetensors"];
-    let all =
-        [&result[..], &["checkpoint-4", "checkpoint-6", "trainer_log.jsonl", "trainer_state.json"]].concat();
+    let all = [
+        &[".lock"],
+        &result[..],
+        &["checkpoint-4", "checkpoint-6", "trainer_log.jsonl", "trainer_state.json"],
+    ]
+    .concat();
     assert_eq!(names_in(dir.path()), all);
     let checkpoint = [&result[..], &["optimizer.safetensors", "trainer_state.json"]].concat();
     assert_eq!(names_in(&dir.path().join("checkpoint-4")), checkpoint);
@@ -410,6 +414,36 @@ fn a_broken_checkpoint_is_an_error() {
     }
 }
 
+/// The state of the checkpoint after six updates, with another value.
+fn resumed_with(key: &str, value: usize) -> TrainError {
+    let dir = with_checkpoint();
+    let path = dir.path().join("checkpoint-6/trainer_state.json");
+    let mut state: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    state[key] = value.into();
+    fs::write(&path, state.to_string()).unwrap();
+    fail(dir.path(), &["resume_from_checkpoint=true"])
+}
+
+#[test]
+fn a_checkpoint_beyond_the_last_update_is_not_resumed() {
+    let error = resumed_with("global_step", 9);
+    assert!(matches!(error, TrainError::Checkpoint { .. }), "{error}");
+    assert!(error.to_string().contains("global_step 9 is beyond the 6 updates"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_off_the_plan_of_updates_is_not_resumed() {
+    for (key, value, named) in [
+        ("examples_seen", 11, "examples_seen is 11, but after global_step 6 it is 12"),
+        ("global_step", 5, "examples_seen is 12, but after global_step 5 it is 10"),
+        ("global_step", 0, "examples_seen is 12, but after global_step 0 it is 0"),
+    ] {
+        let error = resumed_with(key, value);
+        assert!(matches!(error, TrainError::Checkpoint { .. }), "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
 #[test]
 fn moments_of_another_model_are_not_resumed_with() {
     let dir = with_checkpoint();
@@ -443,6 +477,98 @@ fn replaced_results_leave_none_of_the_old_ones() {
         assert!(!names.contains(gone), "{gone}");
     }
     assert!(names.contains("checkpoint-2") && names.contains("notes.txt"));
+}
+
+#[test]
+fn two_runs_do_not_share_an_output_folder() {
+    let dir = tempdir().unwrap();
+    let mut first = Trainer::new(config(dir.path(), &SHORT), &Device::flex()).unwrap();
+    // Made while the folder was free, and so stopped only where it would begin to write.
+    let lines = short(&["overwrite_output_dir=true", "stage=sft"]);
+    let mut second = Trainer::new(config(dir.path(), &lines), &Device::flex()).unwrap();
+    first.run(&mut ()).unwrap();
+    let before = names_in(dir.path());
+    for line in ["seed=3", "overwrite_output_dir=true", "resume_from_checkpoint=true"] {
+        let error = Trainer::new(config(dir.path(), &short(&[line])), &Device::flex()).unwrap_err();
+        assert!(
+            matches!(&error, TrainError::OutputInUse { dir: held } if held == dir.path()),
+            "{line}: {error}"
+        );
+    }
+    let error = second.run(&mut ()).unwrap_err();
+    assert!(matches!(error, TrainError::OutputInUse { .. }), "{error}");
+    assert_eq!(names_in(dir.path()), before);
+    drop(first);
+    second.run(&mut ()).unwrap();
+    // Its own lock does not shut a trainer out.
+    second.run(&mut ()).unwrap();
+}
+
+#[test]
+fn the_lock_file_of_a_killed_run_neither_blocks_nor_occupies() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join(".lock"), "").unwrap();
+    run(dir.path(), &["max_steps=1"]);
+}
+
+#[test]
+fn a_folder_that_holds_a_model_or_adapter_is_occupied() {
+    for name in [
+        "config.json",
+        "model.safetensors.index.json",
+        "model-00001-of-00002.safetensors",
+        "pytorch_model.bin",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ] {
+        let dir = tempdir().unwrap();
+        fs::write(dir.path().join(name), "{}").unwrap();
+        let error = fail(dir.path(), &[]);
+        assert!(matches!(error, TrainError::OutputExists { .. }), "{name}: {error}");
+        assert_eq!(names_in(dir.path()), [name]);
+    }
+}
+
+/// Overwriting or resuming into a folder is refused for the file, and leaves the folder as it was.
+fn refused_for(dir: &Path, more: &[&str], file: &str) {
+    let before = names_in(dir);
+    let error = fail(dir, more);
+    assert!(matches!(&error, TrainError::OutputIsForeign { file: named, .. } if named == file), "{error}");
+    assert_eq!(names_in(dir), before);
+}
+
+#[test]
+fn weights_that_no_run_left_are_never_replaced() {
+    let overwrite = ["overwrite_output_dir=true"];
+    let model = tempdir().unwrap();
+    copy_folder(&fixture("models/qwen2-tiny-tied"), model.path());
+    refused_for(model.path(), &overwrite, "model.safetensors");
+    // transformers leaves a state of the same name.
+    fs::write(model.path().join("trainer_state.json"), r#"{"global_step": 3, "max_steps": 3}"#).unwrap();
+    refused_for(model.path(), &overwrite, "model.safetensors");
+    let ours = with_checkpoint();
+    let checkpoint = format!("resume_from_checkpoint={}", ours.path().join("checkpoint-3").display());
+    refused_for(model.path(), &[&checkpoint], "model.safetensors");
+    let theirs = model.path().join("checkpoint-500");
+    fs::create_dir(&theirs).unwrap();
+    fs::write(theirs.join("trainer_state.json"), "{}").unwrap();
+    refused_for(model.path(), &overwrite, "checkpoint-500");
+    // Shards are nobody's result here, not even beside our own state.
+    fs::write(ours.path().join("model-00001-of-00002.safetensors"), "").unwrap();
+    refused_for(ours.path(), &overwrite, "model-00001-of-00002.safetensors");
+}
+
+#[test]
+fn results_of_a_run_killed_while_it_moved_them_into_place_may_be_replaced() {
+    let dir = with_checkpoint();
+    let state = dir.path().join("trainer_state.json");
+    fs::create_dir(dir.path().join(".final.tmp")).unwrap();
+    fs::rename(&state, dir.path().join(".final.tmp/trainer_state.json")).unwrap();
+    run(dir.path(), &["overwrite_output_dir=true", "save_steps=3"]);
+    assert!(state.exists() && !dir.path().join(".final.tmp").exists());
+    // Without a trace of its state, a resumed run still finds its own checkpoints.
+    fs::remove_file(&state).unwrap();
+    run(dir.path(), &["resume_from_checkpoint=true"]);
 }
 
 #[test]
@@ -615,7 +741,7 @@ fn weights_that_are_not_finite_are_never_written() {
         let dir = tempdir().unwrap();
         let error = fail(dir.path(), &["learning_rate=1e39", "lr_scheduler_type=constant", line]);
         assert!(matches!(error, TrainError::NotFinite { step: 1, what: "updated weight", .. }), "{error}");
-        assert_eq!(names_in(dir.path()), ["trainer_log.jsonl"]);
+        assert_eq!(names_in(dir.path()), [".lock", "trainer_log.jsonl"]);
     }
 }
 

@@ -45,13 +45,14 @@ pub enum LengthPolicy {
 /// assert_eq!(iopo_data::infer_seqlen(300, 100, 2000), (300, 100));
 /// ```
 pub fn infer_seqlen(source_len: usize, target_len: usize, cutoff_len: usize) -> (usize, usize) {
-    let max_target = if target_len * 2 < cutoff_len {
+    // Saturating: a length without bound is long, and no reason to panic.
+    let max_target = if target_len.saturating_mul(2) < cutoff_len {
         cutoff_len
-    } else if source_len * 2 < cutoff_len {
+    } else if source_len.saturating_mul(2) < cutoff_len {
         cutoff_len - source_len
     } else {
         // In floating point and truncated, as the original: integers would differ by one at times.
-        (cutoff_len as f64 * (target_len as f64 / (source_len + target_len) as f64)) as usize
+        (cutoff_len as f64 * (target_len as f64 / source_len.saturating_add(target_len) as f64)) as usize
     };
     let target = max_target.min(target_len);
     (cutoff_len.saturating_sub(target).min(source_len), target)
@@ -90,7 +91,7 @@ pub(super) enum Fit {
 impl LengthPolicy {
     /// What to do with a row whose longest prompt and completion have these lengths.
     pub(super) fn fit(self, prompt: usize, completion: usize, cutoff_len: usize) -> Fit {
-        if prompt + completion <= cutoff_len {
+        if prompt.saturating_add(completion) <= cutoff_len {
             return Fit::Keep { prompt, completion };
         }
         match self {
@@ -105,5 +106,26 @@ impl LengthPolicy {
                 (prompt, completion) => Fit::Keep { prompt, completion },
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = usize::MAX;
+
+    #[test]
+    fn lengths_without_bound_saturate_instead_of_overflowing() {
+        assert_eq!(infer_seqlen(10, MAX, 100), (10, 90));
+        assert_eq!(infer_seqlen(MAX, 10, 100), (90, 10));
+        // The sum saturates as well, so the completion's share is all of the limit.
+        assert_eq!(infer_seqlen(MAX, MAX, 100), (0, 100));
+    }
+
+    #[test]
+    fn a_row_without_bound_does_not_fit() {
+        assert_eq!(LengthPolicy::Error.fit(MAX, MAX, 100), Fit::Refuse);
+        assert_eq!(LengthPolicy::Drop.fit(1, MAX, 100), Fit::Drop(DropReason::TooLong));
     }
 }

@@ -16,6 +16,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{IntervalStrategy, TrainConfig};
 use crate::data::TrainData;
 use crate::error::TrainError;
+use crate::files::FileLock;
 use crate::log::{LogEntry, TrainLog};
 use crate::metrics::Metrics;
 use crate::output::{check_output, prepare_output, remove_old};
@@ -38,6 +39,8 @@ pub struct Trainer {
     planner: StepPlanner,
     schedule: LrSchedule,
     engine: Engine,
+    /// Keeps other runs out of the output folder from the start of a run on.
+    lock: Option<FileLock>,
 }
 
 /// What is counted while training.
@@ -86,7 +89,7 @@ impl Trainer {
         let mut engine = Engine::new(state.policy.config().vocab_size);
         engine.backward.checkpointing = config.gradient_checkpointing;
         engine.passes = config.group_passes;
-        Self { config, state, reference, data, planner, schedule, engine }
+        Self { config, state, reference, data, planner, schedule, engine, lock: None }
     }
 
     /// The configuration.
@@ -115,8 +118,10 @@ impl Trainer {
 
     /// Trains to the end, and writes log, checkpoints and final model.
     ///
+    /// Until the trainer is dropped, no other run can write to the output folder.
+    ///
     /// # Errors
-    /// An output folder that must not be written to, a start at which policy and reference
+    /// An output folder that must not be written to or that another run holds, a start at which policy and reference
     /// differ, a checkpoint of another run, a loss, gradient or weight that is not finite, and
     /// files that cannot be written; complete checkpoints stay.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<TrainSummary, TrainError> {
@@ -128,7 +133,9 @@ impl Trainer {
             self.check_start()?;
         }
         // Nothing on disk is touched before the run is known to be sound.
-        prepare_output(&self.config)?;
+        // A lock of an earlier run of this trainer would shut out this one.
+        drop(self.lock.take());
+        self.lock = Some(prepare_output(&self.config)?);
         let mut log = TrainLog::start(&self.config.output_dir, history)?;
         let planner = self.planner.clone();
         let mut evaluation = None;

@@ -45,6 +45,7 @@ impl Trainer {
         })?;
         let checkpoint = Checkpoint::open(&dir)?;
         self.check_same_run(&checkpoint, start_log_prob, &dir)?;
+        self.check_position(&checkpoint, &dir)?;
         self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
         observer.on_resume(checkpoint.global_step, &dir);
         let counters = Counters {
@@ -81,6 +82,26 @@ impl Trainer {
              here it is {start}; model_name_or_path and adapter_name_or_path must be those of that run",
             checkpoint.start_log_prob
         ))
+    }
+
+    /// Training must go on where the plan of updates stands, or examples would be repeated or skipped.
+    fn check_position(&self, checkpoint: &Checkpoint, dir: &Path) -> Result<(), TrainError> {
+        let Checkpoint { global_step, examples_seen, .. } = *checkpoint;
+        let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
+        let total = self.total_steps();
+        if global_step > total {
+            return refuse(format!(
+                "global_step {global_step} is beyond the {total} updates of the run (max_steps)"
+            ));
+        }
+        let last = global_step.checked_sub(1).and_then(|index| self.planner.steps().nth(index));
+        let planned = last.map_or(0, |plan| plan.examples_seen);
+        if examples_seen != planned {
+            return refuse(format!(
+                "examples_seen is {examples_seen}, but after global_step {global_step} it is {planned}"
+            ));
+        }
+        Ok(())
     }
 
     /// Room for another machine's order of summation; on the same one the difference is 0.
