@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::fixtures;
 use crate::golden::root;
+use crate::say;
 
 /// One command and why it is run.
 struct Check {
@@ -83,7 +84,7 @@ pub fn run(wgpu: bool) -> Result<bool> {
 
 fn pass(check: &Check) -> Result<bool> {
     let command = format!("cargo {}", check.args.join(" "));
-    println!("== {}: {command}", check.name);
+    say(format_args!("== {}: {command}", check.name))?;
     let started = Instant::now();
     let status = Command::new("cargo")
         .args(check.args)
@@ -92,6 +93,6 @@ fn pass(check: &Check) -> Result<bool> {
         .status()
         .with_context(|| format!("cannot run {command}"))?;
     let verdict = if status.success() { "passed" } else { "FAILED" };
-    println!("== {} {verdict} after {:.0} s", check.name, started.elapsed().as_secs_f64());
+    say(format_args!("== {} {verdict} after {:.0} s", check.name, started.elapsed().as_secs_f64()))?;
     Ok(status.success())
 }

@@ -15,6 +15,7 @@ use iopo_model::{
 use serde_json::{Value, json};
 
 use crate::golden::root;
+use crate::say;
 
 /// Absolute, on f32 logits of size 3: two programs sum in different orders.
 const TOLERANCE: f64 = 1e-4;
@@ -36,17 +37,19 @@ pub fn run() -> Result<bool> {
     let python = env::var("IOPO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let imports = Command::new(&python).args(["-c", "import torch, transformers, peft"]).output();
     if !imports.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: {python} does not import torch, transformers and peft; IOPO_PYTHON names another");
+        say(format_args!(
+            "SKIPPED: {python} does not import torch, transformers and peft; IOPO_PYTHON names another"
+        ))?;
         return Ok(true);
     }
     let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
     let cases = Cases::write(dir.path())?;
     let report = compare(&python, dir.path())?;
-    println!("{python}: {}", report["versions"]);
+    say(format_args!("{python}: {}", report["versions"]))?;
     let results = report["results"].as_array().map_or(&[][..], Vec::as_slice);
     ensure!(results.len() == cases, "{cases} cases were written, {} compared", results.len());
     // Every line is printed, so no short-circuit.
-    Ok(results.iter().map(print_result).fold(true, |all, passed| all & passed))
+    results.iter().try_fold(true, |all, result| Ok(all & print_result(result)?))
 }
 
 fn compare(python: &str, dir: &Path) -> Result<Value> {
@@ -66,21 +69,21 @@ fn compare(python: &str, dir: &Path) -> Result<Value> {
 }
 
 /// Prints one line, and says whether the case passed.
-fn print_result(result: &Value) -> bool {
+fn print_result(result: &Value) -> Result<bool> {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
     let difference = number("max_difference");
     let problems = result["problems"].as_array().map_or(&[][..], Vec::as_slice);
     let passed = difference <= TOLERANCE && problems.is_empty();
-    println!(
+    say(format_args!(
         "{} {:<60} max|diff|={difference:.2e} max|logit|={:.3} tolerance={TOLERANCE:.0e}",
         if passed { "ok  " } else { "FAIL" },
         result["case"].as_str().unwrap_or("?"),
         number("max_logit"),
-    );
+    ))?;
     for problem in problems {
-        println!("     {problem}");
+        say(format_args!("     {problem}"))?;
     }
-    passed
+    Ok(passed)
 }
 
 /// What Python is to load, as it is written.

@@ -1,4 +1,6 @@
 //! Repository chores: fixtures, checks, parity with recorded references.
+// Those macros panic where nobody listens, for example in `| head -1`; `say` and `note` do not.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod check;
 mod fixtures;
@@ -10,10 +12,12 @@ mod parity;
 #[cfg(test)]
 mod tidy;
 
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -88,10 +92,23 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note(format_args!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// A line on standard output; a reader that went away has seen enough.
+fn say(text: impl Display) -> Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+/// A line on standard error, where it can be written.
+fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn run(command: Command) -> Result<bool> {
@@ -102,7 +119,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Interop => interop::run(),
         Command::Parity { kind } => {
             let report = kind.run()?;
-            println!("{report}");
+            say(&report)?;
             Ok(report.passed())
         }
     }

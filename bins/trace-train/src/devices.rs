@@ -5,6 +5,8 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 
+use crate::console::print;
+
 /// What `--device` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -114,17 +116,17 @@ pub fn label(device: &Device) -> String {
 
 /// Prints every device.
 pub fn list() -> Result<()> {
-    println!("cpu       burn-flex");
+    print("cpu       burn-flex")?;
     for (kind, compiled, devices) in
         [("cuda", cfg!(feature = "cuda"), cuda_devices()), ("wgpu", cfg!(feature = "wgpu"), wgpu_devices())]
     {
         if !compiled {
-            println!("{kind:<9} not in this program; build it with `--features {kind}`");
+            print(&format!("{kind:<9} not in this program; build it with `--features {kind}`"))?;
         } else if devices.is_empty() {
-            println!("{kind:<9} no device found");
+            print(&format!("{kind:<9} no device found"))?;
         }
         for (index, device) in devices.iter().enumerate() {
-            println!("{:<9} {device:?}", format!("{kind}:{index}"));
+            print(&format!("{:<9} {device:?}", format!("{kind}:{index}")))?;
         }
     }
     Ok(())

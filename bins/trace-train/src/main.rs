@@ -1,6 +1,9 @@
 //! `trace-train`: trains language models on preference groups.
+// Those macros panic where nobody listens; `console` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
+mod console;
 mod devices;
 mod export;
 mod plots;
@@ -15,6 +18,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use console::note;
 
 /// Exit code of everything the user can put right.
 const USER_ERROR: u8 = 2;
@@ -23,9 +27,9 @@ fn main() -> ExitCode {
     match dispatch(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  caused by: {cause}");
+                note(&format!("  caused by: {cause}"));
             }
             ExitCode::from(USER_ERROR)
         }

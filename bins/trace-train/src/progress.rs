@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use iopo_train::{LogEntry, Observer, Progress};
 
+use crate::console::note;
+
 /// Shows loss, margin, tokens a second and the time left.
 pub struct Bar {
     bar: ProgressBar,
@@ -24,7 +26,7 @@ impl Bar {
 
     /// A line above the bar, or on standard error where there is no bar.
     pub fn line(&self, text: &str) {
-        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+        if self.bar.is_hidden() { note(text) } else { self.bar.println(text) }
     }
 
     /// Takes the bar away.

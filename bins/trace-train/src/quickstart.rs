@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use iopo_train::TrainArgs;
 
 use crate::cli::QuickstartArgs;
+use crate::console::print;
 use crate::run::train;
 use crate::table::{render, to_json};
 
@@ -50,19 +51,17 @@ pub fn run(args: &QuickstartArgs) -> Result<()> {
     let device = args.device.open()?;
     let (changes, summary) = train(config, &device)?;
     if args.json {
-        println!("{}", to_json(&changes));
-        return Ok(());
+        return print(&to_json(&changes).to_string());
     }
-    println!("{}", render(&changes));
-    println!(
+    print(&render(&changes).to_string())?;
+    print(&format!(
         "IOPO with LoRA, {} updates in {:.0} s. A reward is β (log π − log π_ref), so all are 0 before the first \
          update,\nand a tie prefers nothing. Adapter, logs and training_curves.svg are in {};\nthe configuration that made them is {}.",
         summary.steps,
         started.elapsed().as_secs_f64(),
         args.out.join("adapter").display(),
         config_path.display()
-    );
-    Ok(())
+    ))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
+use crate::console::{note, print};
 use crate::devices::label;
 use crate::plots;
 use crate::progress::Bar;
@@ -15,19 +16,18 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let config = TrainArgs::from_file(&args.config, &args.overrides)?.validate()?;
     let device = args.device.open()?;
     let (changes, summary) = train(config.clone(), &device)?;
-    println!("{}", render(&changes));
-    println!("{} updates; results are in {}", summary.steps, config.output_dir.display());
-    Ok(())
+    print(&render(&changes).to_string())?;
+    print(&format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
 }
 
 /// Trains, with everything worth knowing on standard error; evaluates before and after.
 pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, TrainSummary)> {
     for notice in &config.notices {
-        eprintln!("note: {}: {}", notice.key, notice.text);
+        note(&format!("note: {}: {}", notice.key, notice.text));
     }
-    eprintln!("device: {}", label(device));
+    note(&format!("device: {}", label(device)));
     let mut trainer = Trainer::new(config, device)?;
-    eprintln!("{}", trainer.data().report);
+    note(&trainer.data().report.to_string());
     let before = evaluations(&trainer)?;
     let mut bar = Bar::new(trainer.total_steps());
     let summary = trainer.run(&mut bar);

@@ -215,6 +215,86 @@ fn export_merges_an_adapter_into_its_model() {
 }
 
 #[test]
+fn export_names_the_model_of_an_adapter_that_was_made_for_another() {
+    let place = Workplace::new();
+    assert!(place.run(&[]).status.success());
+    let (model, adapter, out) = (place.path("model"), place.path("out"), place.path("merged"));
+    let noted = || {
+        let output = program(&["export", "--model", model.to_str().unwrap()])
+            .args(["--adapter", adapter.to_str().unwrap(), "--out", out.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{message}");
+        fs::remove_dir_all(&out).unwrap();
+        message
+    };
+    assert_eq!(noted(), "");
+    let made_for = |base: &str| {
+        place.edit("out/adapter_config.json", |text| {
+            let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+            config["base_model_name_or_path"] = base.into();
+            config.to_string()
+        });
+    };
+    made_for("moved/to/model");
+    assert_eq!(noted(), "");
+    made_for("someone/another");
+    assert!(noted().contains("the adapter names someone/another as its model"));
+}
+
+/// A pipe that nobody reads: every write to it fails from the start.
+#[cfg(unix)]
+fn unread() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+/// A disk with no room left.
+#[cfg(target_os = "linux")]
+fn full() -> Stdio {
+    fs::File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_outlives_its_readers() {
+    let place = Workplace::new();
+    let mut run = program(&["run", place.path("run.yaml").to_str().unwrap()]);
+    assert_eq!(run.stdout(unread()).stderr(unread()).status().unwrap().code(), Some(0));
+    assert!(place.path("out/adapter_model.safetensors").is_file());
+
+    assert_eq!(program(&["devices"]).stdout(unread()).status().unwrap().code(), Some(0));
+    let mut failing = program(&["run", "/nowhere/run.yaml"]);
+    assert_eq!(failing.stderr(unread()).status().unwrap().code(), Some(2));
+
+    let quickstart = place.path("quickstart");
+    let mut quickstart_run = program(&["quickstart", "--out", quickstart.to_str().unwrap()]);
+    assert_eq!(quickstart_run.stdout(unread()).stderr(unread()).status().unwrap().code(), Some(0));
+    assert!(quickstart.join("adapter/adapter_model.safetensors").is_file());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_costs_the_lines_and_not_the_run() {
+    let place = Workplace::new();
+    let config = place.path("run.yaml");
+    let run = || program(&["run", config.to_str().unwrap(), "overwrite_output_dir=true"]);
+    let weights = place.path("out/adapter_model.safetensors");
+
+    let output = run().stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("2 updates; results are in"));
+    assert!(weights.is_file());
+
+    // A table that was asked for and is lost is an error, but the adapter is saved by then.
+    fs::remove_file(&weights).unwrap();
+    refused(run().stdout(full()).output().unwrap(), &["cannot write to standard output", "No space left"]);
+    assert!(weights.is_file());
+}
+
+#[test]
 fn the_quickstart_learns_its_groups() {
     let dir = tempfile::tempdir().unwrap();
     let output = program(&["quickstart", "--json", "--out", dir.path().to_str().unwrap()]).output().unwrap();

@@ -157,7 +157,7 @@ impl CausalLm {
     /// B is zero, so the model's output does not change; A is drawn from `seed`.
     ///
     /// # Errors
-    /// Rank 0 or above the smaller side of a targeted layer, an alpha that is not finite, no target or an unknown one, or a model that has an
+    /// Rank 0 or above the larger side of a targeted layer, an alpha that is not finite, no target or an unknown one, or a model that has an
     /// adapter already.
     pub fn attach_lora(self, config: &LoraConfig, seed: u64) -> Result<Self, LoraError> {
         if config.rank == 0 {
@@ -181,15 +181,16 @@ impl CausalLm {
         }))
     }
 
-    /// The smallest targeted layer bounds the rank. Checked before anything is allocated: a rank
-    /// without bound would overflow or exhaust memory.
+    /// The smallest targeted layer bounds the rank: past a layer's larger side an adapter has more
+    /// numbers than the layer. Checked before anything is allocated: a rank without bound would
+    /// overflow or exhaust memory.
     fn check_rank(&self, rank: usize, targets: &[&str]) -> Result<(), LoraError> {
         let layers = self.model.layers.iter().enumerate();
         let linears =
             layers.flat_map(|(index, layer)| linears(layer).map(|(name, linear)| (index, name, linear)));
         let sides = linears.filter(|(_, name, _)| targets.contains(name)).map(|(index, name, linear)| {
             let [out, input] = linear.weight.dims();
-            (out.min(input), index, name)
+            (out.max(input), index, name)
         });
         match sides.min_by_key(|&(limit, ..)| limit) {
             Some((limit, index, name)) if rank > limit => {

@@ -203,14 +203,14 @@ pub enum LoraError {
     ZeroRank,
     /// A product of more than full rank: it would cost memory and express nothing more.
     #[error(
-        "a LoRA adapter of rank {rank} does not fit {layer}, whose smaller side is {limit}: lower the rank"
+        "a LoRA adapter of rank {rank} does not fit {layer}, whose larger side is {limit}: lower the rank"
     )]
     RankTooLarge {
         /// The rank asked for.
         rank: usize,
         /// The smallest targeted layer.
         layer: String,
-        /// The smaller side of its weight.
+        /// The larger side of its weight.
         limit: usize,
     },
     /// The scale would not be a number.

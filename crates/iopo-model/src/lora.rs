@@ -82,7 +82,7 @@ impl LoraTargets {
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
-/// | `rank` | 8 | inner size | from 1 to the smaller side of every targeted layer |
+/// | `rank` | 8 | inner size | from 1 to the larger side of every targeted layer |
 /// | `alpha` | 16 | numerator of the scale | finite |
 /// | `rank_stabilised` | false | divide by √rank instead of rank | |
 /// | `targets` | all | which linear layers | |

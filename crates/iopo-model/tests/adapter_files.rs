@@ -325,17 +325,17 @@ fn a_rank_of_zero_is_refused() {
 }
 
 #[test]
-fn a_rank_above_the_smaller_side_of_a_layer_is_refused() {
-    // k_proj and v_proj are [32, 64], all others have sides of 64 and more.
-    for rank in [33, 4_000_000_000, i64::MAX as usize, usize::MAX] {
+fn a_rank_above_the_larger_side_of_a_layer_is_refused() {
+    // The attention's layers have no side above 64, the MLP's are 176 long.
+    for rank in [65, 4_000_000_000, i64::MAX as usize, usize::MAX] {
         let config = LoraConfig { rank, ..Default::default() };
         let error = base().attach_lora(&config, 1).unwrap_err();
         let LoraError::RankTooLarge { rank: found, layer, limit } = &error else { panic!("{error:?}") };
-        assert_eq!((*found, layer.as_str(), *limit), (rank, "layer 0's k_proj", 32));
+        assert_eq!((*found, layer.as_str(), *limit), (rank, "layer 0's q_proj", 64));
     }
     let rank = |rank, target| LoraConfig { rank, ..named(&[target]) };
-    assert!(base().attach_lora(&rank(32, "k_proj"), 1).is_ok());
-    assert!(base().attach_lora(&rank(64, "q_proj"), 1).is_ok());
+    assert!(base().attach_lora(&rank(64, "k_proj"), 1).is_ok());
+    assert!(base().attach_lora(&rank(176, "up_proj"), 1).is_ok());
     assert!(base().attach_lora(&rank(65, "q_proj"), 1).is_err());
 }
 
