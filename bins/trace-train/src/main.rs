@@ -27,8 +27,10 @@ fn main() -> ExitCode {
     match dispatch(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            note(&format!("error: {error}"));
-            for cause in error.chain().skip(1) {
+            let message = error.to_string();
+            note(&format!("error: {message}"));
+            // Many messages quote their cause already.
+            for cause in error.chain().skip(1).map(ToString::to_string).filter(|c| !message.contains(c)) {
                 note(&format!("  caused by: {cause}"));
             }
             ExitCode::from(USER_ERROR)

@@ -69,22 +69,23 @@ impl CausalLm {
 
     /// Gradients of `Σ_p c_p log p_p` for the trained parameters, with `c = weigh(log p)`.
     ///
-    /// `weigh` gets the log-probs, without a tape, and returns a weight for each. `sink` gets the
-    /// gradients in pieces: a parameter's gradient is the sum of all that come under its name.
+    /// `weigh` gets the log-probs, without a tape, and returns a weight for each, and whatever else
+    /// it found, which is handed back. `sink` gets the gradients in pieces: a parameter's gradient
+    /// is the sum of all that come under its name.
     ///
     /// # Shapes
     /// - log-probs and weights: `[predictions]`
     ///
     /// # Errors
     /// A token id outside the vocabulary, a source outside the layout, and whatever `weigh` returns.
-    pub fn differentiate<E: From<LayoutError>>(
+    pub fn differentiate<T, E: From<LayoutError>>(
         &self,
         layout: &TokenLayout,
         predictions: &Predictions,
         options: BackwardOptions,
-        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
         sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<(), E> {
+    ) -> Result<T, E> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         let rope = self.rotary(layout);
         let forward = match options.checkpointing {
@@ -94,24 +95,25 @@ impl CausalLm {
         let output = forward.output.clone().without_autodiff();
         let sources = predictions.source_indices(&output.device());
         let rows = output.clone().select(0, sources.clone());
-        let upstream = if self.tail_is_frozen() {
+        let (upstream, found) = if self.tail_is_frozen() {
             self.scaled_tail_gradients(&rows, predictions, options.head_chunk, weigh)?
         } else {
             self.recomputed_tail_gradients(&rows, predictions, options.head_chunk, weigh, sink)?
         };
         // One position may predict several tokens: their gradients add up.
         let upstream = output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add);
-        self.backward_layers(forward, upstream, layout, &rope, sink)
+        self.backward_layers(forward, upstream, layout, &rope, sink)?;
+        Ok(found)
     }
 
     /// One pass over each chunk: value and gradient of every row, scaled once the weights are known.
-    fn scaled_tail_gradients<E>(
+    fn scaled_tail_gradients<T, E>(
         &self,
         rows: &Tensor<2>,
         predictions: &Predictions,
         head_chunk: usize,
-        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
-    ) -> Result<Tensor<2>, E> {
+        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
+    ) -> Result<(Tensor<2>, T), E> {
         let (mut values, mut gradients) = (Vec::new(), Vec::new());
         for (start, length) in chunks(predictions.targets.len(), head_chunk) {
             let leaf = leaf(rows.clone().narrow(0, start, length));
@@ -120,37 +122,37 @@ impl CausalLm {
             // Row p of this gradient is that of log p_p alone: no other row depends on it.
             gradients.push(gradient_of(&leaf, &mut log_probs.sum().backward()));
         }
-        let weights = weigh(Tensor::cat(values, 0))?;
+        let (weights, found) = weigh(Tensor::cat(values, 0))?;
         let gradients = Tensor::cat(gradients, 0);
         let weights = weights.cast(burn::tensor::FloatDType::from(gradients.dtype()));
-        Ok(gradients * weights.unsqueeze_dim(1))
+        Ok((gradients * weights.unsqueeze_dim(1), found))
     }
 
     /// Values first, then each chunk again with a tape, since its parameters' gradients need the weights.
-    fn recomputed_tail_gradients<E>(
+    fn recomputed_tail_gradients<T, E>(
         &self,
         rows: &Tensor<2>,
         predictions: &Predictions,
         head_chunk: usize,
-        weigh: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
         sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<Tensor<2>, E> {
+    ) -> Result<(Tensor<2>, T), E> {
         let plain = self.valid();
         let parts: Vec<_> = chunks(predictions.targets.len(), head_chunk).collect();
         let values = parts
             .iter()
             .map(|&(start, length)| plain.tail_values(rows, predictions, start, length))
             .collect();
-        let weights = weigh(Tensor::cat(values, 0))?;
+        let (weights, found) = weigh(Tensor::cat(values, 0))?;
         let mut gradients = Vec::new();
         for (start, length) in parts {
             let leaf = leaf(rows.clone().narrow(0, start, length));
             let log_probs = self.tail(leaf.clone(), predictions, start, length);
-            let mut found = (log_probs * weights.clone().narrow(0, start, length)).sum().backward();
-            gradients.push(gradient_of(&leaf, &mut found));
-            self.take_gradients(&mut found).into_iter().for_each(&mut *sink);
+            let mut taken = (log_probs * weights.clone().narrow(0, start, length)).sum().backward();
+            gradients.push(gradient_of(&leaf, &mut taken));
+            self.take_gradients(&mut taken).into_iter().for_each(&mut *sink);
         }
-        Ok(Tensor::cat(gradients, 0))
+        Ok((Tensor::cat(gradients, 0), found))
     }
 
     fn backward_layers<E: From<LayoutError>>(

@@ -128,17 +128,14 @@ pub fn micro_step(
     };
     let mut gradients = GradientSum::default();
     let mut add = |gradient: NamedTensor| gradients.add(gradient);
-    let coupled = match engine.passes {
+    let coupling = match engine.passes {
         GroupPasses::One => {
-            let mut coupled = None;
             let weigh = |tokens: Tensor<1>| {
                 let coupling = couple(objective, weighted, &tokens, reference)?;
                 let weights = batch.weights_by_prediction(&coupling.coefficients);
-                coupled = Some(coupling);
-                Ok::<_, TrainError>(like(&tokens, weights))
+                Ok::<_, TrainError>((like(&tokens, weights), coupling))
             };
-            policy.differentiate(batch.layout(), batch.predictions(), engine.backward, weigh, &mut add)?;
-            coupled
+            policy.differentiate(batch.layout(), batch.predictions(), engine.backward, weigh, &mut add)?
         }
         GroupPasses::Two => {
             let head_chunk = engine.backward.head_chunk;
@@ -146,23 +143,14 @@ pub fn micro_step(
             let coupling = couple(objective, weighted, &tokens, reference)?;
             for (index, &coefficient) in coupling.coefficients.iter().enumerate() {
                 let alone = batch.sequence(index)?;
-                let weigh = |tokens: Tensor<1>| Ok::<_, TrainError>(tokens.full_like(coefficient));
-                policy.differentiate(
-                    alone.layout(),
-                    alone.predictions(),
-                    engine.backward,
-                    weigh,
-                    &mut add,
-                )?;
+                let (layout, predictions) = (alone.layout(), alone.predictions());
+                let weigh = |tokens: Tensor<1>| Ok::<_, TrainError>((tokens.full_like(coefficient), ()));
+                policy.differentiate(layout, predictions, engine.backward, weigh, &mut add)?;
             }
-            Some(coupling)
+            coupling
         }
     };
-    // `differentiate` calls back exactly once where it returns no error.
-    let Some(Coupling { loss, metrics, .. }) = coupled else {
-        return Err(TrainError::BrokenBatch { sequences: 0, per_example: objective.sequences_per_example() });
-    };
-    Ok(MicroStep { loss, metrics, gradients })
+    Ok(MicroStep { loss: coupling.loss, metrics: coupling.metrics, gradients })
 }
 
 /// What the loss says of a batch, and how it changes with each sequence's log-prob.
