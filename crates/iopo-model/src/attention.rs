@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::{Bool, FloatDType, Tensor};
 
+use crate::cpu;
 use crate::layout::TokenLayout;
 use crate::linear::LoraLinear;
 use crate::precision::accumulation;
@@ -44,54 +45,83 @@ impl GroupedQueryAttention {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let tokens = x.dims()[0];
-        let heads = |y: Tensor<2>, heads: usize| y.reshape([tokens, heads, self.head_dim]);
-        let q = rope.rotate(heads(self.q_proj.forward(x.clone()), self.num_heads));
-        let k = rope.rotate(heads(self.k_proj.forward(x.clone()), self.num_key_value_heads));
-        let v = heads(self.v_proj.forward(x), self.num_key_value_heads);
-        // `[heads, tokens, head_dim]`: one matrix a head.
-        let (q, k, v) = (q.swap_dims(0, 1), k.swap_dims(0, 1), v.swap_dims(0, 1));
-
-        let outputs = (0..layout.segments().len())
-            .map(|segment| {
-                let own = layout.segments()[segment].range.clone();
-                let mut visible = layout.ancestors(segment);
-                visible.push(own.clone());
-                self.segment(
-                    q.clone().narrow(1, own.start, own.len()),
-                    gather(&k, &visible),
-                    gather(&v, &visible),
-                )
-            })
-            .collect();
-        self.o_proj.forward(Tensor::cat(outputs, 0))
+        self.o_proj.forward(self.attend(x, rope, layout))
     }
 
-    /// Attention of the last `n` of `m` visible tokens.
+    /// Attends, and adds the result to `onto`.
     ///
     /// # Shapes
-    /// - `q`: `[heads, n, head_dim]`
-    /// - `k`, `v`: `[kv_heads, m, head_dim]`
-    /// - result: `[n, heads · head_dim]`
-    fn segment(&self, q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<2> {
-        let (n, m) = (q.dims()[1], k.dims()[1]);
-        let group = self.num_heads / self.num_key_value_heads;
-        // The query heads of a group stand below one another, so that keys need no repeating.
-        let q = q.reshape([self.num_key_value_heads, group * n, self.head_dim]);
-        let scores = q.matmul(k.transpose()) * (self.head_dim as f64).sqrt().recip();
-        let dtype = scores.dtype();
-        let scores = scores
-            .cast(accumulation(dtype))
-            .reshape([self.num_key_value_heads, group, n, m])
-            .mask_fill(causal_mask(n, m, &v.device()), f64::NEG_INFINITY);
-        let weights =
-            softmax(scores).cast(FloatDType::from(dtype)).reshape([self.num_key_value_heads, group * n, m]);
-        weights
-            .matmul(v)
-            .reshape([self.num_heads, n, self.head_dim])
-            .swap_dims(0, 1)
-            .reshape([n, self.num_heads * self.head_dim])
+    /// - `onto`, `x`, result: `[tokens, hidden]`
+    #[must_use]
+    pub fn forward_onto(
+        &self,
+        onto: Tensor<2>,
+        x: Tensor<2>,
+        rope: &RotaryEmbedding,
+        layout: &TokenLayout,
+    ) -> Tensor<2> {
+        self.o_proj.forward_onto(onto, self.attend(x, rope, layout))
     }
+
+    /// The heads' outputs side by side, `[tokens, heads · head_dim]`.
+    fn attend(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
+        let q = rope.rotate(self.q_proj.forward(x.clone()));
+        let k = rope.rotate(self.k_proj.forward(x.clone()));
+        let v = self.v_proj.forward(x);
+        let (kv_heads, head_dim) = (self.num_key_value_heads, self.head_dim);
+        cpu::attend([&q, &k, &v], layout, kv_heads, head_dim)
+            .unwrap_or_else(|| attend_by_tensors([q, k, v], layout, kv_heads, head_dim))
+    }
+}
+
+/// Attention of every token to what its segment sees.
+///
+/// # Shapes
+/// - `q`, result: `[tokens, heads · head_dim]`; `k`, `v`: `[tokens, kv_heads · head_dim]`
+pub(crate) fn attend_by_tensors(
+    [q, k, v]: [Tensor<2>; 3],
+    layout: &TokenLayout,
+    kv_heads: usize,
+    head_dim: usize,
+) -> Tensor<2> {
+    let [tokens, width] = q.dims();
+    // `[heads, tokens, head_dim]`: one matrix a head.
+    let split = |y: Tensor<2>, heads: usize| y.reshape([tokens, heads, head_dim]).swap_dims(0, 1);
+    let (q, k, v) = (split(q, width / head_dim), split(k, kv_heads), split(v, kv_heads));
+    let outputs = (0..layout.segments().len())
+        .map(|segment| {
+            let own = layout.segments()[segment].range.clone();
+            let mut visible = layout.ancestors(segment);
+            visible.push(own.clone());
+            attend_segment(
+                q.clone().narrow(1, own.start, own.len()),
+                gather(&k, &visible),
+                gather(&v, &visible),
+            )
+        })
+        .collect();
+    Tensor::cat(outputs, 0)
+}
+
+/// Attention of the last `n` of `m` visible tokens.
+///
+/// # Shapes
+/// - `q`: `[heads, n, head_dim]`
+/// - `k`, `v`: `[kv_heads, m, head_dim]`
+/// - result: `[n, heads · head_dim]`
+fn attend_segment(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<2> {
+    let ([heads, n, head_dim], [kv_heads, m, _]) = (q.dims(), k.dims());
+    let group = heads / kv_heads;
+    // The query heads of a group stand below one another, so that keys need no repeating.
+    let q = q.reshape([kv_heads, group * n, head_dim]);
+    let scores = q.matmul(k.transpose()) * (head_dim as f64).sqrt().recip();
+    let dtype = scores.dtype();
+    let scores = scores
+        .cast(accumulation(dtype))
+        .reshape([kv_heads, group, n, m])
+        .mask_fill(causal_mask(n, m, &v.device()), f64::NEG_INFINITY);
+    let weights = softmax(scores).cast(FloatDType::from(dtype)).reshape([kv_heads, group * n, m]);
+    weights.matmul(v).reshape([heads, n, head_dim]).swap_dims(0, 1).reshape([n, heads * head_dim])
 }
 
 /// The visible keys or values, joined along the tokens.

@@ -129,6 +129,8 @@ impl CausalLm {
     }
 
     /// Values first, then each chunk again with a tape, since its parameters' gradients need the weights.
+    ///
+    /// A single chunk keeps its tape in between.
     fn recomputed_tail_gradients<T, E>(
         &self,
         rows: &Tensor<2>,
@@ -137,8 +139,16 @@ impl CausalLm {
         weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
         sink: &mut dyn FnMut(NamedTensor),
     ) -> Result<(Tensor<2>, T), E> {
-        let plain = self.valid();
         let parts: Vec<_> = chunks(predictions.targets.len(), head_chunk).collect();
+        if let [(start, length)] = parts[..] {
+            let leaf = leaf(rows.clone());
+            let log_probs = self.tail(leaf.clone(), predictions, start, length);
+            let (weights, found) = weigh(log_probs.clone().without_autodiff())?;
+            let mut taken = (log_probs * weights).sum().backward();
+            self.take_gradients(&mut taken).into_iter().for_each(&mut *sink);
+            return Ok((gradient_of(&leaf, &mut taken), found));
+        }
+        let plain = self.valid();
         let values = parts
             .iter()
             .map(|&(start, length)| plain.tail_values(rows, predictions, start, length))

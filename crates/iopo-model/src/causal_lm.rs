@@ -4,10 +4,11 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::config::DecoderConfig;
+use crate::cpu;
 use crate::decoder::{DecoderLayer, DecoderModel};
 use crate::error::{LayoutError, LoraError};
 use crate::layout::{Predictions, TokenLayout};
-use crate::linear::LoraLinear;
+use crate::linear::{LoraLinear, product};
 use crate::lora::{LoraConfig, LoraInit};
 use crate::precision::Precision;
 use crate::rope::RotaryEmbedding;
@@ -90,11 +91,10 @@ impl CausalLm {
         start: usize,
         length: usize,
     ) -> Tensor<1> {
-        let targets = predictions.targets[start..start + length].iter().map(|&t| i64::from(t));
-        let targets = indices(targets, &rows.device());
+        let targets = &predictions.targets[start..start + length];
         let logits = self.logits(self.model.norm.forward(rows));
-        let of_targets = logits.clone().gather(1, targets.unsqueeze_dim(1));
-        (of_targets - log_sum_exp(logits)).squeeze_dim(1)
+        cpu::target_log_probs(&logits, targets)
+            .unwrap_or_else(|| target_log_probs_by_tensors(logits, targets))
     }
 
     /// [`Self::tail`] of a part of `rows`, which has one row for each prediction.
@@ -126,7 +126,7 @@ impl CausalLm {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         let logits = match &self.lm_head {
             Some(head) => head.forward(hidden),
-            None => hidden.matmul(self.model.embed_tokens.weight.val().transpose()),
+            None => product::<1>(&hidden, &self.model.embed_tokens.weight.val(), None, 1.0),
         };
         logits.cast(self.precision.loss)
     }
@@ -236,6 +236,13 @@ impl CausalLm {
         }
         self
     }
+}
+
+/// `z[target] − log Σ_v exp z[v]` for each row of scores.
+pub(crate) fn target_log_probs_by_tensors(scores: Tensor<2>, targets: &[u32]) -> Tensor<1> {
+    let targets = indices(targets.iter().map(|&t| i64::from(t)), &scores.device());
+    let of_targets = scores.clone().gather(1, targets.unsqueeze_dim(1));
+    (of_targets - log_sum_exp(scores)).squeeze_dim(1)
 }
 
 struct CastWeights {

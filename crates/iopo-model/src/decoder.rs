@@ -32,10 +32,10 @@ impl DecoderLayer {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let attended = self.self_attn.forward(self.input_layernorm.forward(x.clone()), rope, layout);
-        let x = x + attended;
-        let fed_forward = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
-        x + fed_forward
+        let normalised = self.input_layernorm.forward(x.clone());
+        let x = self.self_attn.forward_onto(x, normalised, rope, layout);
+        let normalised = self.post_attention_layernorm.forward(x.clone());
+        self.mlp.forward_onto(x, normalised)
     }
 }
 

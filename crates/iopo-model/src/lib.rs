@@ -5,6 +5,11 @@ mod attention;
 mod backward;
 mod causal_lm;
 mod config;
+#[cfg(feature = "flex")]
+mod cpu;
+#[cfg(not(feature = "flex"))]
+#[path = "cpu_absent.rs"]
+mod cpu;
 mod decoder;
 mod error;
 mod layout;
@@ -26,6 +31,7 @@ pub use attention::GroupedQueryAttention;
 pub use backward::BackwardOptions;
 pub use causal_lm::CausalLm;
 pub use config::{Architecture, DecoderConfig};
+pub use cpu::{set_cpu_kernels, with_cpu_values};
 pub use decoder::{DecoderLayer, DecoderModel, Embedding};
 pub use error::{ConfigError, LayoutError, LoraError, WeightsError};
 pub use layout::{Predictions, SegmentSpan, TokenLayout};

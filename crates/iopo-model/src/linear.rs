@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use crate::cpu;
 use crate::lora::LoraAdapter;
 use crate::precision::accumulation;
 
@@ -28,13 +29,32 @@ impl LoraLinear {
     /// - result: `[tokens, out]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let mut y = x.clone().matmul(self.weight.val().transpose());
-        if let Some(bias) = &self.bias {
-            y = y + bias.val().unsqueeze();
-        }
+        let y = match &self.bias {
+            None => product::<1>(&x, &self.weight.val(), None, 1.0),
+            Some(bias) => product(&x, &self.weight.val(), Some(bias.val()), 1.0),
+        };
+        self.with_adapter(y, x)
+    }
+
+    /// Applies the layer and adds the result to `onto`.
+    ///
+    /// # Shapes
+    /// - `x`: `[tokens, in]`
+    /// - `onto`, result: `[tokens, out]`
+    #[must_use]
+    pub fn forward_onto(&self, onto: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+        let onto = match &self.bias {
+            None => onto,
+            Some(bias) => onto + bias.val().unsqueeze(),
+        };
+        let y = product(&x, &self.weight.val(), Some(onto), 1.0);
+        self.with_adapter(y, x)
+    }
+
+    fn with_adapter(&self, y: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
         match &self.lora {
             None => y,
-            Some(lora) => y + lora.forward(x),
+            Some(lora) => lora.forward_onto(y, x),
         }
     }
 
@@ -52,5 +72,35 @@ impl LoraLinear {
             (weight.cast(wide) + lora.delta().cast(wide)).cast(dtype)
         });
         self
+    }
+}
+
+/// `onto + scale · x Wᵀ`, where `onto` is a vector for every row or a matrix.
+///
+/// # Shapes
+/// - `x`: `[rows, in]`, `weight`: `[out, in]`, `onto`: `[out]` or `[rows, out]`
+/// - result: `[rows, out]`
+pub(crate) fn product<const D: usize>(
+    x: &Tensor<2>,
+    weight: &Tensor<2>,
+    mut onto: Option<Tensor<D>>,
+    scale: f64,
+) -> Tensor<2> {
+    cpu::linear(x, weight, &mut onto, scale).unwrap_or_else(|| product_by_tensors(x, weight, onto, scale))
+}
+
+pub(crate) fn product_by_tensors<const D: usize>(
+    x: &Tensor<2>,
+    weight: &Tensor<2>,
+    onto: Option<Tensor<D>>,
+    scale: f64,
+) -> Tensor<2> {
+    let mut y = x.clone().matmul(weight.clone().transpose());
+    if scale != 1.0 {
+        y = y * scale;
+    }
+    match onto {
+        None => y,
+        Some(onto) => onto.unsqueeze() + y,
     }
 }

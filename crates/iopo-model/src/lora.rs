@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::LoraError;
+use crate::linear::product;
 
 /// Names of the linear layers of a decoder layer, as in Hugging Face files.
 pub(crate) const LINEAR_LAYERS: [&str; 7] =
@@ -26,17 +27,19 @@ pub struct LoraAdapter {
 }
 
 impl LoraAdapter {
-    /// `scale · (x Aᵀ) Bᵀ`, computed in the adapter's own float type.
+    /// `onto + scale · (x Aᵀ) Bᵀ`, the product computed in the adapter's own float type.
     ///
     /// # Shapes
     /// - `x`: `[tokens, in]`
-    /// - result: `[tokens, out]`, in the type of `x`
+    /// - `onto`, result: `[tokens, out]`, in the type of `onto`
     #[must_use]
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let dtype = x.dtype();
-        let (a, b) = (self.a.val(), self.b.val());
-        let low = x.cast(FloatDType::from(a.dtype())).matmul(a.transpose());
-        (low.matmul(b.transpose()) * self.scale).cast(dtype)
+    pub fn forward_onto(&self, onto: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+        let (outer, inner) = (onto.dtype(), self.a.dtype());
+        let low = product::<1>(&x.cast(FloatDType::from(inner)), &self.a.val(), None, 1.0);
+        if inner == outer {
+            return product(&low, &self.b.val(), Some(onto), self.scale);
+        }
+        onto + product::<1>(&low, &self.b.val(), None, self.scale).cast(FloatDType::from(outer))
     }
 
     /// The update of the full weight, `[out, in]`.

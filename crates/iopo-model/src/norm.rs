@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use crate::cpu;
 use crate::precision::accumulation;
 
 /// Divides each token's vector by its root mean square, and scales it by a learned weight.
@@ -28,10 +29,15 @@ impl RmsNorm {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let dtype = x.dtype();
-        let wide = x.cast(accumulation(dtype));
-        let mean_square = wide.clone().square().mean_dim(1);
-        let normalised = wide / (mean_square + self.eps).sqrt();
-        normalised.cast(dtype) * self.weight.val().unsqueeze()
+        let weight = self.weight.val();
+        cpu::rms_norm(&x, &weight, self.eps).unwrap_or_else(|| rms_norm_by_tensors(x, weight, self.eps))
     }
+}
+
+pub(crate) fn rms_norm_by_tensors(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
+    let dtype = x.dtype();
+    let wide = x.cast(accumulation(dtype));
+    let mean_square = wide.clone().square().mean_dim(1);
+    let normalised = wide / (mean_square + eps).sqrt();
+    normalised.cast(dtype) * weight.unsqueeze()
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::config::Keys;
+use crate::cpu;
 use crate::error::ConfigError;
 
 /// How positions turn into rotation angles.
@@ -134,9 +135,9 @@ impl Llama3RopeScaling {
 #[derive(Debug, Clone)]
 pub struct RotaryEmbedding {
     /// `[tokens, 1, head_dim / 2]`.
-    cos: Tensor<3>,
+    pub(crate) cos: Tensor<3>,
     /// `[tokens, 1, head_dim / 2]`.
-    sin: Tensor<3>,
+    pub(crate) sin: Tensor<3>,
 }
 
 impl RotaryEmbedding {
@@ -161,10 +162,15 @@ impl RotaryEmbedding {
     /// Rotates the pairs `(x_i, x_{i + head_dim/2})` of every head.
     ///
     /// # Shapes
-    /// - `x`, result: `[tokens, heads, head_dim]`
+    /// - `x`, result: `[tokens, heads · head_dim]`
     #[must_use]
-    pub fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
-        let half = x.dims()[2] / 2;
+    pub fn rotate(&self, x: Tensor<2>) -> Tensor<2> {
+        cpu::rotate(&x, self).unwrap_or_else(|| self.rotate_by_tensors(x))
+    }
+
+    pub(crate) fn rotate_by_tensors(&self, x: Tensor<2>) -> Tensor<2> {
+        let ([tokens, width], half) = (x.dims(), self.cos.dims()[2]);
+        let x = x.reshape([tokens, width / (2 * half), 2 * half]);
         let first = x.clone().narrow(2, 0, half);
         let second = x.narrow(2, half, half);
         let (cos, sin) = (self.cos.clone(), self.sin.clone());
@@ -172,6 +178,7 @@ impl RotaryEmbedding {
             vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin],
             2,
         )
+        .reshape([tokens, width])
     }
 }
 
@@ -221,10 +228,10 @@ mod tests {
         let frequencies = config.frequencies(8);
         let rotated = |position: u32| {
             let rope = RotaryEmbedding::new(&frequencies, &[position], DType::F64, &device);
-            let x = TensorData::new((1..9).map(f64::from).collect::<Vec<_>>(), [1, 1, 8]);
+            let x = TensorData::new((1..9).map(f64::from).collect::<Vec<_>>(), [1, 8]);
             rope.rotate(Tensor::from_data(x, (&device, DType::F64)))
         };
-        let dot = |a: Tensor<3>, b: Tensor<3>| (a * b).sum().into_scalar::<f64>();
+        let dot = |a: Tensor<2>, b: Tensor<2>| (a * b).sum().into_scalar::<f64>();
         assert!((dot(rotated(7), rotated(7)) - 204.0).abs() < 1e-9);
         assert!((dot(rotated(3), rotated(10)) - dot(rotated(103), rotated(110))).abs() < 1e-9);
     }

@@ -1,0 +1,130 @@
+//! Products with a weight: `y = onto + scale · x Wᵀ`.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use super::FlexTensor;
+use super::real::{Real, block_rows, tensor, vector_fn};
+
+/// `scale · x Wᵀ` added to `onto`: nothing, a vector for every row, or a matrix.
+///
+/// # Shapes
+/// - `x`: `[rows, in]`, `weight`: `[out, in]`, `onto`: `[out]` or `[rows, out]`
+pub(crate) fn forward<T: Real>(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    onto: Option<FlexTensor>,
+    scale: f64,
+) -> FlexTensor {
+    let [rows, inner] = dims(x);
+    let out = dims(weight)[0];
+    let (x, weight) = (T::values(x), T::values(weight));
+    let factors = (&*x, &*weight);
+    let scale = T::from_f64(scale);
+    match onto {
+        None => {
+            let mut y = vec![T::ZERO; rows * out];
+            rows_times_transposed(&mut y, factors, [inner, out], Accum::Replace, scale);
+            tensor(y, [rows, out])
+        }
+        Some(mut onto) if onto.layout().num_dims() == 2 => {
+            rows_times_transposed(T::values_mut(&mut onto), factors, [inner, out], Accum::Add, scale);
+            onto
+        }
+        Some(bias) => {
+            let mut y = T::values(&bias).repeat(rows);
+            rows_times_transposed(&mut y, factors, [inner, out], Accum::Add, scale);
+            tensor(y, [rows, out])
+        }
+    }
+}
+
+/// `scale · g W`: the gradient for `x`.
+pub(crate) fn input_gradient<T: Real>(g: &FlexTensor, weight: &FlexTensor, scale: f64) -> FlexTensor {
+    let [rows, out] = dims(g);
+    let inner = dims(weight)[1];
+    let (g, weight) = (T::values(g), T::values(weight));
+    let mut dx = vec![T::ZERO; rows * inner];
+    let block = block_rows(rows);
+    dx.par_chunks_mut(block * inner).zip(g.par_chunks(block * out)).for_each(|(dx, g)| {
+        let rows = g.len() / out;
+        matmul(
+            MatMut::from_row_major_slice_mut(dx, rows, inner),
+            Accum::Replace,
+            MatRef::from_row_major_slice(g, rows, out),
+            MatRef::from_row_major_slice(&weight, out, inner),
+            T::from_f64(scale),
+            Par::Seq,
+        );
+    });
+    tensor(dx, [rows, inner])
+}
+
+/// `scale · gᵀ x`: the gradient for the weight.
+pub(crate) fn weight_gradient<T: Real>(g: &FlexTensor, x: &FlexTensor, scale: f64) -> FlexTensor {
+    let ([rows, out], inner) = (dims(g), dims(x)[1]);
+    let (g, x) = (T::values(g), T::values(x));
+    let (g, x) = (MatRef::from_row_major_slice(&g, rows, out), MatRef::from_row_major_slice(&x, rows, inner));
+    let mut dw = vec![T::ZERO; out * inner];
+    let block = block_rows(out);
+    dw.par_chunks_mut(block * inner).enumerate().for_each(|(index, dw)| {
+        let outs = dw.len() / inner;
+        matmul(
+            MatMut::from_row_major_slice_mut(dw, outs, inner),
+            Accum::Replace,
+            g.subcols(index * block, outs).transpose(),
+            x,
+            T::from_f64(scale),
+            Par::Seq,
+        );
+    });
+    tensor(dw, [out, inner])
+}
+
+/// `Σ_rows g`: the gradient for a vector that is added to every row.
+pub(crate) fn bias_gradient<T: Real>(g: &FlexTensor) -> FlexTensor {
+    let out = dims(g)[1];
+    let g = T::values(g);
+    let mut sum = vec![T::ZERO; out];
+    add_rows(&mut sum, &g);
+    tensor(sum, [out])
+}
+
+vector_fn! {
+    fn add_rows<'a, T>(sum: &'a mut [T], rows: &'a [T]) {
+        for row in rows.chunks_exact(sum.len()) {
+            for (sum, &value) in sum.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+fn rows_times_transposed<T: Real>(
+    y: &mut [T],
+    (x, weight): (&[T], &[T]),
+    [inner, out]: [usize; 2],
+    accum: Accum,
+    scale: T,
+) {
+    let weight = MatRef::from_row_major_slice(weight, out, inner);
+    let block = block_rows(x.len() / inner);
+    y.par_chunks_mut(block * out).zip(x.par_chunks(block * inner)).for_each(|(y, x)| {
+        let rows = x.len() / inner;
+        matmul(
+            MatMut::from_row_major_slice_mut(y, rows, out),
+            accum,
+            MatRef::from_row_major_slice(x, rows, inner),
+            weight.transpose(),
+            scale,
+            Par::Seq,
+        );
+    });
+}
+
+/// The two sizes of a matrix.
+pub(crate) fn dims(tensor: &FlexTensor) -> [usize; 2] {
+    let shape = tensor.layout().shape();
+    [shape[0], shape[1]]
+}

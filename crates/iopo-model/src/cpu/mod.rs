@@ -1,0 +1,141 @@
+//! Kernels for burn's CPU backend, `flex`, with gradients written by hand.
+//!
+//! Each does in one or two passes over memory what the tensor operations beside it do in many.
+//! A function here returns `None` where its kernel does not apply: another device, another float
+//! type than f32 and f64, or inputs of several types. The caller then runs the tensor operations,
+//! which are also what the kernels are tested against.
+//!
+//! Work is divided into blocks that follow from the shapes alone, each computed by one thread, so
+//! that results do not depend on the number of threads.
+
+mod attention;
+mod extension;
+mod linear;
+mod log_prob;
+mod norm;
+mod real;
+mod rope;
+mod swiglu;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::backend::{Dispatch, Flex, tensor::FloatTensor};
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::layout::TokenLayout;
+use crate::rope::RotaryEmbedding;
+use extension::{CpuKernels, Onto};
+use real::Real;
+
+pub(crate) use attention::AttentionPlan;
+
+/// The CPU backend's own tensor.
+type FlexTensor = FloatTensor<Flex>;
+
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Turns the CPU kernels on or off for the whole process; they are on at the start.
+///
+/// Without them, the CPU runs the same tensor operations as every other device. For measurements,
+/// and to find out whether a kernel is at fault; results differ by rounding only.
+pub fn set_cpu_kernels(enabled: bool) {
+    ENABLED.store(enabled, Ordering::Relaxed);
+}
+
+/// `onto + scale · x Wᵀ`; takes `onto` where the kernel applies, so that it can be added to in place.
+pub(crate) fn linear<const D: usize>(
+    x: &Tensor<2>,
+    weight: &Tensor<2>,
+    onto: &mut Option<Tensor<D>>,
+    scale: f64,
+) -> Option<Tensor<2>> {
+    if !applies(x, onto.as_ref().map(Tensor::dtype).into_iter().chain([weight.dtype()])) {
+        return None;
+    }
+    let onto = onto.take().map_or(Onto::Nothing, |onto| Onto::Values(onto.into_dispatch()));
+    let y = Dispatch::linear(x.clone().into_dispatch(), weight.clone().into_dispatch(), onto, scale);
+    Some(Tensor::from_dispatch(y))
+}
+
+/// `w · x / sqrt(mean(x²) + eps)`.
+pub(crate) fn rms_norm(x: &Tensor<2>, weight: &Tensor<1>, eps: f64) -> Option<Tensor<2>> {
+    applies(x, [weight.dtype()]).then(|| {
+        Tensor::from_dispatch(Dispatch::rms_norm(
+            x.clone().into_dispatch(),
+            weight.clone().into_dispatch(),
+            eps,
+        ))
+    })
+}
+
+/// The rotation of query or key heads.
+pub(crate) fn rotate(x: &Tensor<2>, rope: &RotaryEmbedding) -> Option<Tensor<2>> {
+    applies(x, [rope.cos.dtype()]).then(|| {
+        let tables = [&rope.cos, &rope.sin].map(|table| table.clone().into_dispatch());
+        let [cos, sin] = tables;
+        Tensor::from_dispatch(Dispatch::rotate(x.clone().into_dispatch(), cos, sin))
+    })
+}
+
+/// `silu(gate) · up`.
+pub(crate) fn swiglu(gate: &Tensor<2>, up: &Tensor<2>) -> Option<Tensor<2>> {
+    applies(gate, [up.dtype()]).then(|| {
+        Tensor::from_dispatch(Dispatch::swiglu(gate.clone().into_dispatch(), up.clone().into_dispatch()))
+    })
+}
+
+/// Attention of every token to what its segment sees.
+///
+/// # Shapes
+/// - `q`, result: `[tokens, heads · head_dim]`; `k`, `v`: `[tokens, kv_heads · head_dim]`
+pub(crate) fn attend(
+    [q, k, v]: [&Tensor<2>; 3],
+    layout: &TokenLayout,
+    kv_heads: usize,
+    head_dim: usize,
+) -> Option<Tensor<2>> {
+    applies(q, [k.dtype(), v.dtype()]).then(|| {
+        let group = q.dims()[1] / (kv_heads * head_dim);
+        let plan = AttentionPlan::new(layout, kv_heads, group, head_dim);
+        let [q, k, v] = [q, k, v].map(|x| x.clone().into_dispatch());
+        Tensor::from_dispatch(Dispatch::attend(q, k, v, plan))
+    })
+}
+
+/// `z[target] − log Σ_v exp z[v]` for each row of scores.
+pub(crate) fn target_log_probs(scores: &Tensor<2>, targets: &[u32]) -> Option<Tensor<1>> {
+    applies(scores, []).then(|| {
+        Tensor::from_dispatch(Dispatch::target_log_probs(scores.clone().into_dispatch(), Arc::from(targets)))
+    })
+}
+
+/// Whether kernels are on and fit the device and the float types.
+fn applies<const D: usize>(x: &Tensor<D>, others: impl IntoIterator<Item = DType>) -> bool {
+    let dtype = x.dtype();
+    matches!(dtype, DType::F32 | DType::F64)
+        && others.into_iter().all(|other| other == dtype)
+        && ENABLED.load(Ordering::Relaxed)
+        && x.device() == Device::flex()
+}
+
+/// Reads f32 values where they lie, without a copy; `None` for other devices and float types.
+///
+/// For what is done to parameters and gradients outside the model, such as an optimizer's update.
+pub fn with_cpu_values<const N: usize, R>(
+    tensors: [&Tensor<1>; N],
+    read: impl FnOnce([&[f32]; N]) -> R,
+) -> Option<R> {
+    if !tensors.iter().all(|tensor| applies(tensor, [DType::F32])) {
+        return None;
+    }
+    let stored = tensors.map(|tensor| tensor.clone().without_autodiff().try_into_primitive::<Flex>().ok());
+    let values = stored.each_ref().map(|stored| stored.as_ref().map(f32::values));
+    let mut slices = [[].as_slice(); N];
+    for (slice, values) in slices.iter_mut().zip(&values) {
+        *slice = values.as_ref()?;
+    }
+    Some(read(slices))
+}

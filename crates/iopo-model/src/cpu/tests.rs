@@ -1,0 +1,258 @@
+//! Kernels against tensor operations, against finite differences, and against themselves on other
+//! numbers of threads.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use burn::tensor::{DType, Device, Tensor, TensorData, activation};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::attention::attend_by_tensors;
+use crate::causal_lm::target_log_probs_by_tensors;
+use crate::layout::{SegmentSpan, TokenLayout};
+use crate::linear::product_by_tensors;
+use crate::norm::rms_norm_by_tensors;
+use crate::rope::RotaryEmbedding;
+
+/// A function of several tensors, once by kernels and once by tensor operations.
+struct Case {
+    name: &'static str,
+    inputs: Vec<[usize; 2]>,
+    kernel: Function,
+    tensors: Function,
+}
+
+type Function = fn(&[Tensor<2>]) -> Tensor<2>;
+
+fn random(rng: &mut ChaCha8Rng, shape: [usize; 2], dtype: DType) -> Tensor<2> {
+    let values: Vec<f64> = (0..shape[0] * shape[1]).map(|_| rng.random_range(-2.0..2.0)).collect();
+    Tensor::from_data(TensorData::new(values, shape), (&Device::flex(), dtype))
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.try_into_vec_as::<f64>().unwrap()
+}
+
+/// A root with two children, one of which has two of its own: more than one tile, and pieces of a tile.
+fn tree() -> TokenLayout {
+    let span = |range, parent| SegmentSpan { range, parent };
+    let segments = vec![
+        span(0..70, None),
+        span(70..75, Some(0)),
+        span(75..145, Some(1)),
+        span(145..146, Some(1)),
+        span(146..160, Some(0)),
+        span(160..163, None),
+    ];
+    TokenLayout::new(vec![1; 163], (0..163).collect(), segments).unwrap()
+}
+
+fn rope(tokens: usize, head_dim: usize, dtype: DType) -> RotaryEmbedding {
+    let frequencies: Vec<f64> = (0..head_dim / 2).map(|i| 0.5f64.powi(i as i32)).collect();
+    let positions: Vec<u32> = (0..tokens as u32).collect();
+    RotaryEmbedding::new(&frequencies, &positions, dtype, &Device::flex())
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut case = |name, inputs: &[[usize; 2]], kernel: Function, tensors: Function| {
+        cases.push(Case { name, inputs: inputs.to_vec(), kernel, tensors });
+    };
+    case(
+        "linear",
+        &[[300, 17], [9, 17]],
+        |t| super::linear::<1>(&t[0], &t[1], &mut None, 0.7).unwrap(),
+        |t| product_by_tensors::<1>(&t[0], &t[1], None, 0.7),
+    );
+    case(
+        "linear with bias",
+        &[[5, 17], [290, 17], [1, 290]],
+        |t| super::linear::<1>(&t[0], &t[1], &mut Some(t[2].clone().reshape([-1])), 1.0).unwrap(),
+        |t| product_by_tensors::<1>(&t[0], &t[1], Some(t[2].clone().reshape([-1])), 1.0),
+    );
+    case(
+        "linear onto a matrix",
+        &[[33, 8], [31, 8], [33, 31]],
+        |t| super::linear(&t[0], &t[1], &mut Some(t[2].clone()), -1.5).unwrap(),
+        |t| product_by_tensors(&t[0], &t[1], Some(t[2].clone()), -1.5),
+    );
+    case(
+        "one row",
+        &[[1, 8], [31, 8], [1, 31]],
+        |t| super::linear(&t[0], &t[1], &mut Some(t[2].clone()), 2.0).unwrap(),
+        |t| product_by_tensors(&t[0], &t[1], Some(t[2].clone()), 2.0),
+    );
+    case(
+        "norm",
+        &[[261, 21], [1, 21]],
+        |t| super::rms_norm(&t[0], &t[1].clone().reshape([-1]), 1e-6).unwrap(),
+        |t| rms_norm_by_tensors(t[0].clone(), t[1].clone().reshape([-1]), 1e-6),
+    );
+    case(
+        "rotation",
+        &[[40, 24]],
+        |t| super::rotate(&t[0], &rope(40, 8, t[0].dtype())).unwrap(),
+        |t| rope(40, 8, t[0].dtype()).rotate_by_tensors(t[0].clone()),
+    );
+    case(
+        "swiglu",
+        &[[37, 19], [37, 19]],
+        |t| super::swiglu(&t[0], &t[1]).unwrap(),
+        |t| activation::silu(t[0].clone()) * t[1].clone(),
+    );
+    case(
+        "attention",
+        &[[163, 24], [163, 8], [163, 8]],
+        |t| super::attend([&t[0], &t[1], &t[2]], &tree(), 2, 4).unwrap(),
+        |t| attend_by_tensors([t[0].clone(), t[1].clone(), t[2].clone()], &tree(), 2, 4),
+    );
+    case(
+        "log-probs of targets",
+        &[[23, 45]],
+        |t| super::target_log_probs(&t[0], &targets(23)).unwrap().unsqueeze_dim(1),
+        |t| target_log_probs_by_tensors(t[0].clone(), &targets(23)).unsqueeze_dim(1),
+    );
+    cases
+}
+
+fn targets(rows: usize) -> Vec<u32> {
+    (0..rows as u32).map(|row| row * 7 % 45).collect()
+}
+
+/// The function's values, and the gradient of a weighted sum of them for every input.
+fn value_and_gradients(function: Function, inputs: &[Tensor<2>], upstream: &Tensor<2>) -> Vec<Vec<f64>> {
+    let leaves: Vec<_> = inputs.iter().map(|input| input.clone().autodiff().require_grad()).collect();
+    let output = function(&leaves);
+    let mut found = (output.clone() * upstream.clone()).sum().backward();
+    let gradients = leaves.iter().map(|leaf| values(leaf.grad_remove(&mut found).unwrap()));
+    std::iter::once(values(output)).chain(gradients).collect()
+}
+
+fn inputs(case: &Case, dtype: DType) -> (Vec<Tensor<2>>, Tensor<2>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let inputs: Vec<_> = case.inputs.iter().map(|&shape| random(&mut rng, shape, dtype)).collect();
+    let upstream = random(&mut rng, (case.tensors)(&inputs).dims(), dtype);
+    (inputs, upstream)
+}
+
+#[test]
+fn kernels_and_their_gradients_equal_tensor_operations() {
+    for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-5)] {
+        for case in cases() {
+            let (inputs, upstream) = inputs(&case, dtype);
+            let kernel = value_and_gradients(case.kernel, &inputs, &upstream);
+            let tensors = value_and_gradients(case.tensors, &inputs, &upstream);
+            for (part, (a, b)) in kernel.iter().zip(&tensors).enumerate() {
+                let size = b.iter().fold(1.0f64, |size, value| size.max(value.abs()));
+                let error = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / size;
+                assert!(error < tolerance, "{} {dtype:?}, part {part}: {error:e}", case.name);
+            }
+        }
+    }
+}
+
+/// Without a tape the same code runs, so that a policy equals its frozen copy to the bit.
+#[test]
+fn values_do_not_depend_on_the_tape() {
+    for case in cases() {
+        let (inputs, upstream) = inputs(&case, DType::F32);
+        let with = value_and_gradients(case.kernel, &inputs, &upstream).remove(0);
+        assert_eq!(values((case.kernel)(&inputs)), with, "{}", case.name);
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    const STEP: f64 = 1e-6;
+    for case in cases() {
+        let (inputs, upstream) = inputs(&case, DType::F64);
+        let found = value_and_gradients(case.kernel, &inputs, &upstream);
+        let weighted = |inputs: &[Tensor<2>]| {
+            values((case.kernel)(inputs))
+                .iter()
+                .zip(values(upstream.clone()))
+                .map(|(y, g)| y * g)
+                .sum::<f64>()
+        };
+        for (input, shape) in case.inputs.iter().enumerate() {
+            let size = shape[0] * shape[1];
+            // A few elements of each input: the ends, and some between.
+            for element in [0, size / 3, size / 2, size - 1] {
+                let moved = |by: f64| {
+                    let mut inputs = inputs.clone();
+                    let mut changed = values(inputs[input].clone());
+                    changed[element] += by;
+                    inputs[input] =
+                        Tensor::from_data(TensorData::new(changed, *shape), (&Device::flex(), DType::F64));
+                    weighted(&inputs)
+                };
+                let difference = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+                let gradient = found[input + 1][element];
+                assert!(
+                    (gradient - difference).abs() < 1e-6 * (1.0 + gradient.abs()),
+                    "{}, input {input}, element {element}: {gradient} and {difference}",
+                    case.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    for case in cases() {
+        let (inputs, upstream) = inputs(&case, DType::F32);
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| value_and_gradients(case.kernel, &inputs, &upstream))
+        };
+        let one = on(1);
+        for threads in [2, 3, 8] {
+            assert_eq!(on(threads), one, "{} on {threads} threads", case.name);
+        }
+    }
+}
+
+/// Not a number times a weight of zero would not be a number: what is not seen is not read.
+#[test]
+fn attention_never_reads_what_a_segment_does_not_see() {
+    let layout = tree();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let [q, k, v] = [24, 8, 8].map(|width| random(&mut rng, [163, width], DType::F32));
+    let poison = |x: &Tensor<2>| {
+        let mut changed = values(x.clone());
+        let width = x.dims()[1];
+        // The segment 146..160 sees 0..70 and itself.
+        changed[70 * width..146 * width].fill(f64::NAN);
+        changed[160 * width..].fill(f64::NAN);
+        Tensor::from_data(TensorData::new(changed, x.dims()), (&Device::flex(), DType::F32))
+    };
+    let rows = |k: &Tensor<2>, v: &Tensor<2>| {
+        let attended = super::attend([&q, k, v], &layout, 2, 4).unwrap();
+        values(attended.narrow(0, 146, 14))
+    };
+    assert_eq!(rows(&poison(&k), &poison(&v)), rows(&k, &v));
+}
+
+#[test]
+fn kernels_leave_other_types_to_tensor_operations() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let [half, single] = [DType::BF16, DType::F32].map(|dtype| random(&mut rng, [4, 4], dtype));
+    assert!(super::linear::<1>(&half, &half, &mut None, 1.0).is_none());
+    assert!(super::linear::<1>(&single, &half, &mut None, 1.0).is_none());
+    let mut onto = Some(half.clone());
+    assert!(super::linear(&single, &single, &mut onto, 1.0).is_none() && onto.is_some());
+    assert!(super::swiglu(&half, &single).is_none() && super::swiglu(&single, &single).is_some());
+}
+
+/// A row of scores that lies inside a larger tensor, and one that somebody else holds.
+#[test]
+fn shared_and_partial_tensors_are_not_written_to() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let [x, weight, all] = [[3, 4], [5, 4], [9, 5]].map(|shape| random(&mut rng, shape, DType::F32));
+    let part = all.clone().narrow(0, 2, 3);
+    let before = values(all.clone());
+    let expected = values(product_by_tensors(&x, &weight, Some(part.clone()), 1.0));
+    let y = super::linear(&x, &weight, &mut Some(part), 1.0).unwrap();
+    let error = values(y).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(error < 1e-5 && values(all) == before, "{error:e}");
+}
