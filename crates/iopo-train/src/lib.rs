@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adamw_update;
 mod args;
 mod batch;
 mod checkpoint;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{FloatDType, Tensor};
 use iopo_model::{CausalLm, NamedTensor, Parameters};
 
+use crate::adamw_update::AdamWUpdate;
 use crate::gradients::{GradientSum, widen};
 
 /// Hyper-parameters.
@@ -89,26 +90,26 @@ impl AdamW {
     ) -> CausalLm {
         self.steps += 1;
         let AdamWConfig { beta1, beta2, epsilon, weight_decay } = self.config;
-        let corrected1 = 1.0 - beta1.powi(self.steps);
-        let corrected2 = (1.0 - beta2.powi(self.steps)).sqrt();
         let moments = &mut self.moments;
         model.update_trainable(|name, values| {
             let gradient = gradients.get(name)?;
             let dtype = values.dtype();
             let (values, g) = (widen(values), widen(gradient.values.clone()));
-            let state = moments.entry(name.to_owned()).or_insert_with(|| Moments {
+            let state = moments.remove(name).unwrap_or_else(|| Moments {
                 shape: gradient.shape.clone(),
                 first: g.zeros_like(),
                 second: g.zeros_like(),
             });
-            state.first = state.first.clone() * beta1 + g.clone() * (1.0 - beta1);
-            state.second = state.second.clone() * beta2 + g.square() * (1.0 - beta2);
-            let decayed = match weight_decay != 0.0 && decays(name) {
-                true => values * (1.0 - learning_rate * weight_decay),
-                false => values,
+            let update = AdamWUpdate {
+                beta1,
+                beta2,
+                epsilon,
+                kept: if decays(name) { 1.0 - learning_rate * weight_decay } else { 1.0 },
+                corrected2: (1.0 - beta2.powi(self.steps)).sqrt(),
+                rate: learning_rate / (1.0 - beta1.powi(self.steps)),
             };
-            let denominator = state.second.clone().sqrt() / corrected2 + epsilon;
-            let updated = decayed - state.first.clone() / denominator * (learning_rate / corrected1);
+            let (updated, first, second) = update.apply(values, &g, state.first, state.second);
+            moments.insert(name.to_owned(), Moments { first, second, ..state });
             Some(updated.cast(FloatDType::from(dtype)))
         })
     }
