@@ -14,7 +14,7 @@
 //! chunk gives both `log p` and its gradient, which `c` only scales.
 
 use burn::module::Module;
-use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::causal_lm::CausalLm;
 use crate::decoder::DecoderLayer;
@@ -32,13 +32,19 @@ pub struct BackwardOptions {
     pub head_chunk: usize,
 }
 
+/// Scores that exist at a time at most: 64 MiB of f32, of which a handful of copies exist at once.
+const SCORES: usize = 16 << 20;
+
+/// Rows that go through the feed-forward part at a time where layers are computed again. Enough for
+/// fast products; what is kept for the gradient then no longer grows with the batch.
+const FEED_FORWARD_ROWS: usize = 256;
+
 impl BackwardOptions {
-    /// Keeps all activations; scores take a few dozen megabytes at a time.
+    /// Keeps all activations; scores take a few dozen megabytes at a time at most.
     #[must_use]
     pub fn new(vocab_size: usize) -> Self {
-        /// Scores in a chunk: 64 MiB of f32, of which a handful of copies exist at once.
-        const SCORES: usize = 16 << 20;
-        Self { checkpointing: false, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 1_024) }
+        // More rows would make products no faster.
+        Self { checkpointing: false, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256) }
     }
 }
 
@@ -98,7 +104,7 @@ impl CausalLm {
         let (upstream, found) = if self.tail_is_frozen() {
             self.scaled_tail_gradients(&rows, predictions, options.head_chunk, weigh)?
         } else {
-            self.recomputed_tail_gradients(&rows, predictions, options.head_chunk, weigh, sink)?
+            self.trained_tail_gradients(&rows, predictions, options, weigh, sink)?
         };
         // One position may predict several tokens: their gradients add up.
         let upstream = output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add);
@@ -128,36 +134,39 @@ impl CausalLm {
         Ok((gradients * weights.unsqueeze_dim(1), found))
     }
 
-    /// Values first, then each chunk again with a tape, since its parameters' gradients need the weights.
-    ///
-    /// A single chunk keeps its tape in between.
-    fn recomputed_tail_gradients<T, E>(
+    /// Each chunk's parameter gradients need the weights, and those need all chunks: what was computed is kept
+    /// where all scores fit and memory is not to be saved, and computed again elsewhere.
+    fn trained_tail_gradients<T, E>(
         &self,
         rows: &Tensor<2>,
         predictions: &Predictions,
-        head_chunk: usize,
+        options: BackwardOptions,
         weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
         sink: &mut dyn FnMut(NamedTensor),
     ) -> Result<(Tensor<2>, T), E> {
-        let parts: Vec<_> = chunks(predictions.targets.len(), head_chunk).collect();
-        if let [(start, length)] = parts[..] {
-            let leaf = leaf(rows.clone());
-            let log_probs = self.tail(leaf.clone(), predictions, start, length);
-            let (weights, found) = weigh(log_probs.clone().without_autodiff())?;
-            let mut taken = (log_probs * weights).sum().backward();
-            self.take_gradients(&mut taken).into_iter().for_each(&mut *sink);
-            return Ok((gradient_of(&leaf, &mut taken), found));
-        }
+        let total = predictions.targets.len();
+        let keep = !options.checkpointing && total.saturating_mul(self.config().vocab_size) <= SCORES;
         let plain = self.valid();
-        let values = parts
-            .iter()
-            .map(|&(start, length)| plain.tail_values(rows, predictions, start, length))
-            .collect();
+        let (mut values, mut kept) = (Vec::new(), Vec::new());
+        for (start, length) in chunks(total, options.head_chunk) {
+            if keep {
+                let leaf = leaf(rows.clone().narrow(0, start, length));
+                let log_probs = self.tail(leaf.clone(), predictions, start, length);
+                values.push(log_probs.clone().without_autodiff());
+                kept.push((leaf, log_probs));
+            } else {
+                values.push(plain.tail_values(rows, predictions, start, length));
+            }
+        }
         let (weights, found) = weigh(Tensor::cat(values, 0))?;
         let mut gradients = Vec::new();
-        for (start, length) in parts {
-            let leaf = leaf(rows.clone().narrow(0, start, length));
-            let log_probs = self.tail(leaf.clone(), predictions, start, length);
+        let mut kept = kept.into_iter();
+        for (start, length) in chunks(total, options.head_chunk) {
+            let (leaf, log_probs) = kept.next().unwrap_or_else(|| {
+                let leaf = leaf(rows.clone().narrow(0, start, length));
+                let log_probs = self.tail(leaf.clone(), predictions, start, length);
+                (leaf, log_probs)
+            });
             let mut taken = (log_probs * weights.clone().narrow(0, start, length)).sum().backward();
             gradients.push(gradient_of(&leaf, &mut taken));
             self.take_gradients(&mut taken).into_iter().for_each(&mut *sink);
@@ -179,10 +188,16 @@ impl CausalLm {
             return Ok(());
         };
         for (index, (layer, input)) in self.model.layers.iter().zip(inputs).enumerate().rev() {
+            let mut sink = |found: &mut Gradients| {
+                take_layer_gradients(index, layer, found).into_iter().for_each(&mut *sink);
+            };
             let leaf = leaf(input);
-            let mut found = (layer.forward(leaf.clone(), rope, layout) * upstream).sum().backward();
+            let attended = layer.attend(leaf.clone(), rope, layout);
+            let middle =
+                feed_forward_gradient(layer, attended.clone().without_autodiff(), upstream, &mut sink);
+            let mut found = (attended * middle).sum().backward();
             upstream = gradient_of(&leaf, &mut found);
-            take_layer_gradients(index, layer, &mut found).into_iter().for_each(&mut *sink);
+            sink(&mut found);
         }
         let embedded = self.embed(layout)?;
         if embedded.is_tracked() {
@@ -216,11 +231,29 @@ impl Forward {
     }
 }
 
+/// The gradient for the input of a layer's second half, some rows at a time.
+fn feed_forward_gradient(
+    layer: &DecoderLayer,
+    input: Tensor<2>,
+    upstream: Tensor<2>,
+    sink: &mut dyn FnMut(&mut Gradients),
+) -> Tensor<2> {
+    let part = |(start, length)| {
+        let leaf = leaf(input.clone().narrow(0, start, length));
+        let output = layer.feed_forward(leaf.clone());
+        let mut found = (output * upstream.clone().narrow(0, start, length)).sum().backward();
+        let gradient = gradient_of(&leaf, &mut found);
+        sink(&mut found);
+        gradient
+    };
+    Tensor::cat(chunks(input.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0)
+}
+
 fn leaf(values: Tensor<2>) -> Tensor<2> {
     values.autodiff().require_grad()
 }
 
-fn gradient_of(leaf: &Tensor<2>, found: &mut burn::tensor::Gradients) -> Tensor<2> {
+fn gradient_of(leaf: &Tensor<2>, found: &mut Gradients) -> Tensor<2> {
     leaf.grad_remove(found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
 }
 

@@ -32,8 +32,17 @@ impl DecoderLayer {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
+        self.feed_forward(self.attend(x, rope, layout))
+    }
+
+    /// The first half: attention, added to the stream.
+    pub(crate) fn attend(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
         let normalised = self.input_layernorm.forward(x.clone());
-        let x = self.self_attn.forward_onto(x, normalised, rope, layout);
+        self.self_attn.forward_onto(x, normalised, rope, layout)
+    }
+
+    /// The second half: the feed-forward part, added to the stream; each row depends on that row alone.
+    pub(crate) fn feed_forward(&self, x: Tensor<2>) -> Tensor<2> {
         let normalised = self.post_attention_layernorm.forward(x.clone());
         self.mlp.forward_onto(x, normalised)
     }
