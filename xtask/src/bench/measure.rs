@@ -148,6 +148,13 @@ mod tests {
         assert_eq!(parse_status(text, "VmRSS"), None);
     }
 
+    /// Tests run with the allocator's own settings, which keep freed blocks for a second.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_allocator_that_keeps_freed_blocks_is_refused() {
+        assert!(std::env::var_os("MIMALLOC_PURGE_DELAY").is_some() || check_allocator().is_err());
+    }
+
     #[test]
     fn work_takes_cpu_time_and_sleep_does_not() {
         let watch = Stopwatch::start();
