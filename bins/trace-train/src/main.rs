@@ -20,6 +20,10 @@ use clap::Parser;
 use cli::{Cli, Command};
 use console::note;
 
+/// Steps allocate and free blocks of megabytes, which this allocator hands out again without asking the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code of everything the user can put right.
 const USER_ERROR: u8 = 2;
 

@@ -1,0 +1,140 @@
+//! `cargo xtask bench ablations`: each mechanism switched off or on in turn.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::case::{Case, Purpose, Quantity, Run, Side, typical};
+use super::compare::default_inputs;
+use super::one::Tune;
+use super::report::table;
+use super::runner::Runner;
+use super::target::ratio;
+use crate::{note, say};
+
+/// What the mechanisms are tried on.
+#[derive(Debug, Clone, Args)]
+pub struct AblationArgs {
+    /// Name of a group file without its ending.
+    #[arg(long, default_value = "q_base_256_128")]
+    data: String,
+    /// Folder of the group files.
+    #[arg(long, default_value_os_t = default_inputs())]
+    inputs: PathBuf,
+    /// How often each row is measured.
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+    /// Measured steps of each run.
+    #[arg(long, default_value_t = 4)]
+    steps: usize,
+}
+
+/// What changes in each row, and the arguments of `cargo xtask bench one` for it.
+const ROWS: [(&str, &[&str]); 10] = [
+    ("as it is by default", &[]),
+    ("reference model in every step", &["--live-reference"]),
+    ("no sharing: four sequences", &["--unshared"]),
+    ("head on every token", &["--whole-head"]),
+    ("head on every token, in one piece", &["--whole-head", "--head-chunk", WHOLE]),
+    ("head in one piece", &["--head-chunk", WHOLE]),
+    ("checkpointing", &["--checkpointing"]),
+    ("two passes", &["--passes", "two"]),
+    ("two passes, checkpointing", &["--passes", "two", "--checkpointing"]),
+    ("two threads", &["--threads", "2"]),
+];
+
+/// More predictions than any group has.
+const WHOLE: &str = "1000000000";
+
+/// Prints a table in Markdown.
+pub fn run(args: &AblationArgs) -> Result<()> {
+    ensure!(args.rounds > 0, "there must be a round: --rounds is 0");
+    let runner = Runner::new(&args.inputs, None, args.steps)?;
+    let mut runs = Vec::new();
+    for round in 1..=args.rounds {
+        for tune in [Tune::Lora, Tune::Full] {
+            for (row, (label, arguments)) in ROWS.iter().enumerate() {
+                note(format_args!("round {round} {} {label}", tune.name()));
+                for purpose in [Purpose::Time, Purpose::Memory] {
+                    let case = row_case(purpose, tune, row);
+                    let mut all = vec!["--tune".to_owned(), tune.name().to_owned()];
+                    all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+                    let result =
+                        runner.ours(&args.data, purpose, &all).with_context(|| (*label).to_owned())?;
+                    runs.push(Run { case, round, result });
+                }
+            }
+        }
+    }
+    say(format_args!("<!-- Written by `cargo xtask bench ablations --data {}`. -->\n", args.data))?;
+    say(render(&runs))
+}
+
+/// Rows are told apart by their number.
+fn row_case(purpose: Purpose, tune: Tune, row: usize) -> Case {
+    Case::new(purpose, Side::Ours, &row.to_string(), tune)
+}
+
+fn render(runs: &[Run]) -> String {
+    let number = |purpose, tune, row, quantity| typical(runs, &row_case(purpose, tune, row), quantity);
+    let rows = [Tune::Lora, Tune::Full].into_iter().flat_map(|tune| {
+        (0..ROWS.len()).map(move |row| {
+            let mut cells = vec![tune.name().to_owned(), ROWS[row].0.to_owned()];
+            for (purpose, quantity, decimals) in [
+                (Purpose::Time, Quantity::CpuPerStep, 3),
+                (Purpose::Time, Quantity::WallPerStep, 3),
+                (Purpose::Memory, Quantity::Memory, 0),
+            ] {
+                let value = number(purpose, tune, row, quantity);
+                let first = number(purpose, tune, 0, quantity);
+                let over_first = value.zip(first).map(|(value, first)| value / first);
+                cells.push(value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}")));
+                cells.push(ratio(over_first));
+            }
+            cells
+        })
+    });
+    let headers = ["trained", "", "CPU s", "", "wall s", "", "MB", ""];
+    table(&headers, &rows.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::bench::one::OneArgs;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: OneArgs,
+    }
+
+    #[test]
+    fn rows_are_held_against_the_first() {
+        let run =
+            |purpose, row, result: Value| Run { case: row_case(purpose, Tune::Lora, row), round: 1, result };
+        let time = |cpu: f64| json!({"s_step_cpu_min": cpu, "s_step_wall_median": 2.0 * cpu});
+        let text = render(&[
+            run(Purpose::Time, 0, time(0.5)),
+            run(Purpose::Memory, 0, json!({"rss_delta_mb": 100.0})),
+            run(Purpose::Time, 2, time(0.75)),
+            run(Purpose::Memory, 2, json!({"rss_delta_mb": 150.0})),
+        ]);
+        let line = "| lora | no sharing: four sequences | 0.750 | 1.50× | 1.500 | 1.50× | 150 | 1.50× |";
+        assert!(text.lines().any(|found| found == line), "{text}");
+        assert_eq!(text.lines().count(), 2 + 2 * ROWS.len());
+    }
+
+    #[test]
+    fn every_row_is_a_configuration() {
+        for (label, arguments) in ROWS {
+            let fixed = ["one", "--model", "m", "--quads", "q"];
+            let line = fixed.iter().chain(arguments);
+            assert!(Line::try_parse_from(line).is_ok_and(|line| line.args.steps > 0), "{label}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask bench`: the whole comparison.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::case::{Case, Run, Side};
+use super::plan::Plan;
+use super::results::Results;
+use super::runner::{Python, Runner};
+use super::{figure, machine, report, scaling};
+use crate::golden::root;
+use crate::{note, say};
+
+/// What is compared, and where it goes.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// Folder for benchmarks.json, benchmarks.md and benchmarks.svg.
+    #[arg(long, default_value_os_t = root().join("docs"))]
+    out: PathBuf,
+    /// An interpreter with torch, transformers and peft; by default IOPO_PYTHON, then python3.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// Folder of the group files and of torch_baseline.py.
+    #[arg(long, default_value_os_t = default_inputs())]
+    inputs: PathBuf,
+    /// How often each comparison is repeated.
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+    /// Measured steps of each run.
+    #[arg(long, default_value_t = 4)]
+    steps: usize,
+    /// One small file, one round and a few points: minutes, and numbers for nobody.
+    #[arg(long)]
+    quick: bool,
+    /// Measure nothing: write page and figure anew from benchmarks.json.
+    #[arg(long)]
+    render: bool,
+}
+
+/// Where the group files and the baseline lie beside this repository.
+pub fn default_inputs() -> PathBuf {
+    root().join("../shared/bench")
+}
+
+/// Runs all cases and writes the results; false if a run failed.
+pub fn run(args: &CompareArgs) -> Result<bool> {
+    if args.render {
+        let results = Results::read(&args.out.join("benchmarks.json"))?;
+        write_page(&results, &args.out)?;
+        return Ok(true);
+    }
+    ensure!(args.rounds > 0, "there must be a round: --rounds is 0");
+    let python = Python::find(args.python.as_deref(), &args.inputs)?;
+    let runner = Runner::new(&args.inputs, python, args.steps)?;
+    let plan = Plan::new(args.rounds, args.quick);
+    plan.scaling.write_groups(runner.work())?;
+    let has_python = runner.python().is_some();
+    let cases: Vec<(usize, Case)> =
+        plan.cases().into_iter().filter(|(_, case)| case.side == Side::Ours || has_python).collect();
+    let (runs, failures) = run_all(&runner, &cases);
+    let command = if args.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
+    let results = Results { command: command.to_owned(), machine: machine::describe(runner.python()), runs };
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    write(&args.out.join("benchmarks.json"), &results.to_json()?)?;
+    write_page(&results, &args.out)?;
+    say(format_args!("{} runs, {failures} failed; results are in {}", cases.len(), args.out.display()))?;
+    Ok(failures == 0)
+}
+
+/// A run that fails leaves a gap in the tables, and does not waste the hour of the others.
+fn run_all(runner: &Runner, cases: &[(usize, Case)]) -> (Vec<Run>, usize) {
+    let mut runs = Vec::new();
+    for (index, (round, case)) in cases.iter().enumerate() {
+        note(format_args!("[{}/{}] round {round} {}", index + 1, cases.len(), describe(case)));
+        match runner.run(case) {
+            Ok(result) => runs.push(Run { case: case.clone(), round: *round, result }),
+            Err(error) => note(format_args!("FAILED: {error:#}")),
+        }
+    }
+    let failures = cases.len() - runs.len();
+    (runs, failures)
+}
+
+fn describe(case: &Case) -> String {
+    let arguments = if case.side == Side::Ours { case.our_arguments() } else { case.torch_arguments() };
+    format!("{:?} {} {}: {}", case.purpose, case.data, case.side.label(), arguments.join(" ")).to_lowercase()
+}
+
+fn write_page(results: &Results, out: &Path) -> Result<()> {
+    let panels = scaling::panels(&results.runs);
+    if panels.iter().any(|panel| panel.has_points()) {
+        figure::draw(&panels, &out.join("benchmarks.svg"))?;
+    }
+    write(&out.join("benchmarks.md"), &render_page(results))
+}
+
+/// The page, with a figure if there are points for one.
+pub fn render_page(results: &Results) -> String {
+    report::render(results, scaling::panels(&results.runs).iter().any(figure::Panel::has_points))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
