@@ -7,7 +7,7 @@ use burn::tensor::{Bool, FloatDType, Tensor};
 
 use crate::cpu;
 use crate::layout::TokenLayout;
-use crate::linear::LoraLinear;
+use crate::linear::{Input, LoraLinear};
 use crate::precision::accumulation;
 use crate::rope::RotaryEmbedding;
 use crate::softmax::softmax;
@@ -45,29 +45,27 @@ impl GroupedQueryAttention {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        self.o_proj.forward(self.attend(x, rope, layout))
+        let attended = self.attend(&Input::kept(x), rope, layout);
+        self.o_proj.forward(attended)
     }
 
     /// Attends, and adds the result to `onto`.
-    ///
-    /// # Shapes
-    /// - `onto`, `x`, result: `[tokens, hidden]`
-    #[must_use]
-    pub fn forward_onto(
+    pub(crate) fn apply(
         &self,
+        x: &Input,
         onto: Tensor<2>,
-        x: Tensor<2>,
         rope: &RotaryEmbedding,
         layout: &TokenLayout,
     ) -> Tensor<2> {
-        self.o_proj.forward_onto(onto, self.attend(x, rope, layout))
+        let attended = Input::kept(self.attend(x, rope, layout));
+        self.o_proj.apply(&attended, Some(onto))
     }
 
     /// The heads' outputs side by side, `[tokens, heads · head_dim]`.
-    fn attend(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let q = rope.rotate(self.q_proj.forward(x.clone()));
-        let k = rope.rotate(self.k_proj.forward(x.clone()));
-        let v = self.v_proj.forward(x);
+    fn attend(&self, x: &Input, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
+        let q = rope.rotate(self.q_proj.apply(x, None));
+        let k = rope.rotate(self.k_proj.apply(x, None));
+        let v = self.v_proj.apply(x, None);
         let (kv_heads, head_dim) = (self.num_key_value_heads, self.head_dim);
         cpu::attend([&q, &k, &v], layout, kv_heads, head_dim)
             .unwrap_or_else(|| attend_by_tensors([q, k, v], layout, kv_heads, head_dim))

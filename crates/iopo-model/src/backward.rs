@@ -17,7 +17,8 @@ use burn::module::Module;
 use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::causal_lm::CausalLm;
-use crate::decoder::DecoderLayer;
+use crate::cpu;
+use crate::decoder::{Activations, DecoderLayer};
 use crate::error::LayoutError;
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
@@ -28,6 +29,9 @@ use crate::rope::RotaryEmbedding;
 pub struct BackwardOptions {
     /// Keep only each layer's input on the way forward, and compute the layer again on the way back.
     pub checkpointing: bool,
+    /// Compute the outputs of norms and gates again on the way back, rather than keep them: a few passes over
+    /// memory against a third of the activations. CPU kernels only; other devices keep them.
+    pub recompute_activations: bool,
     /// How many predictions' scores over the vocabulary exist at a time; at least 1.
     pub head_chunk: usize,
 }
@@ -44,7 +48,11 @@ impl BackwardOptions {
     #[must_use]
     pub fn new(vocab_size: usize) -> Self {
         // More rows would make products no faster.
-        Self { checkpointing: false, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256) }
+        Self {
+            checkpointing: false,
+            recompute_activations: false,
+            head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256),
+        }
     }
 }
 
@@ -66,7 +74,8 @@ impl CausalLm {
     ) -> Result<Tensor<1>, LayoutError> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         let plain = self.valid();
-        let rows = plain.decode(layout)?.select(0, predictions.source_indices(&plain.device()));
+        let output = plain.decode_in_parts(layout, &plain.rotary(layout), |_| {})?;
+        let rows = output.select(0, predictions.source_indices(&plain.device()));
         let values = chunks(predictions.targets.len(), head_chunk)
             .map(|(start, length)| plain.tail_values(&rows, predictions, start, length))
             .collect();
@@ -94,11 +103,36 @@ impl CausalLm {
     ) -> Result<T, E> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         let rope = self.rotary(layout);
-        let forward = match options.checkpointing {
-            true => Forward::keeping_inputs(&self.valid(), layout, &rope)?,
-            false => Forward { output: self.decode(layout)?, inputs: None },
+        let (output, forward) = match options.checkpointing {
+            true => {
+                let mut inputs = Vec::with_capacity(self.model.layers.len());
+                let output =
+                    self.valid().decode_in_parts(layout, &rope, |input| inputs.push(input.clone()))?;
+                (output, Forward::Inputs(inputs))
+            }
+            false => {
+                let activations = match options.recompute_activations {
+                    true => Activations::Recompute,
+                    false => Activations::Keep,
+                };
+                let output = self.decode_with(layout, &rope, activations)?;
+                (output.clone().without_autodiff(), Forward::Tape(output))
+            }
         };
-        let output = forward.output.clone().without_autodiff();
+        let (upstream, found) = self.tail_gradient(output, predictions, options, weigh, sink)?;
+        self.backward_layers(forward, upstream, layout, &rope, sink)?;
+        Ok(found)
+    }
+
+    /// The gradient for the last layer's output.
+    fn tail_gradient<T, E>(
+        &self,
+        output: Tensor<2>,
+        predictions: &Predictions,
+        options: BackwardOptions,
+        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
+        sink: &mut dyn FnMut(NamedTensor),
+    ) -> Result<(Tensor<2>, T), E> {
         let sources = predictions.source_indices(&output.device());
         let rows = output.clone().select(0, sources.clone());
         let (upstream, found) = if self.tail_is_frozen() {
@@ -107,9 +141,27 @@ impl CausalLm {
             self.trained_tail_gradients(&rows, predictions, options, weigh, sink)?
         };
         // One position may predict several tokens: their gradients add up.
-        let upstream = output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add);
-        self.backward_layers(forward, upstream, layout, &rope, sink)?;
-        Ok(found)
+        Ok((output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add), found))
+    }
+
+    /// The last layer's output, without a tape and with few rows of a feed-forward part at a time; `visit` sees
+    /// every layer's input.
+    fn decode_in_parts(
+        &self,
+        layout: &TokenLayout,
+        rope: &RotaryEmbedding,
+        mut visit: impl FnMut(&Tensor<2>),
+    ) -> Result<Tensor<2>, LayoutError> {
+        let mut x = self.embed(layout)?;
+        for layer in &self.model.layers {
+            visit(&x);
+            let middle = layer.attend(x, rope, layout, Activations::Keep);
+            let part = |(start, length)| {
+                layer.feed_forward(middle.clone().narrow(0, start, length), Activations::Keep)
+            };
+            x = Tensor::cat(chunks(middle.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0);
+        }
+        Ok(x)
     }
 
     /// One pass over each chunk: value and gradient of every row, scaled once the weights are known.
@@ -182,53 +234,41 @@ impl CausalLm {
         rope: &RotaryEmbedding,
         sink: &mut dyn FnMut(NamedTensor),
     ) -> Result<(), E> {
-        let Some(inputs) = forward.inputs else {
-            let mut found = (forward.output * upstream).sum().backward();
-            self.take_gradients(&mut found).into_iter().for_each(sink);
-            return Ok(());
+        let inputs = match forward {
+            Forward::Inputs(inputs) => inputs,
+            Forward::Tape(output) => {
+                let mut found = seed(output, upstream).backward();
+                self.take_gradients(&mut found).into_iter().for_each(sink);
+                return Ok(());
+            }
         };
         for (index, (layer, input)) in self.model.layers.iter().zip(inputs).enumerate().rev() {
             let mut sink = |found: &mut Gradients| {
                 take_layer_gradients(index, layer, found).into_iter().for_each(&mut *sink);
             };
             let leaf = leaf(input);
-            let attended = layer.attend(leaf.clone(), rope, layout);
+            let attended = layer.attend(leaf.clone(), rope, layout, Activations::Recompute);
             let middle =
                 feed_forward_gradient(layer, attended.clone().without_autodiff(), upstream, &mut sink);
-            let mut found = (attended * middle).sum().backward();
+            let mut found = seed(attended, middle).backward();
             upstream = gradient_of(&leaf, &mut found);
             sink(&mut found);
         }
         let embedded = self.embed(layout)?;
         if embedded.is_tracked() {
-            let mut found = (embedded * upstream).sum().backward();
+            let mut found = seed(embedded, upstream).backward();
             self.take_gradients(&mut found).into_iter().for_each(sink);
         }
         Ok(())
     }
 }
 
-/// A forward pass: its output, and with checkpointing every layer's input.
-struct Forward {
-    output: Tensor<2>,
-    inputs: Option<Vec<Tensor<2>>>,
-}
-
-impl Forward {
-    fn keeping_inputs(
-        plain: &CausalLm,
-        layout: &TokenLayout,
-        rope: &RotaryEmbedding,
-    ) -> Result<Self, LayoutError> {
-        let mut x = plain.embed(layout)?;
-        let keep = |layer: &DecoderLayer| {
-            let input = x.clone();
-            x = layer.forward(input.clone(), rope, layout);
-            input
-        };
-        let inputs = plain.model.layers.iter().map(keep).collect();
-        Ok(Self { output: x, inputs: Some(inputs) })
-    }
+/// What a forward pass leaves for the backward pass.
+enum Forward {
+    /// The output, with the tape that led to it.
+    Tape(Tensor<2>),
+    /// Every layer's input.
+    Inputs(Vec<Tensor<2>>),
 }
 
 /// The gradient for the input of a layer's second half, some rows at a time.
@@ -240,13 +280,18 @@ fn feed_forward_gradient(
 ) -> Tensor<2> {
     let part = |(start, length)| {
         let leaf = leaf(input.clone().narrow(0, start, length));
-        let output = layer.feed_forward(leaf.clone());
-        let mut found = (output * upstream.clone().narrow(0, start, length)).sum().backward();
+        let output = layer.feed_forward(leaf.clone(), Activations::Recompute);
+        let mut found = seed(output, upstream.clone().narrow(0, start, length)).backward();
         let gradient = gradient_of(&leaf, &mut found);
         sink(&mut found);
         gradient
     };
     Tensor::cat(chunks(input.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0)
+}
+
+/// A scalar whose gradient for `x` is `upstream`.
+fn seed(x: Tensor<2>, upstream: Tensor<2>) -> Tensor<1> {
+    cpu::seed(&x, &upstream).unwrap_or_else(|| (x * upstream).sum())
 }
 
 fn leaf(values: Tensor<2>) -> Tensor<2> {

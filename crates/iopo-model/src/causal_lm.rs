@@ -5,10 +5,10 @@ use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::config::DecoderConfig;
 use crate::cpu;
-use crate::decoder::{DecoderLayer, DecoderModel};
+use crate::decoder::{Activations, DecoderLayer, DecoderModel};
 use crate::error::{LayoutError, LoraError};
 use crate::layout::{Predictions, TokenLayout};
-use crate::linear::{LoraLinear, product};
+use crate::linear::{Input, LoraLinear, product};
 use crate::lora::{LoraConfig, LoraInit};
 use crate::precision::Precision;
 use crate::rope::RotaryEmbedding;
@@ -59,9 +59,17 @@ impl CausalLm {
 
     /// The last layer's output, `[tokens, hidden]`.
     pub(crate) fn decode(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
-        let rope = self.rotary(layout);
+        self.decode_with(layout, &self.rotary(layout), Activations::Keep)
+    }
+
+    pub(crate) fn decode_with(
+        &self,
+        layout: &TokenLayout,
+        rope: &RotaryEmbedding,
+        activations: Activations,
+    ) -> Result<Tensor<2>, LayoutError> {
         let x = self.embed(layout)?;
-        Ok(self.model.layers.iter().fold(x, |x, layer| layer.forward(x, &rope, layout)))
+        Ok(self.model.layers.iter().fold(x, |x, layer| layer.apply(x, rope, layout, activations)))
     }
 
     pub(crate) fn embed(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
@@ -126,7 +134,7 @@ impl CausalLm {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         let logits = match &self.lm_head {
             Some(head) => head.forward(hidden),
-            None => product::<1>(&hidden, &self.model.embed_tokens.weight.val(), None, 1.0),
+            None => product::<1>(&Input::kept(hidden), &self.model.embed_tokens.weight.val(), None, 1.0),
         };
         logits.cast(self.precision.loss)
     }

@@ -3,10 +3,11 @@
 use burn::tensor::Tensor;
 
 use crate::layout::TokenLayout;
+use crate::linear::Input;
 use crate::rope::RotaryEmbedding;
 
 pub(crate) fn linear<const D: usize>(
-    _: &Tensor<2>,
+    _: &Input,
     _: &Tensor<2>,
     _: &mut Option<Tensor<D>>,
     _: f64,
@@ -31,6 +32,10 @@ pub(crate) fn attend(_: [&Tensor<2>; 3], _: &TokenLayout, _: usize, _: usize) ->
 }
 
 pub(crate) fn target_log_probs(_: &Tensor<2>, _: &[u32]) -> Option<Tensor<1>> {
+    None
+}
+
+pub(crate) fn seed(_: &Tensor<2>, _: &Tensor<2>) -> Option<Tensor<1>> {
     None
 }
 

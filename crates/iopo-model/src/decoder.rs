@@ -8,6 +8,7 @@ use burn::tensor::{Int, Tensor};
 
 use crate::attention::GroupedQueryAttention;
 use crate::layout::TokenLayout;
+use crate::linear::{Input, Recipe};
 use crate::mlp::SwiGluMlp;
 use crate::norm::RmsNorm;
 use crate::rope::RotaryEmbedding;
@@ -32,20 +33,56 @@ impl DecoderLayer {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        self.feed_forward(self.attend(x, rope, layout))
+        self.apply(x, rope, layout, Activations::Keep)
+    }
+
+    pub(crate) fn apply(
+        &self,
+        x: Tensor<2>,
+        rope: &RotaryEmbedding,
+        layout: &TokenLayout,
+        activations: Activations,
+    ) -> Tensor<2> {
+        self.feed_forward(self.attend(x, rope, layout, activations), activations)
     }
 
     /// The first half: attention, added to the stream.
-    pub(crate) fn attend(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let normalised = self.input_layernorm.forward(x.clone());
-        self.self_attn.forward_onto(x, normalised, rope, layout)
+    pub(crate) fn attend(
+        &self,
+        x: Tensor<2>,
+        rope: &RotaryEmbedding,
+        layout: &TokenLayout,
+        activations: Activations,
+    ) -> Tensor<2> {
+        let normalised = normalised(&self.input_layernorm, &x, activations);
+        self.self_attn.apply(&normalised, x, rope, layout)
     }
 
     /// The second half: the feed-forward part, added to the stream; each row depends on that row alone.
-    pub(crate) fn feed_forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let normalised = self.post_attention_layernorm.forward(x.clone());
-        self.mlp.forward_onto(x, normalised)
+    pub(crate) fn feed_forward(&self, x: Tensor<2>, activations: Activations) -> Tensor<2> {
+        let normalised = normalised(&self.post_attention_layernorm, &x, activations);
+        self.mlp.apply(&normalised, x, activations)
     }
+}
+
+/// What becomes, between forward and backward pass, of activations that are cheap to compute again:
+/// the outputs of norms and gates. The CPU kernels know how; tensor operations keep them always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activations {
+    /// They are kept.
+    Keep,
+    /// They are computed again.
+    Recompute,
+}
+
+fn normalised(norm: &RmsNorm, x: &Tensor<2>, activations: Activations) -> Input {
+    let recipe = match activations {
+        Activations::Keep => None,
+        Activations::Recompute => {
+            Some(Recipe::Norm { x: x.clone(), weight: norm.weight.val(), eps: norm.eps })
+        }
+    };
+    Input { value: norm.forward(x.clone()), recipe }
 }
 
 /// Token embeddings.

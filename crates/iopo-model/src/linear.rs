@@ -29,32 +29,20 @@ impl LoraLinear {
     /// - result: `[tokens, out]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = match &self.bias {
-            None => product::<1>(&x, &self.weight.val(), None, 1.0),
-            Some(bias) => product(&x, &self.weight.val(), Some(bias.val()), 1.0),
-        };
-        self.with_adapter(y, x)
+        self.apply(&Input::kept(x), None)
     }
 
-    /// Applies the layer and adds the result to `onto`.
-    ///
-    /// # Shapes
-    /// - `x`: `[tokens, in]`
-    /// - `onto`, result: `[tokens, out]`
-    #[must_use]
-    pub fn forward_onto(&self, onto: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
-        let onto = match &self.bias {
-            None => onto,
-            Some(bias) => onto + bias.val().unsqueeze(),
+    /// Applies the layer, and adds the result to `onto` if there is one.
+    pub(crate) fn apply(&self, input: &Input, onto: Option<Tensor<2>>) -> Tensor<2> {
+        let weight = self.weight.val();
+        let y = match (&self.bias, onto) {
+            (None, onto) => product(input, &weight, onto, 1.0),
+            (Some(bias), None) => product(input, &weight, Some(bias.val()), 1.0),
+            (Some(bias), Some(onto)) => product(input, &weight, Some(onto + bias.val().unsqueeze()), 1.0),
         };
-        let y = product(&x, &self.weight.val(), Some(onto), 1.0);
-        self.with_adapter(y, x)
-    }
-
-    fn with_adapter(&self, y: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
         match &self.lora {
             None => y,
-            Some(lora) => lora.forward_onto(y, x),
+            Some(lora) => lora.apply(input, y),
         }
     }
 
@@ -75,18 +63,43 @@ impl LoraLinear {
     }
 }
 
+/// What a linear layer is applied to, and how it can be had again on the way back.
+#[derive(Clone)]
+pub(crate) struct Input {
+    pub(crate) value: Tensor<2>,
+    pub(crate) recipe: Option<Recipe>,
+}
+
+/// From what an input is computed again, where that is cheaper than keeping it: from tensors that the
+/// operation which made it keeps anyway.
+#[derive(Clone)]
+pub(crate) enum Recipe {
+    /// A norm's output.
+    Norm { x: Tensor<2>, weight: Tensor<1>, eps: f64 },
+    /// `silu(gate) · up`.
+    Gated { gate: Tensor<2>, up: Tensor<2> },
+}
+
+impl Input {
+    /// An input that is kept.
+    pub(crate) fn kept(value: Tensor<2>) -> Self {
+        Self { value, recipe: None }
+    }
+}
+
 /// `onto + scale · x Wᵀ`, where `onto` is a vector for every row or a matrix.
 ///
 /// # Shapes
 /// - `x`: `[rows, in]`, `weight`: `[out, in]`, `onto`: `[out]` or `[rows, out]`
 /// - result: `[rows, out]`
 pub(crate) fn product<const D: usize>(
-    x: &Tensor<2>,
+    x: &Input,
     weight: &Tensor<2>,
     mut onto: Option<Tensor<D>>,
     scale: f64,
 ) -> Tensor<2> {
-    cpu::linear(x, weight, &mut onto, scale).unwrap_or_else(|| product_by_tensors(x, weight, onto, scale))
+    cpu::linear(x, weight, &mut onto, scale)
+        .unwrap_or_else(|| product_by_tensors(&x.value, weight, onto, scale))
 }
 
 pub(crate) fn product_by_tensors<const D: usize>(

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::LoraError;
-use crate::linear::product;
+use crate::linear::{Input, product};
 
 /// Names of the linear layers of a decoder layer, as in Hugging Face files.
 pub(crate) const LINEAR_LAYERS: [&str; 7] =
@@ -32,13 +32,14 @@ impl LoraAdapter {
     /// # Shapes
     /// - `x`: `[tokens, in]`
     /// - `onto`, result: `[tokens, out]`, in the type of `onto`
-    #[must_use]
-    pub fn forward_onto(&self, onto: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn apply(&self, x: &Input, onto: Tensor<2>) -> Tensor<2> {
         let (outer, inner) = (onto.dtype(), self.a.dtype());
-        let low = product::<1>(&x.cast(FloatDType::from(inner)), &self.a.val(), None, 1.0);
         if inner == outer {
-            return product(&low, &self.b.val(), Some(onto), self.scale);
+            let low = product::<1>(x, &self.a.val(), None, 1.0);
+            return product(&Input::kept(low), &self.b.val(), Some(onto), self.scale);
         }
+        let x = Input::kept(x.value.clone().cast(FloatDType::from(inner)));
+        let low = Input::kept(product::<1>(&x, &self.a.val(), None, 1.0));
         onto + product::<1>(&low, &self.b.val(), None, self.scale).cast(FloatDType::from(outer))
     }
 

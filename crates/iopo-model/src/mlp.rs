@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 
 use crate::cpu;
-use crate::linear::LoraLinear;
+use crate::decoder::Activations;
+use crate::linear::{Input, LoraLinear, Recipe};
 
 /// `down(silu(gate(x)) · up(x))`.
 ///
@@ -27,20 +28,22 @@ impl SwiGluMlp {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.down_proj.forward(self.gated(x))
+        let gated = self.gated(&Input::kept(x), Activations::Keep);
+        self.down_proj.apply(&gated, None)
     }
 
     /// Applies the feed-forward part to each token and adds the result to `onto`.
-    ///
-    /// # Shapes
-    /// - `onto`, `x`, result: `[tokens, hidden]`
-    #[must_use]
-    pub fn forward_onto(&self, onto: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
-        self.down_proj.forward_onto(onto, self.gated(x))
+    pub(crate) fn apply(&self, x: &Input, onto: Tensor<2>, activations: Activations) -> Tensor<2> {
+        self.down_proj.apply(&self.gated(x, activations), Some(onto))
     }
 
-    fn gated(&self, x: Tensor<2>) -> Tensor<2> {
-        let (gate, up) = (self.gate_proj.forward(x.clone()), self.up_proj.forward(x));
-        cpu::swiglu(&gate, &up).unwrap_or_else(|| activation::silu(gate) * up)
+    fn gated(&self, x: &Input, activations: Activations) -> Input {
+        let (gate, up) = (self.gate_proj.apply(x, None), self.up_proj.apply(x, None));
+        let recipe = match activations {
+            Activations::Keep => None,
+            Activations::Recompute => Some(Recipe::Gated { gate: gate.clone(), up: up.clone() }),
+        };
+        let value = cpu::swiglu(&gate, &up).unwrap_or_else(|| activation::silu(gate) * up);
+        Input { value, recipe }
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn values(tensor: Tensor<1>) -> Vec<f32> {
-        tensor.into_data().into_vec().unwrap()
+        tensor.into_data().try_into_vec().unwrap()
     }
 
     /// The same operations in the same order: the same bits, so that a run may move between devices' code.

@@ -19,12 +19,11 @@ impl GradientSum {
     pub fn add(&mut self, mut gradient: NamedTensor) {
         // Sums and squares of bf16 numbers lose what small gradients add.
         gradient.values = widen(gradient.values);
-        match self.by_name.get_mut(&gradient.name) {
-            Some(sum) => sum.values = sum.values.clone() + gradient.values,
-            None => {
-                self.by_name.insert(gradient.name.clone(), gradient);
-            }
+        // Taken out, a sum is nobody else's, and is added to in place.
+        if let Some(sum) = self.by_name.remove(&gradient.name) {
+            gradient.values = sum.values + gradient.values;
         }
+        self.by_name.insert(gradient.name.clone(), gradient);
     }
 
     /// Adds all gradients of another sum.

@@ -141,11 +141,13 @@ pub fn micro_step(
             let head_chunk = engine.backward.head_chunk;
             let tokens = policy.token_log_prob_values(batch.layout(), batch.predictions(), head_chunk)?;
             let coupling = couple(objective, weighted, &tokens, reference)?;
+            // Whoever asks for two passes is short of memory, not of time.
+            let lean = BackwardOptions { recompute_activations: true, ..engine.backward };
             for (index, &coefficient) in coupling.coefficients.iter().enumerate() {
                 let alone = batch.sequence(index)?;
                 let (layout, predictions) = (alone.layout(), alone.predictions());
                 let weigh = |tokens: Tensor<1>| Ok::<_, TrainError>((tokens.full_like(coefficient), ()));
-                policy.differentiate(layout, predictions, engine.backward, weigh, &mut add)?;
+                policy.differentiate(layout, predictions, lean, weigh, &mut add)?;
             }
             coupling
         }

@@ -255,7 +255,7 @@ fn by_one_tape(policy: &CausalLm, objective: &Objective, batch: &MicroBatch) -> 
 #[test]
 fn every_engine_gives_the_gradient_of_one_tape() {
     let lean = |checkpointing, head_chunk, passes| Engine {
-        backward: BackwardOptions { checkpointing, head_chunk },
+        backward: BackwardOptions { checkpointing, recompute_activations: checkpointing, head_chunk },
         passes,
     };
     let engines = [

@@ -76,7 +76,11 @@ impl<'a> Session<'a> {
             reference,
             objective,
             engine: Engine {
-                backward: BackwardOptions { checkpointing: args.checkpointing, head_chunk },
+                backward: BackwardOptions {
+                    checkpointing: args.checkpointing,
+                    recompute_activations: false,
+                    head_chunk,
+                },
                 passes,
             },
             next: 0,

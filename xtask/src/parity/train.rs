@@ -72,8 +72,10 @@ pub fn run(dir: &Path, model: &Path) -> Result<Report> {
 /// The fastest way to the gradients, and the leanest: one layer, one sequence and few scores at a time.
 fn engines(model: &Path) -> Result<[(&'static str, Engine); 2]> {
     let fast = Engine::new(load_config(model)?.vocab_size);
-    let lean =
-        Engine { backward: BackwardOptions { checkpointing: true, head_chunk: 7 }, passes: GroupPasses::Two };
+    let lean = Engine {
+        backward: BackwardOptions { checkpointing: true, recompute_activations: true, head_chunk: 7 },
+        passes: GroupPasses::Two,
+    };
     Ok([("", fast), (" lean", lean)])
 }
 

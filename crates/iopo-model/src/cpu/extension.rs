@@ -21,6 +21,29 @@ pub enum Onto<B: Backend> {
     Values(FloatTensor<B>),
 }
 
+/// How a product's input is had again on the way back.
+#[derive(ExtensionType)]
+pub enum Again<B: Backend> {
+    /// It is kept.
+    Kept,
+    /// As a norm's output.
+    Norm {
+        /// What was normalised.
+        x: FloatTensor<B>,
+        /// The norm's weight.
+        weight: FloatTensor<B>,
+        /// Added to the mean square.
+        eps: f64,
+    },
+    /// As `silu(gate) · up`.
+    Gated {
+        /// The gate before its activation.
+        gate: FloatTensor<B>,
+        /// What it gates.
+        up: FloatTensor<B>,
+    },
+}
+
 /// Operations of a decoder layer and its head, each with a gradient of its own.
 #[backend_extension(Autodiff, Flex)]
 pub trait CpuKernels: Backend {
@@ -29,6 +52,7 @@ pub trait CpuKernels: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         #[extension_type] onto: Onto<Self>,
+        #[extension_type] again: Again<Self>,
         scale: f64,
     ) -> FloatTensor<Self>;
 
@@ -51,6 +75,9 @@ pub trait CpuKernels: Backend {
 
     /// See [`log_prob::forward`].
     fn target_log_probs(scores: FloatTensor<Self>, targets: Arc<[u32]>) -> FloatTensor<Self>;
+
+    /// Zero, with `upstream` as the gradient for `x`: what `sum(x · upstream)` is for, without its products.
+    fn seed_gradient(x: FloatTensor<Self>, upstream: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Calls a kernel with the float type that the tensor has; callers have checked that it is f32 or f64.
@@ -64,7 +91,7 @@ macro_rules! typed {
 }
 
 impl CpuKernels for Flex {
-    fn linear(x: FlexTensor, weight: FlexTensor, onto: Onto<Self>, scale: f64) -> FlexTensor {
+    fn linear(x: FlexTensor, weight: FlexTensor, onto: Onto<Self>, _: Again<Self>, scale: f64) -> FlexTensor {
         let onto = match onto {
             Onto::Nothing => None,
             Onto::Values(onto) => Some(onto),
@@ -91,6 +118,10 @@ impl CpuKernels for Flex {
     fn target_log_probs(scores: FlexTensor, targets: Arc<[u32]>) -> FlexTensor {
         typed!(scores, log_prob::forward(&scores, &targets))
     }
+
+    fn seed_gradient(x: FlexTensor, _: FlexTensor) -> FlexTensor {
+        FlexTensor::zeros([1].into(), x.dtype())
+    }
 }
 
 impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
@@ -98,6 +129,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         onto: Onto<Self>,
+        again: Again<Self>,
         scale: f64,
     ) -> FloatTensor<Self> {
         // Each factor is kept only for the other's gradient.
@@ -112,12 +144,18 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         };
         let onto_is_row = onto.as_ref().is_some_and(|onto: &FlexTensor| onto.layout().num_dims() == 1);
         let state = LinearState {
-            x: weight_tracked.then(|| x.clone()),
+            x: weight_tracked.then(|| match again {
+                Again::Kept => SavedInput::Kept(x.clone()),
+                Again::Norm { x, weight, eps } => {
+                    SavedInput::Norm(x.into_primitive(), weight.into_primitive(), eps)
+                }
+                Again::Gated { gate, up } => SavedInput::Gated(gate.into_primitive(), up.into_primitive()),
+            }),
             weight: x_tracked.then(|| weight.clone()),
             onto_is_row,
             scale,
         };
-        let y = Flex::linear(x, weight, onto.map_or(Onto::Nothing, Onto::Values), scale);
+        let y = Flex::linear(x, weight, onto.map_or(Onto::Nothing, Onto::Values), Again::Kept, scale);
         match onto_node {
             None => record::<_, C, 2>(Linear, [x_node, weight_node], state, y),
             Some(onto_node) => record::<_, C, 3>(Linear, [x_node, weight_node, onto_node], state, y),
@@ -158,6 +196,12 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         let y = Flex::target_log_probs(scores.clone(), targets.clone());
         record::<_, C, 1>(TargetLogProbs, [node], (scores, targets), y)
     }
+
+    fn seed_gradient(x: FloatTensor<Self>, upstream: FloatTensor<Self>) -> FloatTensor<Self> {
+        let ((x, node), upstream) = (x.into_parts(), upstream.into_primitive());
+        let y = Flex::seed_gradient(x, upstream.clone());
+        record::<_, C, 1>(Seed, [node], upstream, y)
+    }
 }
 
 /// Puts an operation on the tape if any of its inputs is tracked.
@@ -182,10 +226,28 @@ struct Linear;
 
 #[derive(Debug, Clone)]
 struct LinearState {
-    x: Option<FlexTensor>,
+    x: Option<SavedInput>,
     weight: Option<FlexTensor>,
     onto_is_row: bool,
     scale: f64,
+}
+
+/// A product's input between forward and backward pass.
+#[derive(Debug, Clone)]
+enum SavedInput {
+    Kept(FlexTensor),
+    Norm(FlexTensor, FlexTensor, f64),
+    Gated(FlexTensor, FlexTensor),
+}
+
+impl SavedInput {
+    fn values(self) -> FlexTensor {
+        match self {
+            Self::Kept(x) => x,
+            Self::Norm(x, weight, eps) => Flex::rms_norm(x, weight, eps),
+            Self::Gated(gate, up) => Flex::swiglu(gate, up),
+        }
+    }
 }
 
 impl<const N: usize> Backward<Flex, N> for Linear {
@@ -201,6 +263,7 @@ impl<const N: usize> Backward<Flex, N> for Linear {
             gradients.register::<Flex>(node.id, typed!(g, linear::input_gradient(&g, &weight, scale)));
         }
         if let (Some(node), Some(x)) = (weight_node, x) {
+            let x = x.values();
             gradients.register::<Flex>(node.id, typed!(g, linear::weight_gradient(&g, &x, scale)));
         }
         if let Some(node) = onto_node {
@@ -291,6 +354,21 @@ impl Backward<Flex, 1> for TargetLogProbs {
         let (scores, targets) = ops.state;
         if let [Some(node)] = ops.parents {
             gradients.register::<Flex>(node.id, typed!(g, log_prob::gradient(&g, scores, &targets)));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Seed;
+
+impl Backward<Flex, 1> for Seed {
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        // The scalar is where the backward pass starts: its own gradient is 1.
+        gradients.consume::<Flex>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            gradients.register::<Flex>(node.id, ops.state);
         }
     }
 }

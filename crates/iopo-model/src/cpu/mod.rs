@@ -26,8 +26,9 @@ use burn::backend::{Dispatch, Flex, tensor::FloatTensor};
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::layout::TokenLayout;
+use crate::linear::{Input, Recipe};
 use crate::rope::RotaryEmbedding;
-use extension::{CpuKernels, Onto};
+use extension::{Again, CpuKernels, Onto};
 use real::Real;
 
 pub(crate) use attention::AttentionPlan;
@@ -47,16 +48,26 @@ pub fn set_cpu_kernels(enabled: bool) {
 
 /// `onto + scale · x Wᵀ`; takes `onto` where the kernel applies, so that it can be added to in place.
 pub(crate) fn linear<const D: usize>(
-    x: &Tensor<2>,
+    x: &Input,
     weight: &Tensor<2>,
     onto: &mut Option<Tensor<D>>,
     scale: f64,
 ) -> Option<Tensor<2>> {
-    if !applies(x, onto.as_ref().map(Tensor::dtype).into_iter().chain([weight.dtype()])) {
+    if !applies(&x.value, onto.as_ref().map(Tensor::dtype).into_iter().chain([weight.dtype()])) {
         return None;
     }
     let onto = onto.take().map_or(Onto::Nothing, |onto| Onto::Values(onto.into_dispatch()));
-    let y = Dispatch::linear(x.clone().into_dispatch(), weight.clone().into_dispatch(), onto, scale);
+    let again = match &x.recipe {
+        None => Again::Kept,
+        Some(Recipe::Norm { x, weight, eps }) => {
+            Again::Norm { x: x.clone().into_dispatch(), weight: weight.clone().into_dispatch(), eps: *eps }
+        }
+        Some(Recipe::Gated { gate, up }) => {
+            Again::Gated { gate: gate.clone().into_dispatch(), up: up.clone().into_dispatch() }
+        }
+    };
+    let (x, weight) = (x.value.clone().into_dispatch(), weight.clone().into_dispatch());
+    let y = Dispatch::linear(x, weight, onto, again, scale);
     Some(Tensor::from_dispatch(y))
 }
 
@@ -119,6 +130,16 @@ fn applies<const D: usize>(x: &Tensor<D>, others: impl IntoIterator<Item = DType
         && others.into_iter().all(|other| other == dtype)
         && ENABLED.load(Ordering::Relaxed)
         && x.device() == Device::flex()
+}
+
+/// A scalar whose gradient for `x` is `upstream`, from where a backward pass through `x` starts; its value is 0.
+pub(crate) fn seed(x: &Tensor<2>, upstream: &Tensor<2>) -> Option<Tensor<1>> {
+    applies(x, [upstream.dtype()]).then(|| {
+        Tensor::from_dispatch(Dispatch::seed_gradient(
+            x.clone().into_dispatch(),
+            upstream.clone().into_dispatch(),
+        ))
+    })
 }
 
 /// Reads f32 values where they lie, without a copy; `None` for other devices and float types.

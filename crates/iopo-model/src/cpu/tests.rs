@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::attention::attend_by_tensors;
 use crate::causal_lm::target_log_probs_by_tensors;
 use crate::layout::{SegmentSpan, TokenLayout};
-use crate::linear::product_by_tensors;
+use crate::linear::{Input, Recipe, product_by_tensors};
 use crate::norm::rms_norm_by_tensors;
 use crate::rope::RotaryEmbedding;
 
@@ -60,25 +60,25 @@ fn cases() -> Vec<Case> {
     case(
         "linear",
         &[[300, 17], [9, 17]],
-        |t| super::linear::<1>(&t[0], &t[1], &mut None, 0.7).unwrap(),
+        |t| super::linear::<1>(&kept(&t[0]), &t[1], &mut None, 0.7).unwrap(),
         |t| product_by_tensors::<1>(&t[0], &t[1], None, 0.7),
     );
     case(
         "linear with bias",
         &[[5, 17], [290, 17], [1, 290]],
-        |t| super::linear::<1>(&t[0], &t[1], &mut Some(t[2].clone().reshape([-1])), 1.0).unwrap(),
+        |t| super::linear::<1>(&kept(&t[0]), &t[1], &mut Some(t[2].clone().reshape([-1])), 1.0).unwrap(),
         |t| product_by_tensors::<1>(&t[0], &t[1], Some(t[2].clone().reshape([-1])), 1.0),
     );
     case(
         "linear onto a matrix",
         &[[33, 8], [31, 8], [33, 31]],
-        |t| super::linear(&t[0], &t[1], &mut Some(t[2].clone()), -1.5).unwrap(),
+        |t| super::linear(&kept(&t[0]), &t[1], &mut Some(t[2].clone()), -1.5).unwrap(),
         |t| product_by_tensors(&t[0], &t[1], Some(t[2].clone()), -1.5),
     );
     case(
         "one row",
         &[[1, 8], [31, 8], [1, 31]],
-        |t| super::linear(&t[0], &t[1], &mut Some(t[2].clone()), 2.0).unwrap(),
+        |t| super::linear(&kept(&t[0]), &t[1], &mut Some(t[2].clone()), 2.0).unwrap(),
         |t| product_by_tensors(&t[0], &t[1], Some(t[2].clone()), 2.0),
     );
     case(
@@ -86,6 +86,31 @@ fn cases() -> Vec<Case> {
         &[[261, 21], [1, 21]],
         |t| super::rms_norm(&t[0], &t[1].clone().reshape([-1]), 1e-6).unwrap(),
         |t| rms_norm_by_tensors(t[0].clone(), t[1].clone().reshape([-1]), 1e-6),
+    );
+    case(
+        "linear of a norm that is computed again",
+        &[[37, 21], [1, 21], [9, 21]],
+        |t| {
+            let (x, weight, eps) = (t[0].clone(), t[1].clone().reshape([-1]), 1e-6);
+            let value = super::rms_norm(&x, &weight, eps).unwrap();
+            let input = Input { value, recipe: Some(Recipe::Norm { x, weight, eps }) };
+            super::linear::<1>(&input, &t[2], &mut None, 1.0).unwrap()
+        },
+        |t| {
+            let x = rms_norm_by_tensors(t[0].clone(), t[1].clone().reshape([-1]), 1e-6);
+            product_by_tensors::<1>(&x, &t[2], None, 1.0)
+        },
+    );
+    case(
+        "linear of a gate that is computed again",
+        &[[37, 19], [37, 19], [5, 19]],
+        |t| {
+            let (gate, up) = (t[0].clone(), t[1].clone());
+            let value = super::swiglu(&gate, &up).unwrap();
+            let input = Input { value, recipe: Some(Recipe::Gated { gate, up }) };
+            super::linear::<1>(&input, &t[2], &mut None, 1.0).unwrap()
+        },
+        |t| product_by_tensors::<1>(&(activation::silu(t[0].clone()) * t[1].clone()), &t[2], None, 1.0),
     );
     case(
         "rotation",
@@ -112,6 +137,10 @@ fn cases() -> Vec<Case> {
         |t| target_log_probs_by_tensors(t[0].clone(), &targets(23)).unsqueeze_dim(1),
     );
     cases
+}
+
+fn kept(x: &Tensor<2>) -> Input {
+    Input::kept(x.clone())
 }
 
 fn targets(rows: usize) -> Vec<u32> {
@@ -237,10 +266,10 @@ fn attention_never_reads_what_a_segment_does_not_see() {
 fn kernels_leave_other_types_to_tensor_operations() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let [half, single] = [DType::BF16, DType::F32].map(|dtype| random(&mut rng, [4, 4], dtype));
-    assert!(super::linear::<1>(&half, &half, &mut None, 1.0).is_none());
-    assert!(super::linear::<1>(&single, &half, &mut None, 1.0).is_none());
+    assert!(super::linear::<1>(&kept(&half), &half, &mut None, 1.0).is_none());
+    assert!(super::linear::<1>(&kept(&single), &half, &mut None, 1.0).is_none());
     let mut onto = Some(half.clone());
-    assert!(super::linear(&single, &single, &mut onto, 1.0).is_none() && onto.is_some());
+    assert!(super::linear(&kept(&single), &single, &mut onto, 1.0).is_none() && onto.is_some());
     assert!(super::swiglu(&half, &single).is_none() && super::swiglu(&single, &single).is_some());
 }
 
@@ -252,7 +281,7 @@ fn shared_and_partial_tensors_are_not_written_to() {
     let part = all.clone().narrow(0, 2, 3);
     let before = values(all.clone());
     let expected = values(product_by_tensors(&x, &weight, Some(part.clone()), 1.0));
-    let y = super::linear(&x, &weight, &mut Some(part), 1.0).unwrap();
+    let y = super::linear(&kept(&x), &weight, &mut Some(part), 1.0).unwrap();
     let error = values(y).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(error < 1e-5 && values(all) == before, "{error:e}");
 }
