@@ -60,9 +60,11 @@ pub fn run(args: &CompareArgs) -> Result<bool> {
     let has_python = runner.python().is_some();
     let cases: Vec<(usize, Case)> =
         plan.cases().into_iter().filter(|(_, case)| case.side == Side::Ours || has_python).collect();
+    // Before the runs: an hour later the folder may hold another commit.
+    let machine = machine::describe(runner.python());
     let (runs, failures) = run_all(&runner, &cases);
     let command = if args.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
-    let results = Results { command: command.to_owned(), machine: machine::describe(runner.python()), runs };
+    let results = Results { command: command.to_owned(), machine, runs };
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     write(&args.out.join("benchmarks.json"), &results.to_json()?)?;
     write_page(&results, &args.out)?;

@@ -116,7 +116,7 @@ impl Page<'_> {
             };
             OTHERS.into_iter().filter_map(row).collect()
         });
-        let text = "Both sides do the same work: first and last loss of the runs with one thread. With LoRA, each side draws its own adapter, and only the first loss, ln 2, is the same.";
+        let text = "Both sides do the same work: first and last loss of the runs with one thread. AdamW's first updates magnify rounding where a gradient nearly vanishes, so that last losses differ in the fifth digit, between PyTorch's own three as well. With LoRA, each side draws its own adapter, and only the first loss, ln 2, is the same.";
         let headers =
             ["groups", "trained", "beside", "first, ours", "first, theirs", "last, ours", "last, theirs"];
         section("Losses", text, &headers, rows)

@@ -27,9 +27,9 @@ pub struct Axes {
 
 /// What each curve is: label, side, checkpointing, passes.
 const CURVES: [(&str, Side, bool, Passes); 4] = [
-    ("one pass", Side::Ours, false, Passes::One),
-    ("checkpointing", Side::Ours, true, Passes::One),
-    ("two passes", Side::Ours, false, Passes::Two),
+    ("ours, one pass", Side::Ours, false, Passes::One),
+    ("ours, checkpointing", Side::Ours, true, Passes::One),
+    ("ours, two passes", Side::Ours, false, Passes::Two),
     ("PyTorch, best with shared prompts", Side::Prefix, false, Passes::One),
 ];
 
