@@ -125,7 +125,7 @@ fn a_run_leaves_log_state_adapter_and_checkpoints_and_nothing_else() {
     let all = [
         &[".lock"],
         &result[..],
-        &["checkpoint-4", "checkpoint-6", "trainer_log.jsonl", "trainer_state.json"],
+        &["checkpoint-4", "checkpoint-6", "reference_cache", "trainer_log.jsonl", "trainer_state.json"],
     ]
     .concat();
     assert_eq!(names_in(dir.path()), all);
@@ -741,7 +741,7 @@ fn weights_that_are_not_finite_are_never_written() {
         let dir = tempdir().unwrap();
         let error = fail(dir.path(), &["learning_rate=1e39", "lr_scheduler_type=constant", line]);
         assert!(matches!(error, TrainError::NotFinite { step: 1, what: "updated weight", .. }), "{error}");
-        assert_eq!(names_in(dir.path()), [".lock", "trainer_log.jsonl"]);
+        assert_eq!(names_in(dir.path()), [".lock", "reference_cache", "trainer_log.jsonl"]);
     }
 }
 

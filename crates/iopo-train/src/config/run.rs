@@ -20,6 +20,7 @@ impl Checker {
             self.conflict("do_train: false leaves nothing to do; evaluation has a program of its own");
         }
         let objective = self.objective(&args);
+        let reference = self.reference(&args, objective.as_ref());
         let fine_tuning = self.fine_tuning(&args);
         let precision = self.precision(&args);
         let model = self.path("model_name_or_path", args.model_name_or_path.as_ref());
@@ -59,6 +60,7 @@ impl Checker {
             fine_tuning: fine_tuning?,
             precision: precision?,
             objective: objective?,
+            reference,
             datasets: args.dataset,
             eval_datasets: args.eval_dataset,
             dataset_dir: PathBuf::from(args.dataset_dir),

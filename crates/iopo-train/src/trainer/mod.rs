@@ -1,6 +1,7 @@
 //! The loop: plan, step, log, evaluate, save.
 
 mod observer;
+mod reference;
 mod resume;
 
 use std::time::Instant;
@@ -24,7 +25,6 @@ use crate::plan::{StepPlan, StepPlanner};
 use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
-use crate::start::check_start;
 use crate::step::{Engine, TrainState, WeightedBatch, scalar, train_step};
 
 pub use observer::{Evaluation, Observer, Progress, TrainSummary};
@@ -43,6 +43,15 @@ pub struct Trainer {
     lock: Option<FileLock>,
 }
 
+/// Sums of the first example's log-probs before the first update.
+#[derive(Clone, Copy)]
+struct StartLogProbs {
+    /// Under the policy.
+    policy: f64,
+    /// Under the reference, where there is one.
+    reference: Option<f64>,
+}
+
 /// What is counted while training.
 struct Counters {
     step: usize,
@@ -51,7 +60,7 @@ struct Counters {
     /// Whether the last update ended an epoch.
     epoch_ended: bool,
     /// See [`Checkpoint::start_log_prob`].
-    start_log_prob: f64,
+    start: StartLogProbs,
     /// Means that are not logged yet.
     pending: Metrics,
 }
@@ -128,11 +137,12 @@ impl Trainer {
         if self.data.train.is_empty() {
             return Err(TrainError::NoExamples { reason: "there are none".to_owned() });
         }
+        self.precompute_reference(observer)?;
         let (mut counters, history) = self.resume(observer)?;
         if counters.step == 0 {
             self.check_start()?;
         }
-        // Nothing on disk is touched before the run is known to be sound.
+        // No result on disk is touched before the run is known to be sound.
         // A lock of an earlier run of this trainer would shut out this one.
         drop(self.lock.take());
         self.lock = Some(prepare_output(&self.config)?);
@@ -185,15 +195,6 @@ impl Trainer {
             elapsed: started.elapsed(),
         });
         Ok(())
-    }
-
-    fn check_start(&self) -> Result<(), TrainError> {
-        let Some(reference) = &self.reference else {
-            return Ok(());
-        };
-        let first = self.data.train.iter().take(self.config.batch_size).flat_map(EncodedExample::sequences);
-        let batch = MicroBatch::new(&first.collect::<Vec<_>>())?;
-        check_start(&self.state.policy, reference, &self.config.objective, &batch)
     }
 
     fn batches(&self, plan: &StepPlan) -> Result<Vec<WeightedBatch>, TrainError> {
@@ -299,7 +300,8 @@ impl Trainer {
             examples_seen: counters.examples_seen,
             num_input_tokens_seen: counters.tokens_seen,
             run: self.settings(),
-            start_log_prob: counters.start_log_prob,
+            start_log_prob: counters.start.policy,
+            reference_log_prob: counters.start.reference,
             pending: counters.pending.clone(),
             log_history: log.entries().to_vec(),
         }
