@@ -35,7 +35,7 @@ pub use metrics::Metrics;
 pub use objective::{Objective, ObjectiveLoss};
 pub use optimizer::{AdamW, AdamWConfig};
 pub use output::latest_checkpoint;
-pub use plan::{StepPlan, StepPlanner};
+pub use plan::{StepPlan, StepPlanner, TokenBudget};
 pub use reference::{Precompute, ReferencePolicy, ReferenceProgress};
 pub use schedule::{LrSchedule, LrScheduleKind};
 pub use setup::{Prepared, prepare};

@@ -79,6 +79,7 @@ pub struct TrainArgs {
     pub plot_loss: bool,
 
     pub per_device_train_batch_size: i64,
+    pub tokens_per_batch: Option<i64>,
     pub gradient_accumulation_steps: i64,
     pub accumulate_across_epochs: bool,
     pub gradient_checkpointing: Option<bool>,
@@ -191,6 +192,7 @@ impl TrainArgs {
             save_total_limit: r.integer("save_total_limit"),
             plot_loss: r.flag("plot_loss", false),
             per_device_train_batch_size: r.integer_or("per_device_train_batch_size", 8),
+            tokens_per_batch: r.integer("tokens_per_batch"),
             gradient_accumulation_steps: r.integer_or("gradient_accumulation_steps", 1),
             accumulate_across_epochs: r.flag("accumulate_across_epochs", false),
             gradient_checkpointing: r.flag_or_none("gradient_checkpointing"),

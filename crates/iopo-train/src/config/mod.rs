@@ -144,8 +144,11 @@ pub struct TrainConfig {
     pub save: SaveConfig,
     /// Whether curves are drawn at the end.
     pub plot_loss: bool,
-    /// Examples that go through the model together, a group counting as one.
+    /// Examples of a micro-batch, a group counting as one; `accumulation` times as many make an update.
     pub batch_size: usize,
+    /// Tokens that go through the model together, if given: how the examples of an update are split
+    /// instead of by `batch_size`.
+    pub tokens_per_batch: Option<usize>,
     /// Micro-batches in an update.
     pub accumulation: usize,
     /// Whether an update may take micro-batches of two epochs, as the paper's trainer does.

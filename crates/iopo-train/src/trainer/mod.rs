@@ -3,6 +3,7 @@
 mod observer;
 mod reference;
 mod resume;
+mod tokens;
 
 use std::time::Instant;
 
@@ -87,6 +88,7 @@ impl Trainer {
             accumulation: config.accumulation,
             across_epochs: config.accumulate_across_epochs,
             seed: config.seed,
+            budget: None,
         };
         let total_steps = config.max_steps.unwrap_or_else(|| planner.total_steps(config.epochs));
         let schedule = LrSchedule {
@@ -137,6 +139,7 @@ impl Trainer {
         if self.data.train.is_empty() {
             return Err(TrainError::NoExamples { reason: "there are none".to_owned() });
         }
+        self.plan_by_tokens(observer)?;
         self.precompute_reference(observer)?;
         let (mut counters, history) = self.resume(observer)?;
         if counters.step == 0 {

@@ -9,8 +9,8 @@ use crate::output::check_output;
 use crate::reference::Precompute;
 use crate::start::check_start;
 
-/// Tokens that go through the reference together. Without a tape this takes less memory than
-/// training on a fraction of them, and is enough to keep a device busy.
+/// Tokens that go through the reference together, unless `tokens_per_batch` says. Without a tape
+/// this takes less memory than training on a fraction of them, and is enough to keep a device busy.
 const TOKENS_PER_PASS: usize = 4_096;
 
 impl Trainer {
@@ -27,7 +27,8 @@ impl Trainer {
         self.checkpoint_to_resume()?;
         self.check_start()?;
         let examples: Vec<&EncodedExample> = self.data.train.iter().chain(&self.data.held_out).collect();
-        let options = Precompute { dir: dir.clone(), tokens: TOKENS_PER_PASS };
+        let tokens = self.config.tokens_per_batch.unwrap_or(TOKENS_PER_PASS);
+        let options = Precompute { dir: dir.clone(), tokens };
         let numbers = reference.clone().precompute(&examples, &options, observer)?;
         // The model goes: in full tuning it would be a second copy of all weights.
         self.reference = Some(numbers);
@@ -39,7 +40,7 @@ impl Trainer {
         let Some(reference) = self.reference.as_ref().filter(|_| !self.config.reference.is_another()) else {
             return Ok(());
         };
-        let first = self.data.train.iter().take(self.config.batch_size).flat_map(EncodedExample::sequences);
+        let first = self.first_examples().iter().flat_map(EncodedExample::sequences);
         let batch = MicroBatch::new(&first.collect::<Vec<_>>())?;
         check_start(&self.state.policy, reference, &self.config.objective, &batch)
     }

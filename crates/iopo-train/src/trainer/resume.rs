@@ -152,7 +152,8 @@ impl Trainer {
 
     /// Everything that decides which updates follow, by the key that sets it.
     pub(super) fn settings(&self) -> BTreeMap<String, String> {
-        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed } = self.planner;
+        // How an update is split decides nothing of it: less memory is no reason to begin again.
+        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed, budget: _ } = self.planner;
         let config = &self.config;
         [
             ("stage and loss", format!("{:?}", config.objective)),
