@@ -41,8 +41,8 @@ impl Rounding {
 
 /// Largest difference, per unit of log-prob, that another order of summation makes.
 ///
-/// f32 keeps 24 bits, and what was seen is two units of the last place of a sum, about 1e-7; bf16
-/// keeps 8 bits.
+/// f32 keeps 24 bits, and what was seen is a unit or two of the last place of a sum, some 1e-7 of
+/// it; bf16 keeps 8 bits.
 pub(crate) fn summation_order(weights: FloatDType) -> f64 {
     match weights {
         FloatDType::F64 | FloatDType::F32 => 1e-5,

@@ -216,7 +216,8 @@ impl Trainer {
     /// Means of loss and statistics over examples, without a tape.
     ///
     /// # Errors
-    /// Examples that do not fit the objective.
+    /// Examples that do not fit the objective; or, once the reference is numbers (see
+    /// [`ReferencePolicy::precompute`]), examples that are not in the run's data.
     pub fn evaluate(&self, examples: &[EncodedExample]) -> Result<Evaluation, TrainError> {
         let policy = self.state.policy.valid();
         let mut metrics = Metrics::default();
