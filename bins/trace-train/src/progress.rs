@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use iopo_train::{LogEntry, Observer, Progress};
+use iopo_train::{LogEntry, Notice, Observer, Progress, ReferenceProgress};
 
 use crate::console::note;
 
@@ -45,6 +45,27 @@ impl Observer for Bar {
             "loss {:.4} margin {:+.3} {tokens_per_second:.0} tokens/s",
             outcome.loss, self.margin
         ));
+    }
+
+    fn on_reference(&mut self, progress: &ReferenceProgress<'_>) {
+        let &ReferenceProgress { file, total, found, computed } = progress;
+        if computed == 0 {
+            self.line(&format!(
+                "reference log-probs: {found} of {total} sequences are in {}, {} are to be computed",
+                file.display(),
+                total - found
+            ));
+        }
+        let message = if found + computed < total {
+            format!("reference log-probs {}/{total}", found + computed)
+        } else {
+            String::new()
+        };
+        self.bar.set_message(message);
+    }
+
+    fn on_notice(&mut self, notice: &Notice) {
+        self.line(&format!("note: {}: {}", notice.key, notice.text));
     }
 
     fn on_log(&mut self, entry: &LogEntry) {

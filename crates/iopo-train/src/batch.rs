@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
-use iopo_data::{TokenSequence, TrieBatch};
+use iopo_data::{TokenSequence, TokenTrie, TrieBatch};
 use iopo_loss::CompletionLogProbs;
 use iopo_model::{BackwardOptions, CausalLm, Predictions, SegmentSpan, TokenLayout};
 
@@ -46,9 +46,14 @@ impl MicroBatch {
     /// # Errors
     /// There is no such sequence.
     pub fn sequence(&self, index: usize) -> Result<Self, TrainError> {
+        Self::new(&[self.token_sequence(index)])
+    }
+
+    /// The tokens of one of the sequences; none where there is no such sequence.
+    pub(crate) fn token_sequence(&self, index: usize) -> TokenSequence {
         let mut prompt = self.trie.sequence_tokens(index);
         let completion = prompt.split_off(prompt.len() - self.trie.completion_tokens(index));
-        Self::new(&[TokenSequence { prompt, completion }])
+        TokenSequence { prompt, completion }
     }
 
     /// Tokens, positions and segments.
@@ -121,6 +126,16 @@ impl MicroBatch {
         let counts = Tensor::from_data(counts, (&sum.device(), sum.dtype()));
         Ok(CompletionLogProbs::new(sum, counts)?)
     }
+}
+
+/// Tokens that the model computes for these sequences alone: what they share counts once.
+///
+/// # Errors
+/// A sequence without prompt or completion.
+pub(crate) fn trie_tokens(sequences: &[TokenSequence]) -> Result<usize, TrainError> {
+    let mut trie = TokenTrie::new();
+    sequences.iter().try_for_each(|sequence| trie.insert(sequence))?;
+    Ok(trie.num_tokens())
 }
 
 /// The log-probability of each sequence's completion given its prompt, in the order of the batch.

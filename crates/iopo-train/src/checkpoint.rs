@@ -44,8 +44,10 @@ pub struct Checkpoint {
     /// Everything that decides which updates follow; a resumed run must agree.
     pub run: BTreeMap<String, String>,
     /// Log-prob of the first example's completions before the first update: it tells whether a
-    /// resumed run starts from the same model, and so has the same reference.
+    /// resumed run starts from the same model.
     pub start_log_prob: f64,
+    /// The same under the reference, where there is one.
+    pub reference_log_prob: Option<f64>,
     /// Means that are not logged yet.
     pub pending: Metrics,
     /// All log lines.

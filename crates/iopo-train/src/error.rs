@@ -76,6 +76,53 @@ pub enum TrainError {
         /// The value that equality gives.
         expected: f64,
     },
+    /// A file that should hold reference log-probs, and does not begin like one.
+    #[error("{} holds no log-probs of this reference model; delete it, and they are computed anew", file.display())]
+    ReferenceCache {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Reference log-probs on disk that are not those of the reference model.
+    #[error(
+        "{} says that a sequence's log-prob under the reference is {cached}, but the reference gives {live}, and \
+         {tolerance:.1e} is what rounding explains; delete the file, and its numbers are computed anew",
+        file.display()
+    )]
+    ReferenceDiffers {
+        /// The file.
+        file: PathBuf,
+        /// What it holds.
+        cached: f64,
+        /// What the model gives now.
+        live: f64,
+        /// What is allowed.
+        tolerance: f64,
+    },
+    /// A reference log-prob that is not a number.
+    #[error(
+        "the reference gives a sequence the log-prob {value}; check the model and adapter that it is made of"
+    )]
+    ReferenceNotFinite {
+        /// The log-prob.
+        value: f64,
+    },
+    /// A sequence that is not part of the data for which the reference was computed.
+    #[error(
+        "sequence {sequence} of the batch is not in the run's data, so its reference log-prob was not computed; \
+         set precompute_ref_log_probs: false to have the reference at hand for other rows"
+    )]
+    NotPrecomputed {
+        /// Its position in the batch.
+        sequence: usize,
+    },
+    /// The reference model reads token ids in another way.
+    #[error("{} cannot be the reference of this policy: {reason}", dir.display())]
+    ReferenceVocabulary {
+        /// The folder of the reference model.
+        dir: PathBuf,
+        /// How its tokenizer differs.
+        reason: String,
+    },
     /// A loss, gradient or weight that is not a number.
     #[error(
         "update {step}: the {what} is {value}; training stops, and complete checkpoints stay; a lower learning_rate \
@@ -124,8 +171,11 @@ pub enum TrainError {
         /// What would be replaced or removed.
         file: String,
     },
-    /// The output would replace the model or adapter that the run starts from.
-    #[error("output_dir {} is the folder of the model or adapter that training starts from; choose another", dir.display())]
+    /// The output would replace the model or adapter that the run starts from, or its reference.
+    #[error(
+        "output_dir {} is the folder of the model or adapter that training starts from, or of its reference; choose another",
+        dir.display()
+    )]
     OutputIsInput {
         /// The folder.
         dir: PathBuf,

@@ -51,7 +51,10 @@ pub(crate) fn remove_old(output_dir: &Path, keep: usize) -> Result<(), TrainErro
 /// Checks that a run may write to its output folder; touches nothing.
 pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
-    for input in [Some(&config.model), config.adapter.as_ref()].into_iter().flatten() {
+    let reference = &config.reference;
+    let inputs =
+        [Some(&config.model), config.adapter.as_ref(), reference.model.as_ref(), reference.adapter.as_ref()];
+    for input in inputs.into_iter().flatten() {
         if is_same_folder(input, dir) {
             return Err(TrainError::OutputIsInput { dir: dir.clone() });
         }

@@ -1,5 +1,7 @@
 //! Which examples go into which update.
 
+use std::cmp::Reverse;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -13,10 +15,49 @@ pub struct StepPlan {
     pub examples_seen: usize,
 }
 
+/// How many tokens a micro-batch may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenBudget {
+    /// Tokens at most, unless an example alone has more.
+    pub tokens: usize,
+    /// Tokens that the model computes for each example alone. What examples share makes a
+    /// micro-batch smaller than their sum, never larger.
+    pub lengths: Vec<usize>,
+}
+
+impl TokenBudget {
+    fn length(&self, example: usize) -> usize {
+        self.lengths.get(example).copied().unwrap_or_default()
+    }
+
+    /// The examples of an update by length, the longest first, cut wherever the next would exceed
+    /// the budget: as few micro-batches as that order allows.
+    ///
+    /// Memory that does not suffice is found out in the first of them.
+    fn split(&self, mut examples: Vec<usize>) -> Vec<Vec<usize>> {
+        examples.sort_unstable_by_key(|&example| (Reverse(self.length(example)), example));
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        let mut tokens = 0_usize;
+        for example in examples {
+            let length = self.length(example);
+            tokens = tokens.saturating_add(length);
+            match batches.last_mut() {
+                Some(batch) if tokens <= self.tokens => batch.push(example),
+                _ => {
+                    batches.push(vec![example]);
+                    tokens = length;
+                }
+            }
+        }
+        batches
+    }
+}
+
 /// Deals examples out to updates, shuffled anew in every epoch.
 ///
 /// The plan of any update depends on seed and sizes alone, so a resumed run meets the same
-/// batches as one that never stopped.
+/// batches as one that never stopped. Which examples an update has does not depend on the token
+/// budget: that only says how they are split, and their gradient is the same for every split.
 #[derive(Debug, Clone)]
 pub struct StepPlanner {
     /// Number of examples.
@@ -30,6 +71,8 @@ pub struct StepPlanner {
     pub across_epochs: bool,
     /// Seed of the shuffling.
     pub seed: u64,
+    /// How an update's examples are split instead of by `batch_size`, where a budget is given.
+    pub budget: Option<TokenBudget>,
 }
 
 impl StepPlanner {
@@ -73,6 +116,9 @@ impl StepPlanner {
                     break;
                 }
             }
+            if let Some(budget) = &self.budget {
+                micro_batches = budget.split(micro_batches.concat());
+            }
             Some(StepPlan { micro_batches, examples_seen: seen })
         })
     }
@@ -107,10 +153,13 @@ pub(crate) fn split(examples: usize, size: f64, seed: u64) -> (Vec<usize>, Vec<u
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
 
     fn planner(examples: usize, batch_size: usize, accumulation: usize, across_epochs: bool) -> StepPlanner {
-        StepPlanner { examples, batch_size, accumulation, across_epochs, seed: 7 }
+        StepPlanner { examples, batch_size, accumulation, across_epochs, seed: 7, budget: None }
     }
 
     #[test]
@@ -161,6 +210,80 @@ mod tests {
         let steps: Vec<_> = planner.steps().take(2).collect();
         assert_ne!(steps[0].micro_batches, steps[1].micro_batches);
         assert_eq!(steps, planner.steps().take(2).collect::<Vec<_>>());
+    }
+
+    fn with_budget(mut planner: StepPlanner, tokens: usize, lengths: &[usize]) -> StepPlanner {
+        planner.budget = Some(TokenBudget { tokens, lengths: lengths.to_vec() });
+        planner
+    }
+
+    fn examples_of(step: &StepPlan) -> Vec<usize> {
+        let mut examples = step.micro_batches.concat();
+        examples.sort_unstable();
+        examples
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_budget_splits_updates_and_changes_none(
+            lengths in vec(1_usize..900, 1..40),
+            tokens in 1_usize..2_000,
+            batch_size in 1_usize..6,
+            accumulation in 1_usize..6,
+            across_epochs: bool,
+        ) {
+            let plain = planner(lengths.len(), batch_size, accumulation, across_epochs);
+            let budgeted = with_budget(plain.clone(), tokens, &lengths);
+            let steps = 3 * plain.steps_per_epoch();
+            for (plain, budgeted) in plain.steps().zip(budgeted.steps()).take(steps) {
+                prop_assert_eq!(examples_of(&plain), examples_of(&budgeted));
+                prop_assert_eq!(plain.examples_seen, budgeted.examples_seen);
+                for batch in &budgeted.micro_batches {
+                    let total: usize = batch.iter().map(|&example| lengths[example]).sum();
+                    prop_assert!(total <= tokens || batch.len() == 1);
+                }
+                // Neighbours in length stand together, and none could have taken the next example in.
+                let order: Vec<usize> =
+                    budgeted.micro_batches.concat().iter().map(|&example| lengths[example]).collect();
+                prop_assert!(order.is_sorted_by(|a, b| a >= b));
+                for pair in budgeted.micro_batches.windows(2) {
+                    let total: usize = pair[0].iter().map(|&example| lengths[example]).sum();
+                    prop_assert!(total + lengths[pair[1][0]] > tokens);
+                }
+            }
+            // A resumed run skips updates, and meets the same ones.
+            let whole: Vec<_> = budgeted.steps().take(steps).collect();
+            prop_assert_eq!(&whole[steps / 2..], &budgeted.steps().take(steps).skip(steps / 2).collect::<Vec<_>>()[..]);
+        }
+
+        #[test]
+        fn with_a_token_budget_every_example_counts_once_an_epoch(
+            lengths in vec(1_usize..900, 1..40),
+            tokens in 1_usize..2_000,
+            batch_size in 1_usize..6,
+            accumulation in 1_usize..6,
+        ) {
+            let planner = with_budget(planner(lengths.len(), batch_size, accumulation, false), tokens, &lengths);
+            let steps: Vec<_> = planner.steps().take(2 * planner.steps_per_epoch()).collect();
+            for epoch in steps.chunks(planner.steps_per_epoch()) {
+                let mut seen: Vec<usize> = epoch.iter().flat_map(|step| step.micro_batches.concat()).collect();
+                seen.sort_unstable();
+                prop_assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
+            }
+        }
+
+        /// Under a budget only the product of batch size and accumulation counts.
+        #[test]
+        fn with_a_token_budget_accumulation_is_no_matter(lengths in vec(1_usize..900, 1..40), tokens in 1_usize..2_000) {
+            let plan = |batch_size, accumulation| {
+                let planner = planner(lengths.len(), batch_size, accumulation, false);
+                with_budget(planner, tokens, &lengths).steps().take(6).collect::<Vec<_>>()
+            };
+            let whole = plan(8, 1);
+            for (batch_size, accumulation) in [(1, 8), (2, 4), (4, 2)] {
+                prop_assert_eq!(&plan(batch_size, accumulation), &whole);
+            }
+        }
     }
 
     #[test]

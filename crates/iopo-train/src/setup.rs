@@ -1,5 +1,7 @@
 //! From a configuration to a model that can be trained and data to train it on.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::TextTokenizer;
@@ -17,7 +19,7 @@ use crate::step::TrainState;
 pub struct Prepared {
     /// The policy with a fresh optimizer.
     pub state: TrainState,
-    /// The policy as it is now, where the loss needs it.
+    /// The policy as it is now, or another model, where the loss needs one.
     pub reference: Option<ReferencePolicy>,
     /// Encoded examples.
     pub data: TrainData,
@@ -33,9 +35,15 @@ pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainE
     tokenizer.check_vocabulary(
         iopo_model::load_config(&config.model).map_err(iopo_model::WeightsError::from)?.vocab_size,
     )?;
+    if let Some(reference) = &config.reference.model {
+        check_same_vocabulary(&tokenizer, reference)?;
+    }
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
-    let reference = config.objective.needs_reference().then(|| ReferencePolicy::snapshot(&policy));
+    let reference = match config.objective.needs_reference() {
+        true => Some(load_reference(config, &policy, device)?),
+        false => None,
+    };
     let state = TrainState { policy, optimizer: AdamW::new(config.optimizer), decayed: None };
     Ok(Prepared { state, reference, data })
 }
@@ -54,6 +62,44 @@ fn load_policy(config: &TrainConfig, device: &Device) -> Result<CausalLm, TrainE
         FineTuning::Lora(_) if model.has_lora() => model.train(),
         FineTuning::Lora(lora) => model.attach_lora(lora, config.seed)?.train(),
     })
+}
+
+/// The model that the configuration names, else the policy as it starts.
+fn load_reference(
+    config: &TrainConfig,
+    policy: &CausalLm,
+    device: &Device,
+) -> Result<ReferencePolicy, TrainError> {
+    let reference = &config.reference;
+    if !reference.is_another() {
+        return Ok(ReferencePolicy::snapshot(policy));
+    }
+    let dir = reference.model.as_ref().unwrap_or(&config.model);
+    let mut model = load_model(dir, config.precision, &device.clone().without_autodiff())?;
+    if let Some(adapter) = &reference.adapter {
+        model = load_adapter(model, adapter)?;
+    }
+    Ok(ReferencePolicy::frozen(model))
+}
+
+/// Refuses a reference to which the policy's token ids mean other texts.
+fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), TrainError> {
+    let other = TextTokenizer::from_dir(dir)?;
+    let differs = |reason: String| TrainError::ReferenceVocabulary { dir: dir.to_owned(), reason };
+    let (here, there) = (tokenizer.vocab_size(), other.vocab_size());
+    if here != there {
+        return Err(differs(format!("its tokenizer has {there} tokens, the policy's {here}")));
+    }
+    // A tokenizer's ids are u32.
+    let unequal = (0..here as u32).find(|&id| tokenizer.token(id) != other.token(id));
+    if let Some(id) = unequal {
+        let (here, there) = (tokenizer.token(id), other.token(id));
+        return Err(differs(format!(
+            "token {id} is {there:?} there, and {here:?} in the policy's tokenizer"
+        )));
+    }
+    let model = iopo_model::load_config(dir).map_err(iopo_model::WeightsError::from)?;
+    Ok(other.check_vocabulary(model.vocab_size)?)
 }
 
 /// Turns gradients on for every parameter.

@@ -125,7 +125,7 @@ fn a_run_leaves_log_state_adapter_and_checkpoints_and_nothing_else() {
     let all = [
         &[".lock"],
         &result[..],
-        &["checkpoint-4", "checkpoint-6", "trainer_log.jsonl", "trainer_state.json"],
+        &["checkpoint-4", "checkpoint-6", "reference_cache", "trainer_log.jsonl", "trainer_state.json"],
     ]
     .concat();
     assert_eq!(names_in(dir.path()), all);
@@ -329,6 +329,12 @@ fn a_resumed_run_with_evaluation_and_left_over_batches_equals_an_uninterrupted_o
     resumed_equals_uninterrupted(&lines, "adapter_model.safetensors");
 }
 
+#[test]
+fn a_resumed_run_by_tokens_equals_an_uninterrupted_one() {
+    let lines = ["per_device_train_batch_size=3", "tokens_per_batch=600"];
+    resumed_equals_uninterrupted(&lines, "adapter_model.safetensors");
+}
+
 /// A folder with a checkpoint of a short run.
 fn with_checkpoint() -> tempfile::TempDir {
     let dir = tempdir().unwrap();
@@ -380,6 +386,7 @@ fn what_decides_no_update_may_change_on_the_way() {
         "logging_steps=2",
         "save_strategy=no",
         "per_device_eval_batch_size=1",
+        "tokens_per_batch=600",
     ];
     assert_eq!(run(dir.path(), &more).steps, 6);
 }
@@ -741,7 +748,7 @@ fn weights_that_are_not_finite_are_never_written() {
         let dir = tempdir().unwrap();
         let error = fail(dir.path(), &["learning_rate=1e39", "lr_scheduler_type=constant", line]);
         assert!(matches!(error, TrainError::NotFinite { step: 1, what: "updated weight", .. }), "{error}");
-        assert_eq!(names_in(dir.path()), [".lock", "trainer_log.jsonl"]);
+        assert_eq!(names_in(dir.path()), [".lock", "reference_cache", "trainer_log.jsonl"]);
     }
 }
 

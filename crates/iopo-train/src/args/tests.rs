@@ -12,7 +12,7 @@ use iopo_model::LoraTargets;
 
 use super::keys::{IGNORED, UNSUPPORTED};
 use super::{ArgsError, Problem, TrainArgs};
-use crate::{FineTuning, IntervalStrategy, LrScheduleKind, Objective, TrainConfig};
+use crate::{FineTuning, IntervalStrategy, LrScheduleKind, Objective, ReferenceConfig, TrainConfig};
 
 /// The configuration that the paper's trainer comes with.
 const PAPER: &str = "
@@ -366,11 +366,26 @@ fn an_option_that_is_not_implemented_is_refused_unless_harmless() {
     ] {
         assert_eq!(notices_of(&[harmless]), [""; 0], "{harmless}");
     }
-    for refused in
-        ["lora_dropout=0.05", "optim=adafactor", "packing=true", "ref_model=other", "mask_history=true"]
-    {
+    for refused in ["lora_dropout=0.05", "optim=adafactor", "packing=true", "mask_history=true"] {
         assert!(matches!(problems_of(&[refused])[..], [Problem::Unsupported { .. }]), "{refused}");
     }
+}
+
+#[test]
+fn keys_of_the_reference_say_when_they_are_idle() {
+    let keys = ["ref_model=m", "ref_model_adapters=a", "precompute_ref_log_probs=false", "reference_cache=c"];
+    let names = ["ref_model", "ref_model_adapters", "precompute_ref_log_probs", "reference_cache"];
+    for idle in ["stage=sft", "stage=simpo", "reference_free=true"] {
+        let stage = if idle.starts_with("stage") { idle } else { "stage=dpo" };
+        let lines = [&keys[..], &[stage, idle]].concat();
+        assert_eq!(notices_of(&lines), names, "{idle}");
+        assert_eq!(config(&lines).reference, ReferenceConfig::default());
+    }
+    assert_eq!(notices_of(&["stage=dpo", "precompute_ref_log_probs=false", "reference_cache=c"]), names[3..]);
+    assert_eq!(config(&["stage=dpo"]).reference.cache, Some("out/reference_cache".into()));
+    let other = config(&[&keys[..2], &["stage=dpo", "reference_cache=c"]].concat());
+    assert!(other.reference.is_another() && other.reference.cache == Some("c".into()));
+    assert_eq!(notice_keys(&other), ["ref_model"]);
 }
 
 #[test]

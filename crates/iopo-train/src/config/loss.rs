@@ -1,10 +1,13 @@
 //! The loss that a configuration asks for.
 
+use std::path::PathBuf;
+
 use iopo_loss::{
     DpoLossConfig, DpoLossType, IopoLossConfig, IopoVariant, OrpoLossConfig, PreferenceLink, SftLoss,
     SimpoLossConfig,
 };
 
+use super::ReferenceConfig;
 use super::checker::{Checker, no_effect};
 use crate::args::TrainArgs;
 use crate::objective::Objective;
@@ -46,6 +49,40 @@ impl Checker {
             _ => iopo(args, variant?)?.init().map(Objective::Iopo),
         };
         self.or_conflict(built)
+    }
+
+    /// What the policy is compared with; keys about it are idle where the objective compares with nothing.
+    pub(super) fn reference(&mut self, args: &TrainArgs, objective: Option<&Objective>) -> ReferenceConfig {
+        if objective.is_some_and(|objective| !objective.needs_reference()) {
+            let reason = "this objective compares with no reference";
+            no_effect!(
+                self,
+                args,
+                reason,
+                [ref_model, ref_model_adapters, precompute_ref_log_probs, reference_cache]
+            );
+            return ReferenceConfig::default();
+        }
+        if !args.precompute_ref_log_probs {
+            no_effect!(self, args, "precompute_ref_log_probs is false", [reference_cache]);
+        }
+        let path = |text: &Option<String>| text.as_ref().map(PathBuf::from);
+        let beside_results =
+            || args.output_dir.as_ref().map(|dir| PathBuf::from(dir).join("reference_cache"));
+        let cache = path(&args.reference_cache).or_else(beside_results);
+        let reference = ReferenceConfig {
+            model: path(&args.ref_model),
+            adapter: path(&args.ref_model_adapters),
+            cache: cache.filter(|_| args.precompute_ref_log_probs),
+        };
+        if reference.is_another() {
+            let key = if reference.model.is_some() { "ref_model" } else { "ref_model_adapters" };
+            self.notice(
+                key,
+                "the reference is not the policy as it starts, so the first loss need not be ln 2, and is not checked",
+            );
+        }
+        reference
     }
 
     fn pref_loss(&mut self, args: &TrainArgs, stage: &str) {

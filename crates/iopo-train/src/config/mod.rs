@@ -57,6 +57,25 @@ pub struct SaveConfig {
     pub keep: Option<usize>,
 }
 
+/// What the policy is compared with, where the objective compares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReferenceConfig {
+    /// Hugging Face folder of another model than the one that is trained.
+    pub model: Option<PathBuf>,
+    /// PEFT folder of the reference's adapter, on that model or on the one that is trained.
+    pub adapter: Option<PathBuf>,
+    /// Folder that keeps its log-probs; `None` to run it in every step instead.
+    pub cache: Option<PathBuf>,
+}
+
+impl ReferenceConfig {
+    /// Whether it is something else than the policy as it starts.
+    #[must_use]
+    pub fn is_another(&self) -> bool {
+        self.model.is_some() || self.adapter.is_some()
+    }
+}
+
 /// How the warm-up was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Warmup {
@@ -93,6 +112,8 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// The loss.
     pub objective: Objective,
+    /// What it compares the policy with.
+    pub reference: ReferenceConfig,
     /// Names in `dataset_info.json`, or paths.
     pub datasets: Vec<String>,
     /// The same, for evaluation.
@@ -123,8 +144,11 @@ pub struct TrainConfig {
     pub save: SaveConfig,
     /// Whether curves are drawn at the end.
     pub plot_loss: bool,
-    /// Examples that go through the model together, a group counting as one.
+    /// Examples of a micro-batch, a group counting as one; `accumulation` times as many make an update.
     pub batch_size: usize,
+    /// Tokens that go through the model together, if given: how the examples of an update are split
+    /// instead of by `batch_size`.
+    pub tokens_per_batch: Option<usize>,
     /// Micro-batches in an update.
     pub accumulation: usize,
     /// Whether an update may take micro-batches of two epochs, as the paper's trainer does.

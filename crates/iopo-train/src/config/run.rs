@@ -20,6 +20,7 @@ impl Checker {
             self.conflict("do_train: false leaves nothing to do; evaluation has a program of its own");
         }
         let objective = self.objective(&args);
+        let reference = self.reference(&args, objective.as_ref());
         let fine_tuning = self.fine_tuning(&args);
         let precision = self.precision(&args);
         let model = self.path("model_name_or_path", args.model_name_or_path.as_ref());
@@ -38,6 +39,8 @@ impl Checker {
         self.held_out(&args, eval);
         let logging_steps = self.at_least("logging_steps", args.logging_steps, 1);
         let batch_size = self.at_least("per_device_train_batch_size", args.per_device_train_batch_size, 1);
+        let tokens_per_batch =
+            args.tokens_per_batch.map(|tokens| self.at_least("tokens_per_batch", tokens, 1));
         let eval_batch_size = self.at_least("per_device_eval_batch_size", args.per_device_eval_batch_size, 1);
         let accumulation = self.at_least("gradient_accumulation_steps", args.gradient_accumulation_steps, 1);
         let gradient_checkpointing = self.gradient_checkpointing(&args);
@@ -59,6 +62,7 @@ impl Checker {
             fine_tuning: fine_tuning?,
             precision: precision?,
             objective: objective?,
+            reference,
             datasets: args.dataset,
             eval_datasets: args.eval_dataset,
             dataset_dir: PathBuf::from(args.dataset_dir),
@@ -75,6 +79,7 @@ impl Checker {
             save: save?,
             plot_loss: args.plot_loss,
             batch_size: batch_size?,
+            tokens_per_batch: tokens_per_batch.flatten(),
             accumulation: accumulation?,
             accumulate_across_epochs: args.accumulate_across_epochs,
             gradient_checkpointing,

@@ -1,7 +1,9 @@
 //! The loop: plan, step, log, evaluate, save.
 
 mod observer;
+mod reference;
 mod resume;
+mod tokens;
 
 use std::time::Instant;
 
@@ -24,7 +26,6 @@ use crate::plan::{StepPlan, StepPlanner};
 use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
-use crate::start::check_start;
 use crate::step::{Engine, TrainState, WeightedBatch, scalar, train_step};
 
 pub use observer::{Evaluation, Observer, Progress, TrainSummary};
@@ -43,6 +44,15 @@ pub struct Trainer {
     lock: Option<FileLock>,
 }
 
+/// Sums of the first example's log-probs before the first update.
+#[derive(Clone, Copy)]
+struct StartLogProbs {
+    /// Under the policy.
+    policy: f64,
+    /// Under the reference, where there is one.
+    reference: Option<f64>,
+}
+
 /// What is counted while training.
 struct Counters {
     step: usize,
@@ -51,7 +61,7 @@ struct Counters {
     /// Whether the last update ended an epoch.
     epoch_ended: bool,
     /// See [`Checkpoint::start_log_prob`].
-    start_log_prob: f64,
+    start: StartLogProbs,
     /// Means that are not logged yet.
     pending: Metrics,
 }
@@ -78,6 +88,7 @@ impl Trainer {
             accumulation: config.accumulation,
             across_epochs: config.accumulate_across_epochs,
             seed: config.seed,
+            budget: None,
         };
         let total_steps = config.max_steps.unwrap_or_else(|| planner.total_steps(config.epochs));
         let schedule = LrSchedule {
@@ -128,11 +139,13 @@ impl Trainer {
         if self.data.train.is_empty() {
             return Err(TrainError::NoExamples { reason: "there are none".to_owned() });
         }
+        self.plan_by_tokens(observer)?;
+        self.precompute_reference(observer)?;
         let (mut counters, history) = self.resume(observer)?;
         if counters.step == 0 {
             self.check_start()?;
         }
-        // Nothing on disk is touched before the run is known to be sound.
+        // No result on disk is touched before the run is known to be sound.
         // A lock of an earlier run of this trainer would shut out this one.
         drop(self.lock.take());
         self.lock = Some(prepare_output(&self.config)?);
@@ -187,15 +200,6 @@ impl Trainer {
         Ok(())
     }
 
-    fn check_start(&self) -> Result<(), TrainError> {
-        let Some(reference) = &self.reference else {
-            return Ok(());
-        };
-        let first = self.data.train.iter().take(self.config.batch_size).flat_map(EncodedExample::sequences);
-        let batch = MicroBatch::new(&first.collect::<Vec<_>>())?;
-        check_start(&self.state.policy, reference, &self.config.objective, &batch)
-    }
-
     fn batches(&self, plan: &StepPlan) -> Result<Vec<WeightedBatch>, TrainError> {
         let total: usize = plan.micro_batches.iter().map(Vec::len).sum();
         plan.micro_batches
@@ -212,7 +216,8 @@ impl Trainer {
     /// Means of loss and statistics over examples, without a tape.
     ///
     /// # Errors
-    /// Examples that do not fit the objective.
+    /// Examples that do not fit the objective; or, once the reference is numbers (see
+    /// [`ReferencePolicy::precompute`]), examples that are not in the run's data.
     pub fn evaluate(&self, examples: &[EncodedExample]) -> Result<Evaluation, TrainError> {
         let policy = self.state.policy.valid();
         let mut metrics = Metrics::default();
@@ -299,7 +304,8 @@ impl Trainer {
             examples_seen: counters.examples_seen,
             num_input_tokens_seen: counters.tokens_seen,
             run: self.settings(),
-            start_log_prob: counters.start_log_prob,
+            start_log_prob: counters.start.policy,
+            reference_log_prob: counters.start.reference,
             pending: counters.pending.clone(),
             log_history: log.entries().to_vec(),
         }

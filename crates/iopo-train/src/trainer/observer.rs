@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::args::Notice;
 use crate::log::LogEntry;
 use crate::metrics::Metrics;
+use crate::reference::ReferenceProgress;
 use crate::step::StepOutcome;
 
 /// Means over held-out rows.
@@ -31,6 +33,10 @@ pub struct Progress<'a> {
 pub trait Observer {
     /// An update was made.
     fn on_step(&mut self, _progress: &Progress<'_>) {}
+    /// Reference log-probs were found or computed.
+    fn on_reference(&mut self, _progress: &ReferenceProgress<'_>) {}
+    /// Something happened that the user should know of.
+    fn on_notice(&mut self, _notice: &Notice) {}
     /// A line was logged.
     fn on_log(&mut self, _entry: &LogEntry) {}
     /// A checkpoint was written.

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use burn::tensor::FloatDType;
 use iopo_data::EncodedExample;
 
-use super::{Counters, Observer, Trainer};
+use super::{Counters, Observer, StartLogProbs, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
@@ -15,6 +14,7 @@ use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::output::latest_checkpoint;
 use crate::plan::StepPlanner;
+use crate::reference::summation_order;
 use crate::step::scalar;
 
 impl Trainer {
@@ -23,19 +23,37 @@ impl Trainer {
         &mut self,
         observer: &mut dyn Observer,
     ) -> Result<(Counters, Vec<LogEntry>), TrainError> {
-        let start_log_prob = self.start_log_prob()?;
+        let Some((dir, checkpoint)) = self.checkpoint_to_resume()? else {
+            let fresh = Counters {
+                step: 0,
+                examples_seen: 0,
+                tokens_seen: 0,
+                epoch_ended: false,
+                start: self.start_log_probs()?,
+                pending: Metrics::default(),
+            };
+            return Ok((fresh, Vec::new()));
+        };
+        self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
+        observer.on_resume(checkpoint.global_step, &dir);
+        let counters = Counters {
+            step: checkpoint.global_step,
+            examples_seen: checkpoint.examples_seen,
+            tokens_seen: checkpoint.num_input_tokens_seen,
+            epoch_ended: false,
+            start: StartLogProbs {
+                policy: checkpoint.start_log_prob,
+                reference: checkpoint.reference_log_prob,
+            },
+            pending: checkpoint.pending,
+        };
+        Ok((counters, checkpoint.log_history))
+    }
+
+    /// The checkpoint that the configuration asks for, if it belongs to this run.
+    pub(super) fn checkpoint_to_resume(&self) -> Result<Option<(PathBuf, Checkpoint)>, TrainError> {
         let dir = match &self.config.resume {
-            None => {
-                let fresh = Counters {
-                    step: 0,
-                    examples_seen: 0,
-                    tokens_seen: 0,
-                    epoch_ended: false,
-                    start_log_prob,
-                    pending: Metrics::default(),
-                };
-                return Ok((fresh, Vec::new()));
-            }
+            None => return Ok(None),
             Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
             Some(dir) => Some(dir.clone()),
         };
@@ -44,22 +62,17 @@ impl Trainer {
             reason: "there is no checkpoint to resume from".to_owned(),
         })?;
         let checkpoint = Checkpoint::open(&dir)?;
-        self.check_same_run(&checkpoint, start_log_prob, &dir)?;
+        self.check_same_run(&checkpoint, self.start_log_probs()?, &dir)?;
         self.check_position(&checkpoint, &dir)?;
-        self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
-        observer.on_resume(checkpoint.global_step, &dir);
-        let counters = Counters {
-            step: checkpoint.global_step,
-            examples_seen: checkpoint.examples_seen,
-            tokens_seen: checkpoint.num_input_tokens_seen,
-            epoch_ended: false,
-            start_log_prob: checkpoint.start_log_prob,
-            pending: checkpoint.pending,
-        };
-        Ok((counters, checkpoint.log_history))
+        Ok(Some((dir, checkpoint)))
     }
 
-    fn check_same_run(&self, checkpoint: &Checkpoint, start: f64, dir: &Path) -> Result<(), TrainError> {
+    fn check_same_run(
+        &self,
+        checkpoint: &Checkpoint,
+        start: StartLogProbs,
+        dir: &Path,
+    ) -> Result<(), TrainError> {
         let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
         let ours = self.settings();
         let differing: Vec<String> = ours
@@ -71,17 +84,37 @@ impl Trainer {
         if !differing.is_empty() {
             return refuse(format!("it belongs to a run with other settings; {}", differing.join("; ")));
         }
-        let difference = (start - checkpoint.start_log_prob).abs();
-        let tolerance = self.log_prob_tolerance() * (1.0 + start.abs());
-        // Written so that NaN fails.
-        if difference <= tolerance {
-            return Ok(());
+        if !self.agree(Some(start.policy), Some(checkpoint.start_log_prob)) {
+            return refuse(format!(
+                "it belongs to a run from another model or adapter: the first example's log-prob at the start was {}, \
+                 here it is {}; model_name_or_path and adapter_name_or_path must be those of that run",
+                checkpoint.start_log_prob, start.policy
+            ));
         }
-        refuse(format!(
-            "it belongs to a run from another model or adapter: the first example's log-prob at the start was {}, \
-             here it is {start}; model_name_or_path and adapter_name_or_path must be those of that run",
-            checkpoint.start_log_prob
-        ))
+        if !self.agree(start.reference, checkpoint.reference_log_prob) {
+            let written =
+                |value: Option<f64>| value.map_or("not recorded".to_owned(), |value| value.to_string());
+            return refuse(format!(
+                "it belongs to a run with another reference: the first example's log-prob under it was {}, here it is {}; \
+                 ref_model and ref_model_adapters must be those of that run",
+                written(checkpoint.reference_log_prob),
+                written(start.reference)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether two log-probs are those of one model; another machine may sum in another order, and on
+    /// the same one the difference is 0.
+    fn agree(&self, here: Option<f64>, there: Option<f64>) -> bool {
+        match (here, there) {
+            // Written so that NaN fails.
+            (Some(here), Some(there)) => {
+                (here - there).abs() <= summation_order(self.config.precision.weights) * (1.0 + here.abs())
+            }
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     /// Training must go on where the plan of updates stands, or examples would be repeated or skipped.
@@ -104,25 +137,23 @@ impl Trainer {
         Ok(())
     }
 
-    /// Room for another machine's order of summation; on the same one the difference is 0.
-    fn log_prob_tolerance(&self) -> f64 {
-        match self.config.precision.weights {
-            FloatDType::F64 | FloatDType::F32 => 1e-5,
-            _ => 1e-2,
-        }
-    }
-
-    /// Sum of the first example's log-probs under the policy that training starts from.
-    fn start_log_prob(&self) -> Result<f64, TrainError> {
+    /// Of the policy that training starts from, and of its reference.
+    fn start_log_probs(&self) -> Result<StartLogProbs, TrainError> {
         use burn::module::Module;
         let first: Vec<_> = self.data.train.iter().take(1).flat_map(EncodedExample::sequences).collect();
-        let log_probs = sequence_log_probs(&self.state.policy.valid(), &MicroBatch::new(&first)?)?;
-        scalar(log_probs.sum.sum())
+        let batch = MicroBatch::new(&first)?;
+        let policy = scalar(sequence_log_probs(&self.state.policy.valid(), &batch)?.sum.sum())?;
+        let reference = match &self.reference {
+            Some(reference) => Some(scalar(reference.log_probs(&batch)?.sum())?),
+            None => None,
+        };
+        Ok(StartLogProbs { policy, reference })
     }
 
     /// Everything that decides which updates follow, by the key that sets it.
     pub(super) fn settings(&self) -> BTreeMap<String, String> {
-        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed } = self.planner;
+        // How an update is split decides nothing of it: less memory is no reason to begin again.
+        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed, budget: _ } = self.planner;
         let config = &self.config;
         [
             ("stage and loss", format!("{:?}", config.objective)),
