@@ -2,6 +2,7 @@
 // Those macros panic where nobody listens, for example in `| head -1`; `say` and `note` do not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bench;
 mod check;
 mod fixtures;
 mod golden;
@@ -20,6 +21,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+/// The allocator of the programs that are measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Repository chores", bin_name = "cargo xtask")]
 struct Cli {
@@ -29,6 +34,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Time and memory.
+    Bench(bench::BenchArgs),
     /// Format, fixtures, lints, documentation, tests, and type checks of every device feature.
     Check {
         /// Only the tests on a WGPU device; builds for about a quarter of an hour.
@@ -113,6 +120,7 @@ fn note(text: impl Display) {
 
 fn run(command: Command) -> Result<bool> {
     match command {
+        Command::Bench(args) => bench::run(&args),
         Command::Check { wgpu } => check::run(wgpu),
         Command::GenFixtures { check: true } => fixtures::check(),
         Command::GenFixtures { check: false } => fixtures::generate().map(|()| true),
