@@ -12,7 +12,7 @@ const ITEMS_PER_THREAD: usize = 64;
 /// A stream whose items go through a function on several threads, and come out in their order.
 ///
 /// While one chunk is mapped the next is read, so at most two chunks of the source are ever ahead
-/// of what was handed out. No thread works between two calls of `next`, and none outlives the stream.
+/// of what was handed out. No thread works between two calls of `next`; they end with the stream.
 pub(crate) struct OrderedMap<I: Iterator, F, T> {
     source: Fuse<I>,
     map: F,

@@ -99,12 +99,20 @@ struct Steps {
 /// # Errors
 /// A tokenizer or template that cannot be used, a temporary file that cannot be written.
 pub fn run(args: &PrepareArgs) -> Result<()> {
-    ensure!(args.groups > 0, "--groups has to be 1 or more");
     if cfg!(debug_assertions) {
         note(
             "built without optimisation: these times are not those of the programs; use cargo run --release -p xtask",
         );
     }
+    let outcome = measure(args)?;
+    match args.json {
+        true => say(serde_json::to_string(&outcome)?),
+        false => say(outcome),
+    }
+}
+
+fn measure(args: &PrepareArgs) -> Result<Outcome> {
+    ensure!(args.groups > 0, "--groups has to be 1 or more");
     let model = args.model.clone().unwrap_or_else(|| root().join("fixtures/models/qwen2-tiny"));
     let template = Template::from_name(Some(&args.template))?;
     let template = TemplateEncoder::new(TextTokenizer::from_dir(&model)?, template)?;
@@ -124,7 +132,7 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
         report = of_run;
     }
     let tokenizer = encoder.template().tokenizer();
-    let outcome = Outcome {
+    Ok(Outcome {
         tokenizer: model.strip_prefix(root()).unwrap_or(&model).display().to_string(),
         vocab_size: tokenizer.vocab_size(),
         template: args.template.clone(),
@@ -137,11 +145,7 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
         start_rss_mb: start,
         runs,
         steps,
-    };
-    match args.json {
-        true => say(serde_json::to_string(&outcome)?),
-        false => say(outcome),
-    }
+    })
 }
 
 /// Rows of a file, from its start.
@@ -240,5 +244,34 @@ impl fmt::Display for Outcome {
             f,
             "CPU time of a row, {rows} rows on one thread: reading {read_us:.0} µs, templating and tokenising {encode_us:.0} µs, trie {lay_out_us:.0} µs"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_and_all_groups_are_prepared_and_reported() {
+        let args = PrepareArgs {
+            groups: 10,
+            threads: NonZero::<usize>::MIN,
+            model: None,
+            template: "chat".to_owned(),
+            prompt_tokens: 120,
+            response_tokens: 50,
+            format: FileFormat::Trace,
+            json: false,
+        };
+        let outcome = measure(&args).unwrap();
+        assert_eq!(outcome.runs.iter().map(|run| run.rows).collect::<Vec<_>>(), [3, 10]);
+        let [quarter, all] = [&outcome.runs[0], &outcome.runs[1]];
+        assert!(0 < quarter.tokens && quarter.tokens < all.tokens);
+        // The two prompts share their start, and each response stands below both.
+        assert!(all.trie_tokens < 2 * all.tokens);
+        let table = outcome.to_string();
+        assert!(table.contains("fixtures/models/qwen2-tiny (1000 ids), template chat, 1 threads"), "{table}");
+        let json = serde_json::to_value(&outcome).unwrap();
+        assert_eq!(json["runs"][1]["rows"], 10);
     }
 }

@@ -9,62 +9,20 @@ mod format;
 mod info;
 mod prompted;
 mod rows;
+mod stream;
 mod trace;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation, UnknownLabels};
 
 pub use error::{DatasetError, FieldError};
 use format::RowFormat;
 use rows::Layout;
+pub use stream::DatasetRows;
+use stream::Examples;
 
 use crate::example::{ExampleText, TextExample};
-
-/// The examples of a dataset one at a time, as [`stream_dataset`] reads them.
-///
-/// It ends with the first error.
-pub struct DatasetRows {
-    path: PathBuf,
-    examples: Box<Examples>,
-    state: State,
-}
-
-type Examples = dyn Iterator<Item = Result<TextExample, DatasetError>> + Send;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    NothingYet,
-    Reading,
-    Ended,
-}
-
-impl std::fmt::Debug for DatasetRows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatasetRows")
-            .field("path", &self.path)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Iterator for DatasetRows {
-    type Item = Result<TextExample, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.state == State::Ended {
-            return None;
-        }
-        let next = match self.examples.next() {
-            None if self.state == State::NothingYet => {
-                Some(Err(DatasetError::Empty { path: self.path.clone() }))
-            }
-            next => next,
-        };
-        self.state = if matches!(next, Some(Ok(_))) { State::Reading } else { State::Ended };
-        next
-    }
-}
 
 /// Opens a dataset by its name in `dataset_dir/dataset_info.json`, or by its path, and reads its
 /// rows one at a time: of the file, no more than one row is in memory.
@@ -142,7 +100,7 @@ fn stream_file(
         (format, Layout::Lines) => Box::new(untyped_rows(path, rows::lines(path)?, format, labels)),
         (format, Layout::Array) => Box::new(untyped_rows(path, rows::elements(path)?, format, labels)),
     };
-    Ok(DatasetRows { path: path.to_owned(), examples, state: State::NothingYet })
+    Ok(DatasetRows::new(path, examples))
 }
 
 fn detect_in_lines(path: &Path) -> Result<RowFormat, DatasetError> {
