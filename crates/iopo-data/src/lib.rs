@@ -4,18 +4,20 @@ mod dataset;
 mod encode;
 mod example;
 mod message;
+mod ordered;
 mod sequence;
 mod template;
 mod tokenizer;
 mod trie;
 
-pub use dataset::{DatasetError, FieldError, load_dataset};
+pub use dataset::{DatasetError, DatasetRows, FieldError, load_dataset, stream_dataset};
 pub use encode::{
-    DropReason, DroppedRows, EncodeError, EncodeReport, EncodedExample, Encoder, LengthPolicy, Lengths,
-    infer_seqlen,
+    DropReason, DroppedRows, EncodeError, EncodeReport, EncodedExample, EncodedRow, Encoder, LengthPolicy,
+    Lengths, PrepareError, infer_seqlen,
 };
 pub use example::{ExampleText, Task, TaskError, TextExample};
 pub use message::{Message, Role};
+pub use ordered::ThreadsError;
 pub use sequence::TokenSequence;
 pub use template::{Template, TemplateEncoder, TemplateError};
 pub use tokenizer::{TextTokenizer, TokenizerError};

@@ -1,7 +1,9 @@
 //! From a dataset's files to encoded examples.
 
+use std::num::NonZero;
+
 use iopo_data::{
-    EncodeReport, EncodedExample, Encoder, TemplateEncoder, TextExample, TextTokenizer, load_dataset,
+    EncodeReport, EncodedExample, EncodedRow, Encoder, TemplateEncoder, TextTokenizer, stream_dataset,
 };
 
 use crate::config::TrainConfig;
@@ -23,8 +25,8 @@ pub struct TrainData {
 
 /// Reads, converts and encodes the datasets of a configuration.
 ///
-/// Rows are held out before they are converted: the two pairs that a group makes for DPO are
-/// never on both sides.
+/// A row is held out as a whole: the two pairs that a group makes for DPO are never on both
+/// sides.
 ///
 /// # Errors
 /// Files that cannot be read, rows that are not what the stage needs, rows that cannot be
@@ -32,12 +34,12 @@ pub struct TrainData {
 pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<TrainData, TrainError> {
     let template = TemplateEncoder::new(tokenizer, config.template)?;
     let encoder = Encoder::new(template, config.cutoff_len, config.length_policy);
-    let (train, held_out) = rows(config)?;
-    let (train, report) = encoder.encode_all(&convert(config, train)?)?;
+    let (train, held_out) = rows(config, &encoder)?;
+    let (train, report) = encoder.collect(train.into_iter().map(Ok::<_, TrainError>))?;
     let (held_out, held_out_report) = match held_out.is_empty() {
         true => (Vec::new(), None),
         false => {
-            let (held_out, report) = encoder.encode_all(&convert(config, held_out)?)?;
+            let (held_out, report) = encoder.collect(held_out.into_iter().map(Ok::<_, TrainError>))?;
             (held_out, Some(report))
         }
     };
@@ -45,10 +47,10 @@ pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<Train
 }
 
 /// Rows to train on, and rows held out.
-fn rows(config: &TrainConfig) -> Result<(Vec<TextExample>, Vec<TextExample>), TrainError> {
-    let rows = read(config, &config.datasets)?;
+fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec<EncodedRow>), TrainError> {
+    let rows = read(config, encoder, &config.datasets)?;
     if !config.eval_datasets.is_empty() {
-        return Ok((rows, read(config, &config.eval_datasets)?));
+        return Ok((rows, read(config, encoder, &config.eval_datasets)?));
     }
     let total = rows.len();
     let (train, held_out) = split(total, config.val_size, config.seed);
@@ -56,25 +58,21 @@ fn rows(config: &TrainConfig) -> Result<(Vec<TextExample>, Vec<TextExample>), Tr
         let reason = format!("val_size {} holds all {total} rows out", config.val_size);
         return Err(TrainError::NoExamples { reason });
     }
-    let mut rows: Vec<Option<TextExample>> = rows.into_iter().map(Some).collect();
+    let mut rows: Vec<Option<EncodedRow>> = rows.into_iter().map(Some).collect();
     let mut pick = |indices: Vec<usize>| indices.into_iter().filter_map(|i| rows[i].take()).collect();
     Ok((pick(train), pick(held_out)))
 }
 
-fn read(config: &TrainConfig, names: &[String]) -> Result<Vec<TextExample>, TrainError> {
-    let mut rows = Vec::new();
+/// The rows of some datasets as tokens: their text is dropped as soon as it is encoded.
+fn read(config: &TrainConfig, encoder: &Encoder, names: &[String]) -> Result<Vec<EncodedRow>, TrainError> {
+    let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let mut encoded = Vec::new();
     for name in names {
-        let dataset = load_dataset(name, &config.dataset_dir, config.unknown_labels)?;
-        rows.extend(dataset.into_iter().take(config.max_samples.unwrap_or(usize::MAX)));
+        let rows = stream_dataset(name, &config.dataset_dir, config.unknown_labels)?;
+        let rows = rows.take(config.max_samples.unwrap_or(usize::MAX));
+        for row in encoder.encode_rows(rows, config.objective.task(), threads)? {
+            encoded.push(row?);
+        }
     }
-    Ok(rows)
-}
-
-fn convert(config: &TrainConfig, rows: Vec<TextExample>) -> Result<Vec<TextExample>, TrainError> {
-    let task = config.objective.task();
-    let mut examples = Vec::with_capacity(rows.len());
-    for row in rows {
-        examples.extend(row.into_task(task)?);
-    }
-    Ok(examples)
+    Ok(encoded)
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use iopo_data::{DatasetError, EncodeError, TaskError, TemplateError, TokenizerError, TrieError};
+use iopo_data::{
+    DatasetError, EncodeError, PrepareError, TaskError, TemplateError, TokenizerError, TrieError,
+};
 use iopo_loss::{LossConfigError, LossError};
 use iopo_model::{LayoutError, LoraError, WeightsError};
 use thiserror::Error;
@@ -237,4 +239,14 @@ pub enum TrainError {
         /// Float type of the merged weights.
         dtype: String,
     },
+}
+
+impl From<PrepareError> for TrainError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Dataset(error) => error.into(),
+            PrepareError::Task(error) => error.into(),
+            PrepareError::Encode(error) => error.into(),
+        }
+    }
 }

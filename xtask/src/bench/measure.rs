@@ -72,27 +72,45 @@ impl MemoryProbe {
     /// without Linux's `/proc`.
     pub fn start() -> Result<Self> {
         check_allocator()?;
-        // 5 sets the highest resident size to the present one; see proc(5).
-        fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of resident memory")?;
-        Ok(Self { loaded: status_mb("VmRSS")? })
+        forget_peak()?;
+        Ok(Self { loaded: resident_mb()? })
     }
 
     /// The peak since the start.
     pub fn finish(self) -> Result<Memory> {
-        let peak = status_mb("VmHWM")?;
+        let peak = peak_mb()?;
         Ok(Memory { loaded: self.loaded, peak, delta: peak - self.loaded })
     }
+}
+
+/// Resident memory of this process now, in megabytes (2²⁰ bytes).
+pub fn resident_mb() -> Result<f64> {
+    status_mb("VmRSS")
+}
+
+/// The highest resident memory since [`forget_peak`], in megabytes.
+pub fn peak_mb() -> Result<f64> {
+    status_mb("VmHWM")
+}
+
+/// Takes what is resident now as the highest so far.
+///
+/// # Errors
+/// A system without Linux's `/proc`.
+pub fn forget_peak() -> Result<()> {
+    // 5 sets the highest resident size to the present one; see proc(5).
+    fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of resident memory")
 }
 
 /// Blocks of the sizes that a step allocates must be gone once they are freed.
 fn check_allocator() -> Result<()> {
     const TOTAL: usize = 128 << 20;
     for size in [128 << 10, 2 << 20, 64 << 20] {
-        let before = status_mb("VmRSS")?;
+        let before = resident_mb()?;
         let blocks: Vec<Vec<u8>> = (0..TOTAL / size).map(|_| vec![1; size]).collect();
-        let held = status_mb("VmRSS")? - before;
+        let held = resident_mb()? - before;
         drop(black_box(blocks));
-        let kept = status_mb("VmRSS")? - before;
+        let kept = resident_mb()? - before;
         ensure!(held > 120.0, "{size} byte blocks of 128 MB raise resident memory by {held:.0} MB only");
         let variables = RETURN_FREED_MEMORY.map(|(name, value)| format!("{name}={value}")).join(" ");
         ensure!(

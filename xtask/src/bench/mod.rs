@@ -9,12 +9,14 @@ mod machine;
 mod measure;
 mod one;
 mod plan;
+mod prepare;
 mod random_model;
 mod report;
 mod results;
 mod runner;
 mod scaling;
 mod session;
+mod synthetic;
 mod target;
 
 use std::env;
@@ -40,6 +42,8 @@ pub struct BenchArgs {
 enum Kind {
     /// One configuration in this process; prints one line of JSON.
     One(one::OneArgs),
+    /// Read, template, tokenise and lay out synthetic groups, as a stream.
+    Prepare(prepare::PrepareArgs),
     /// What each mechanism is worth: a table in Markdown, each row with one of them switched.
     Ablations(ablations::AblationArgs),
 }
@@ -54,6 +58,7 @@ pub fn run(args: &BenchArgs) -> Result<bool> {
         Some(Kind::One(args)) => {
             say(serde_json::to_string(&one::run(args)?).context("a result is not JSON")?).map(|()| true)
         }
+        Some(Kind::Prepare(args)) => prepare::run(args).map(|()| true),
         Some(Kind::Ablations(args)) => ablations::run(args).map(|()| true),
     }
 }

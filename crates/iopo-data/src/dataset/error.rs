@@ -82,6 +82,14 @@ pub enum DatasetError {
         /// What the parser said, with line and column.
         source: serde_json::Error,
     },
+    /// An element of a JSON array does not end.
+    #[error("{origin}: longer than {limit} bytes: a string or bracket that is never closed?")]
+    RowTooLong {
+        /// Where the row is.
+        origin: RowLocation,
+        /// The longest row that is accepted, in bytes.
+        limit: usize,
+    },
     /// A row is JSON, and not a row of this format.
     #[error("{origin}: {source}")]
     Row {

@@ -1,6 +1,7 @@
 //! Dataset files of several origins, read as text examples.
 
 mod alpaca;
+mod array;
 mod conversation;
 mod error;
 mod fields;
@@ -8,6 +9,7 @@ mod format;
 mod info;
 mod prompted;
 mod rows;
+mod stream;
 mod trace;
 
 use std::path::Path;
@@ -17,10 +19,13 @@ use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation, Un
 pub use error::{DatasetError, FieldError};
 use format::RowFormat;
 use rows::Layout;
+pub use stream::DatasetRows;
+use stream::Examples;
 
 use crate::example::{ExampleText, TextExample};
 
-/// Reads a dataset by its name in `dataset_dir/dataset_info.json`, or by its path.
+/// Opens a dataset by its name in `dataset_dir/dataset_info.json`, or by its path, and reads its
+/// rows one at a time: of the file, no more than one row is in memory.
 ///
 /// A name outranks a path. A path is looked for as it is, then below `dataset_dir`; the
 /// keys of its first row tell its format, whether it is JSONL or one JSON array.
@@ -29,26 +34,40 @@ use crate::example::{ExampleText, TextExample};
 ///
 /// # Errors
 ///
-/// [`DatasetError`], naming file, row and field. A file without rows is an error.
-pub fn load_dataset(
+/// [`DatasetError`], naming the file, for what can be told before the first row. The rows
+/// themselves are results, whose errors name file, row and field. A file without rows is an error.
+pub fn stream_dataset(
     name_or_path: &str,
     dataset_dir: impl AsRef<Path>,
     labels: UnknownLabels,
-) -> Result<Vec<TextExample>, DatasetError> {
+) -> Result<DatasetRows, DatasetError> {
     let dataset_dir = dataset_dir.as_ref();
     let info = dataset_dir.join("dataset_info.json");
     let entries = info::read_entries(&info)?;
     if let Some(entry) = entries.get(name_or_path) {
         let located = info::locate(&info, name_or_path, entry)?;
-        return read_file(&located.path, located.format, labels);
+        return stream_file(&located.path, located.format, labels);
     }
     let below = dataset_dir.join(name_or_path);
     match [Path::new(name_or_path), &below].into_iter().find(|path| path.is_file()) {
-        Some(path) => read_file(path, None, labels),
+        Some(path) => stream_file(path, None, labels),
         None => {
             Err(DatasetError::Unknown { name: name_or_path.to_owned(), info, known: list_names(&entries) })
         }
     }
+}
+
+/// Reads a whole dataset into memory: all that [`stream_dataset`] gives.
+///
+/// # Errors
+///
+/// The first [`DatasetError`].
+pub fn load_dataset(
+    name_or_path: &str,
+    dataset_dir: impl AsRef<Path>,
+    labels: UnknownLabels,
+) -> Result<Vec<TextExample>, DatasetError> {
+    stream_dataset(name_or_path, dataset_dir, labels)?.collect()
 }
 
 fn list_names<T>(entries: &std::collections::BTreeMap<String, T>) -> String {
@@ -58,30 +77,30 @@ fn list_names<T>(entries: &std::collections::BTreeMap<String, T>) -> String {
     }
 }
 
-fn read_file(
+fn stream_file(
     path: &Path,
     format: Option<RowFormat>,
     labels: UnknownLabels,
-) -> Result<Vec<TextExample>, DatasetError> {
+) -> Result<DatasetRows, DatasetError> {
     let layout = rows::layout(path)?;
     let mut format = format;
     if format.is_none() && layout == Layout::Lines {
         format = Some(detect_in_lines(path)?);
     }
-    let examples = match (&format, layout) {
+    let examples: Box<Examples> = match (format, layout) {
         // These have a typed reader, whose errors say more than those over a JSON value.
         (Some(RowFormat::TraceGroups), Layout::Lines) => {
-            read_trace(path, labels, |group: PreferenceGroup| (group.id.clone(), trace::group(group)))?
+            Box::new(typed_rows(path, labels, |group: PreferenceGroup| {
+                (group.id.clone(), trace::group(group))
+            })?)
         }
         (Some(RowFormat::TracePairs), Layout::Lines) => {
-            read_trace(path, labels, |pair: PreferencePair| (pair.id.clone(), trace::pair(pair)))?
+            Box::new(typed_rows(path, labels, |pair: PreferencePair| (pair.id.clone(), trace::pair(pair)))?)
         }
-        _ => read_values(path, layout, format, labels)?,
+        (format, Layout::Lines) => Box::new(untyped_rows(path, rows::lines(path)?, format, labels)),
+        (format, Layout::Array) => Box::new(untyped_rows(path, rows::elements(path)?, format, labels)),
     };
-    match examples.is_empty() {
-        true => Err(DatasetError::Empty { path: path.to_owned() }),
-        false => Ok(examples),
-    }
+    Ok(DatasetRows::new(path, examples))
 }
 
 fn detect_in_lines(path: &Path) -> Result<RowFormat, DatasetError> {
@@ -99,41 +118,45 @@ fn detect(path: &Path, row: &fields::Row) -> Result<RowFormat, DatasetError> {
     })
 }
 
-fn read_trace<T>(
+fn typed_rows<T, F>(
     path: &Path,
     labels: UnknownLabels,
-    into_text: impl Fn(T) -> (String, ExampleText),
-) -> Result<Vec<TextExample>, DatasetError>
+    into_text: F,
+) -> Result<impl Iterator<Item = Result<TextExample, DatasetError>> + Send + use<T, F>, DatasetError>
 where
     T: serde::de::DeserializeOwned + trace_schema::Record,
+    F: Fn(T) -> (String, ExampleText) + Send,
 {
     let file = path.display().to_string();
     let rows = JsonlReader::<_, T>::open(path)?.unknown_labels(labels);
-    let example = |(index, row): (usize, Result<T, _>)| {
+    Ok(rows.enumerate().map(move |(index, row)| {
         let (id, text) = into_text(row?);
         let origin = RowLocation { file: file.clone(), row: index as u64 + 1, id: Some(id) };
         Ok(TextExample { origin, text })
-    };
-    rows.enumerate().map(example).collect()
+    }))
 }
 
-fn read_values(
+/// Rows of which only the format says what they mean; the first row tells it where nobody did.
+fn untyped_rows<I: Iterator<Item = rows::Row> + Send>(
     path: &Path,
-    layout: Layout,
+    rows: I,
     mut format: Option<RowFormat>,
     labels: UnknownLabels,
-) -> Result<Vec<TextExample>, DatasetError> {
-    let mut examples = Vec::new();
-    rows::for_each(path, layout, &mut |origin, value| {
+) -> impl Iterator<Item = Result<TextExample, DatasetError>> + Send + use<I> {
+    let path = path.to_owned();
+    let mut read = move |row: rows::Row| {
+        let (origin, value) = row?;
         let at = |source| DatasetError::Row { origin: origin.clone(), source };
         let row = fields::as_row(value).map_err(at)?;
         let format = match &format {
             Some(format) => format,
-            None => format.insert(detect(path, &row)?),
+            None => format.insert(detect(&path, &row)?),
         };
         let texts = format.read(&row, labels).map_err(at)?;
-        examples.extend(texts.into_iter().map(|text| TextExample { origin: origin.clone(), text }));
-        Ok(())
-    })?;
-    Ok(examples)
+        Ok(texts.into_iter().map(|text| TextExample { origin: origin.clone(), text }).collect::<Vec<_>>())
+    };
+    rows.flat_map(move |row| match read(row) {
+        Ok(examples) => examples.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    })
 }

@@ -4,14 +4,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use trace_schema::{JsonlReader, RowLocation};
 
 use super::DatasetError;
-
-type Sink<'a> = &'a mut dyn FnMut(RowLocation, Value) -> Result<(), DatasetError>;
+use super::array::{ArrayElements, ArrayError};
 
 /// How the rows of a file stand one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,38 +37,35 @@ pub(super) fn layout(path: &Path) -> Result<Layout, DatasetError> {
     }
 }
 
-/// Gives every row of a file to `sink`, and stops at the first error.
-pub(super) fn for_each(path: &Path, layout: Layout, sink: Sink<'_>) -> Result<(), DatasetError> {
-    match layout {
-        Layout::Lines => for_each_line(path, sink),
-        Layout::Array => for_each_element(path, sink),
-    }
-}
+/// A row as JSON, and where it stands.
+pub(super) type Row = Result<(RowLocation, Value), DatasetError>;
 
-fn for_each_line(path: &Path, sink: Sink<'_>) -> Result<(), DatasetError> {
-    for (index, row) in JsonlReader::<_, Value>::open(path)?.enumerate() {
+/// The rows of a file that has one JSON document per line.
+pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Row> + Send + use<>, DatasetError> {
+    let path = path.to_owned();
+    let rows = JsonlReader::<_, Value>::open(&path)?.enumerate();
+    Ok(rows.map(move |(index, row)| {
         let row = row?;
-        sink(location(path, index, &row), row)?;
-    }
-    Ok(())
+        Ok((location(&path, index, &row), row))
+    }))
 }
 
-fn for_each_element(path: &Path, sink: Sink<'_>) -> Result<(), DatasetError> {
-    let mut refused = None;
-    let mut count = 0;
-    let elements = Elements { path, sink, refused: &mut refused, count: &mut count };
-    let mut json = serde_json::Deserializer::from_reader(open(path)?);
-    let parsed = elements.deserialize(&mut json).and_then(|()| json.end());
-    match (refused, parsed) {
-        (Some(error), _) => Err(error),
-        (None, Err(source)) if source.is_io() => {
-            Err(DatasetError::Unreadable { path: path.to_owned(), source: source.into() })
-        }
-        (None, Err(source)) => {
-            Err(DatasetError::Syntax { origin: location(path, count, &Value::Null), source })
-        }
-        (None, Ok(())) => Ok(()),
-    }
+/// The rows of a file that is one JSON array.
+pub(super) fn elements(path: &Path) -> Result<impl Iterator<Item = Row> + Send + use<>, DatasetError> {
+    let path = path.to_owned();
+    let mut elements = ArrayElements::new(open(&path)?);
+    Ok((0..).map_while(move |index| {
+        let row = elements.next_element().transpose()?;
+        Some(row.map(|row| (location(&path, index, &row), row)).map_err(|error| match error {
+            ArrayError::Read(source) => DatasetError::Unreadable { path: path.clone(), source },
+            ArrayError::Syntax(source) => {
+                DatasetError::Syntax { origin: location(&path, index, &Value::Null), source }
+            }
+            ArrayError::TooLong { limit } => {
+                DatasetError::RowTooLong { origin: location(&path, index, &Value::Null), limit }
+            }
+        }))
+    }))
 }
 
 /// Opens a file, past its byte order mark.
@@ -94,40 +88,4 @@ pub(super) fn location(path: &Path, index: usize, row: &Value) -> RowLocation {
         _ => None,
     };
     RowLocation { file: path.display().to_string(), row: index as u64 + 1, id }
-}
-
-/// Hands over each element as soon as it is read, so that a large array is never held whole.
-struct Elements<'a> {
-    path: &'a Path,
-    sink: Sink<'a>,
-    /// The sink's error: serde's own would lose its type.
-    refused: &'a mut Option<DatasetError>,
-    count: &'a mut usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Elements<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Elements<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an array of rows")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(row) = elements.next_element::<Value>()? {
-            if let Err(error) = (self.sink)(location(self.path, *self.count, &row), row) {
-                *self.refused = Some(error);
-                return Err(A::Error::custom("row refused"));
-            }
-            *self.count += 1;
-        }
-        Ok(())
-    }
 }

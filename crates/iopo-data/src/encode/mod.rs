@@ -3,6 +3,7 @@
 mod example;
 mod length;
 mod report;
+mod rows;
 
 use std::num::NonZero;
 
@@ -12,10 +13,13 @@ pub use example::EncodedExample;
 use length::Fit;
 pub use length::{DropReason, LengthPolicy, infer_seqlen};
 pub use report::{DroppedRows, EncodeReport, Lengths};
+pub use rows::{EncodedRow, PrepareError};
 
 use crate::TokenSequence;
 use crate::example::{ExampleText, TextExample};
+use crate::ordered::{OrderedMap, ThreadsError};
 use crate::template::{TemplateEncoder, TemplateError};
+use crate::tokenizer::Pieces;
 
 /// A row that cannot become tokens.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,9 @@ pub enum EncodeError {
         /// Why each row was left out.
         report: Box<EncodeReport>,
     },
+    /// There are no threads to encode on.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
 }
 
 /// Turns text examples into token examples: template, tokenizer, length limit.
@@ -79,7 +86,7 @@ impl Encoder {
     /// [`EncodeError::Template`], and [`EncodeError::TooLong`] under
     /// [`LengthPolicy::Error`].
     pub fn encode(&self, example: &TextExample) -> Result<Option<EncodedExample>, EncodeError> {
-        self.encode_counted(example, &mut EncodeReport::default())
+        Ok(self.encode_examples(std::slice::from_ref(example))?.examples.pop())
     }
 
     /// Encodes a dataset on all cores, in order, and reports what became of its rows.
@@ -92,67 +99,39 @@ impl Encoder {
         &self,
         examples: &[TextExample],
     ) -> Result<(Vec<EncodedExample>, EncodeReport), EncodeError> {
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let chunks = examples.chunks(examples.len().div_ceil(threads).max(1));
-        let results = std::thread::scope(|scope| {
-            let workers: Vec<_> = chunks.map(|chunk| scope.spawn(|| self.encode_chunk(chunk))).collect();
-            let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            workers.into_iter().map(join).collect::<Vec<_>>()
-        });
-        let (mut encoded, mut report) = (Vec::with_capacity(examples.len()), EncodeReport::default());
-        for result in results {
-            let (chunk, chunk_report) = result?;
-            encoded.extend(chunk);
-            report.append(chunk_report);
-        }
-        if encoded.is_empty() {
-            return Err(EncodeError::NothingKept { cutoff_len: self.cutoff_len, report: Box::new(report) });
-        }
-        Ok((encoded, report))
+        let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let encode = |example| self.encode_examples(std::slice::from_ref(example));
+        self.collect(OrderedMap::new(examples.iter(), threads, encode)?)
     }
 
-    fn encode_chunk(
-        &self,
-        examples: &[TextExample],
-    ) -> Result<(Vec<EncodedExample>, EncodeReport), EncodeError> {
-        let mut report = EncodeReport::default();
-        let mut encoded = Vec::with_capacity(examples.len());
-        for example in examples {
-            encoded.extend(self.encode_counted(example, &mut report)?);
+    /// The examples of one row, tokenised with one memory of what was tokenised before.
+    pub(super) fn encode_examples(&self, examples: &[TextExample]) -> Result<EncodedRow, EncodeError> {
+        let mut pieces = Pieces::new(self.template.tokenizer());
+        let mut row = EncodedRow::default();
+        for TextExample { origin, text } in examples {
+            let tokens = self.tokenize(&mut pieces, text);
+            let tokens = tokens.map_err(|source| EncodeError::Template { origin: origin.clone(), source })?;
+            row.examples.extend(self.limit(tokens, origin, &mut row.report)?);
         }
-        Ok((encoded, report))
+        Ok(row)
     }
 
-    fn encode_counted(
-        &self,
-        example: &TextExample,
-        report: &mut EncodeReport,
-    ) -> Result<Option<EncodedExample>, EncodeError> {
-        let tokens = self.tokenize(&example.text);
-        let tokens =
-            tokens.map_err(|source| EncodeError::Template { origin: example.origin.clone(), source })?;
-        self.limit(tokens, &example.origin, report)
-    }
-
-    fn tokenize(&self, text: &ExampleText) -> Result<EncodedExample, TemplateError> {
+    fn tokenize(&self, pieces: &mut Pieces<'_>, text: &ExampleText) -> Result<EncodedExample, TemplateError> {
         let template = &self.template;
         Ok(match text {
             ExampleText::Completion { prompt, response } => {
-                EncodedExample::Sequence(template.encode(prompt, response)?)
+                let (prompt, [completion]) = template.encode_each(pieces, prompt, [response])?;
+                EncodedExample::Sequence(TokenSequence { prompt, completion })
             }
-            ExampleText::Pair { prompt, chosen, rejected } => EncodedExample::Pair {
-                chosen: template.completion(prompt, chosen)?,
-                rejected: template.completion(prompt, rejected)?,
-                prompt: template.prompt(prompt)?,
-            },
+            ExampleText::Pair { prompt, chosen, rejected } => {
+                let (prompt, [chosen, rejected]) =
+                    template.encode_each(pieces, prompt, [chosen, rejected])?;
+                EncodedExample::Pair { prompt, chosen, rejected }
+            }
             ExampleText::Group { x1, y1, x2, y2 } => {
-                let TokenSequence { prompt: first, completion: first_completion } =
-                    template.encode(x1, y1)?;
-                let TokenSequence { prompt: second, completion: second_completion } =
-                    template.encode(x2, y2)?;
-                EncodedExample::Group { x1: first, x2: second, y1: first_completion, y2: second_completion }
+                let (x1, [y1]) = template.encode_each(pieces, x1, [y1])?;
+                let (x2, [y2]) = template.encode_each(pieces, x2, [y2])?;
+                EncodedExample::Group { x1, x2, y1, y2 }
             }
         })
     }
@@ -199,6 +178,12 @@ impl Encoder {
 
 /// Keeps the start of each part, and counts those that were longer.
 fn cut(parts: Vec<&mut Vec<u32>>, keep: usize) -> usize {
-    let longer = parts.into_iter().filter(|part| part.len() > keep);
-    longer.map(|part| part.truncate(keep)).count()
+    let mut longer = 0;
+    for part in parts {
+        longer += usize::from(part.len() > keep);
+        part.truncate(keep);
+        // A dataset is held as tokens, and a vector that grew is up to twice as large as its tokens.
+        part.shrink_to_fit();
+    }
+    longer
 }

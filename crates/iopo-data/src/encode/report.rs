@@ -43,7 +43,7 @@ impl EncodeReport {
     }
 
     /// Adds the report of rows that come after these.
-    pub(super) fn append(&mut self, later: Self) {
+    pub fn append(&mut self, later: Self) {
         self.kept += later.kept;
         self.truncated += later.truncated;
         self.completions_without_eos += later.completions_without_eos;
@@ -53,8 +53,14 @@ impl EncodeReport {
                 None => drop(self.dropped.insert(reason, rows)),
             }
         }
-        self.prompt_lengths.0.extend(later.prompt_lengths.0);
-        self.completion_lengths.0.extend(later.completion_lengths.0);
+        for (mine, later) in [
+            (&mut self.prompt_lengths, later.prompt_lengths),
+            (&mut self.completion_lengths, later.completion_lengths),
+        ] {
+            for (length, count) in later.0 {
+                mine.add(length, count);
+            }
+        }
     }
 }
 
@@ -73,29 +79,43 @@ impl fmt::Display for EncodeReport {
     }
 }
 
-/// Lengths in tokens.
+/// How often each length in tokens occurs: as large as there are different lengths, whatever the
+/// number of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lengths(Vec<u32>);
+pub struct Lengths(Vec<(u32, usize)>);
 
 impl Lengths {
     pub(super) fn push(&mut self, length: usize) {
-        self.0.push(u32::try_from(length).unwrap_or(u32::MAX));
+        self.add(u32::try_from(length).unwrap_or(u32::MAX), 1);
+    }
+
+    fn add(&mut self, length: u32, count: usize) {
+        match self.0.binary_search_by_key(&length, |&(known, _)| known) {
+            Ok(index) => self.0[index].1 += count,
+            Err(index) => self.0.insert(index, (length, count)),
+        }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The sum of all lengths: tokens.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|&(length, count)| u64::from(length) * count as u64).sum()
     }
 
     /// The smallest length that at least `percent` of all do not exceed; `None` when
     /// there are none.
     pub fn percentile(&self, percent: usize) -> Option<u32> {
-        let mut sorted = self.0.clone();
-        let rank = (percent * sorted.len()).div_ceil(100).clamp(1, sorted.len().max(1)) - 1;
-        if sorted.is_empty() {
-            return None;
-        }
-        Some(*sorted.select_nth_unstable(rank).1)
+        let count = self.count();
+        let rank = (percent * count).div_ceil(100).clamp(1, count.max(1));
+        let mut seen = 0;
+        self.0.iter().find_map(|&(length, count)| {
+            seen += count;
+            (seen >= rank).then_some(length)
+        })
     }
 }
 
@@ -112,12 +132,16 @@ mod tests {
 
     #[test]
     fn percentiles_are_nearest_ranks() {
-        let lengths = Lengths((1..=200).rev().collect());
+        let mut lengths = Lengths::default();
+        (1..=200).rev().for_each(|length| lengths.push(length));
         assert_eq!(
             [50, 90, 99, 100].map(|p| lengths.percentile(p)),
             [Some(100), Some(180), Some(198), Some(200)]
         );
-        assert_eq!(Lengths(vec![7]).percentile(1), Some(7));
+        assert_eq!((lengths.count(), lengths.total()), (200, 20_100));
+        let mut equal = Lengths::default();
+        (0..3).for_each(|_| equal.push(7));
+        assert_eq!((equal.count(), equal.percentile(1), equal.percentile(100)), (3, Some(7), Some(7)));
         assert_eq!(Lengths::default().percentile(50), None);
     }
 }

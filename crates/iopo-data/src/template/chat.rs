@@ -58,15 +58,17 @@ impl ChatTemplate {
     /// generation, could go on with exactly this text. So the whole conversation must
     /// begin with the prompt, and go on with the response: as it is, or, in templates
     /// that trim their messages, without the white space around it.
+    ///
+    /// `prompt` is what [`ChatTemplate::prompt`] makes of `messages`.
     pub(super) fn completion(
         &self,
+        prompt: &str,
         messages: &[Message],
         response: &str,
     ) -> Result<RenderedCompletion, TemplateError> {
-        let prompt = self.prompt(messages)?;
         let whole = self.render(messages, Some(response), false)?;
-        let Some(after) = whole.strip_prefix(prompt.as_str()) else {
-            let (expected, found) = parting(&prompt, &whole);
+        let Some(after) = whole.strip_prefix(prompt) else {
+            let (expected, found) = parting(prompt, &whole);
             return Err(TemplateError::PromptNotPrefix { expected, found });
         };
         let as_rendered =

@@ -1,6 +1,6 @@
 use super::TemplateError;
 use crate::message::{Message, Role};
-use crate::tokenizer::TextTokenizer;
+use crate::tokenizer::{Pieces, TextTokenizer};
 
 /// A template given as text around each message, encoded piece by piece as the
 /// paper's trainer does.
@@ -62,7 +62,7 @@ impl FixedTemplate {
 
     pub(super) fn prompt(
         &self,
-        tokenizer: &TextTokenizer,
+        pieces: &mut Pieces<'_>,
         eos_id: u32,
         messages: &[Message],
     ) -> Result<Vec<u32>, TemplateError> {
@@ -73,21 +73,21 @@ impl FixedTemplate {
         check_turns(turns, messages.len() - turns.len())?;
         let mut ids = Vec::new();
         if self.bos {
-            ids.extend(tokenizer.bos_id());
+            ids.extend(pieces.tokenizer().bos_id());
         }
         if let Some(system) = system.filter(|text| !text.is_empty()).or(self.default_system) {
-            ids.extend(tokenizer.encode(&wrap(self.system, system))?);
+            ids.extend(pieces.encode(&wrap(self.system, system))?);
         }
         for (index, turn) in turns.iter().enumerate() {
             if turn.role == Role::Assistant {
-                ids.extend(tokenizer.encode(&turn.content)?);
+                ids.extend(pieces.encode(&turn.content)?);
                 ids.push(eos_id);
                 continue;
             }
             if index > 0 && !self.separator.is_empty() {
-                ids.extend(tokenizer.encode(self.separator)?);
+                ids.extend(pieces.encode(self.separator)?);
             }
-            ids.extend(tokenizer.encode(&wrap(self.user, &turn.content))?);
+            ids.extend(pieces.encode(&wrap(self.user, &turn.content))?);
         }
         Ok(ids)
     }

@@ -13,7 +13,7 @@ use fixed::FixedTemplate;
 
 use crate::TokenSequence;
 use crate::message::Message;
-use crate::tokenizer::TextTokenizer;
+use crate::tokenizer::{Pieces, TextTokenizer};
 
 /// Names in the order in which an error lists them.
 const KNOWN: &str = "qwen, llama3, chat";
@@ -115,10 +115,8 @@ impl TemplateEncoder {
     /// [`TemplateError::NoUserMessage`], [`TemplateError::Turn`] (fixed templates) and
     /// [`TemplateError::Render`] (chat templates) for a conversation that makes no prompt.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TemplateError> {
-        match &self.writer {
-            Writer::Fixed(template) => template.prompt(&self.tokenizer, self.eos_id, messages),
-            Writer::Chat(template) => Ok(self.tokenizer.encode(&template.prompt(messages)?)?),
-        }
+        let (prompt, []) = self.encode_each(&mut Pieces::new(&self.tokenizer), messages, [])?;
+        Ok(prompt)
     }
 
     /// The tokens of a response to `messages`, with everything up to and including the
@@ -126,31 +124,54 @@ impl TemplateEncoder {
     ///
     /// # Errors
     ///
-    /// With a chat template, [`TemplateError::PromptNotPrefix`] and
-    /// [`TemplateError::ResponseAltered`] when what it renders for training is not what
-    /// the model would see and write when it answers.
+    /// As [`TemplateEncoder::encode`].
     pub fn completion(&self, messages: &[Message], response: &str) -> Result<Vec<u32>, TemplateError> {
-        let Writer::Chat(template) = &self.writer else {
-            let mut ids = self.tokenizer.encode(response)?;
-            ids.push(self.eos_id);
-            return Ok(ids);
-        };
-        let rendered = template.completion(messages, response)?;
-        let mut ids = self.tokenizer.encode(&rendered.response)?;
-        ids.extend(self.tokenizer.encode(&rendered.ending)?);
-        if !rendered.stops {
-            ids.push(self.eos_id);
-        }
-        Ok(ids)
+        Ok(self.encode(messages, response)?.completion)
     }
 
     /// Prompt and completion of one row.
     ///
     /// # Errors
     ///
-    /// As [`TemplateEncoder::prompt`] and [`TemplateEncoder::completion`].
+    /// As [`TemplateEncoder::prompt`]. With a chat template also
+    /// [`TemplateError::PromptNotPrefix`] and [`TemplateError::ResponseAltered`] when what it
+    /// renders for training is not what the model would see and write when it answers.
     pub fn encode(&self, messages: &[Message], response: &str) -> Result<TokenSequence, TemplateError> {
-        Ok(TokenSequence { prompt: self.prompt(messages)?, completion: self.completion(messages, response)? })
+        let (prompt, [completion]) =
+            self.encode_each(&mut Pieces::new(&self.tokenizer), messages, [response])?;
+        Ok(TokenSequence { prompt, completion })
+    }
+
+    /// One prompt and its completions, rendered and tokenised once each.
+    pub(crate) fn encode_each<const N: usize>(
+        &self,
+        pieces: &mut Pieces<'_>,
+        messages: &[Message],
+        responses: [&str; N],
+    ) -> Result<(Vec<u32>, [Vec<u32>; N]), TemplateError> {
+        let mut completions = responses.map(|_| Vec::new());
+        let slots = completions.iter_mut().zip(responses);
+        let prompt = match &self.writer {
+            Writer::Fixed(template) => {
+                let prompt = template.prompt(pieces, self.eos_id, messages)?;
+                for (completion, response) in slots {
+                    completion.extend(pieces.encode(response)?);
+                    completion.push(self.eos_id);
+                }
+                prompt
+            }
+            Writer::Chat(template) => {
+                let prompt = template.prompt(messages)?;
+                for (completion, response) in slots {
+                    let rendered = template.completion(&prompt, messages, response)?;
+                    completion.extend(pieces.encode(&rendered.response)?);
+                    completion.extend(pieces.encode(&rendered.ending)?);
+                    completion.extend((!rendered.stops).then_some(self.eos_id));
+                }
+                pieces.encode(&prompt)?.to_vec()
+            }
+        };
+        Ok((prompt, completions))
     }
 
     /// The token that this template ends a response with.

@@ -2,6 +2,7 @@
 
 mod config;
 mod error;
+mod pieces;
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use tokenizers::Tokenizer;
 
 use config::{GenerationConfig, TokenText, TokenizerConfig};
 pub use error::TokenizerError;
+pub(crate) use pieces::Pieces;
 
 /// Text to token ids and back, without surprises.
 ///
