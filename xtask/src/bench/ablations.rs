@@ -31,8 +31,9 @@ pub struct AblationArgs {
 }
 
 /// What changes in each row, and the arguments of `cargo xtask bench one` for it.
-const ROWS: [(&str, &[&str]); 10] = [
+const ROWS: [(&str, &[&str]); 11] = [
     ("as it is by default", &[]),
+    ("tensor operations instead of CPU kernels", &["--no-kernels"]),
     ("reference model in every step", &["--live-reference"]),
     ("no sharing: four sequences", &["--unshared"]),
     ("head on every token", &["--whole-head"]),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use iopo_data::TokenSequence;
+use iopo_data::{EncodedExample, TokenSequence};
 use iopo_loss::{DpoLossConfig, IopoLossConfig, SftLoss};
 use iopo_train::Objective;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,16 @@ impl Stage {
         let sequence =
             |&(x, y): &(&Vec<u32>, &Vec<u32>)| TokenSequence { prompt: x.clone(), completion: y.clone() };
         cells.iter().map(sequence).collect()
+    }
+
+    /// A group as the trainer holds it.
+    pub fn example(self, quad: &Quad) -> EncodedExample {
+        let Quad { x1, y1, x2, y2 } = quad.clone();
+        match self {
+            Self::Sft | Self::Sft2 => EncodedExample::Sequence(TokenSequence { prompt: x1, completion: y1 }),
+            Self::Dpo => EncodedExample::Pair { prompt: x1, chosen: y1, rejected: y2 },
+            Self::Iopo => EncodedExample::Group { x1, x2, y1, y2 },
+        }
     }
 
     /// The loss, with β = 0.1 where there is one.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::measure::{Stopwatch, forget_peak, peak_mb, resident_mb};
 use super::synthetic::{FileFormat, MeanLengths, SyntheticGroups};
 use crate::golden::root;
-use crate::{note, say};
+use crate::say;
 
 const SEED: u64 = 20_250_727;
 
@@ -99,11 +99,6 @@ struct Steps {
 /// # Errors
 /// A tokenizer or template that cannot be used, a temporary file that cannot be written.
 pub fn run(args: &PrepareArgs) -> Result<()> {
-    if cfg!(debug_assertions) {
-        note(
-            "built without optimisation: these times are not those of the programs; use cargo run --release -p xtask",
-        );
-    }
     let outcome = measure(args)?;
     match args.json {
         true => say(serde_json::to_string(&outcome)?),

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use burn::module::Module;
 use burn::tensor::Device;
-use iopo_data::{Prediction, TokenSequence, TrieBatch};
-use iopo_model::{BackwardOptions, LoraConfig, Parameters, Precision, load_config, load_model};
+use iopo_data::{EncodedExample, Prediction, TokenSequence, TrieBatch};
+use iopo_model::{
+    BackwardOptions, LoraConfig, Parameters, Precision, load_config, load_model, set_cpu_kernels,
+};
 use iopo_train::{
-    AdamW, AdamWConfig, Engine, GroupPasses, MicroBatch, Objective, ReferencePolicy, TrainState,
-    WeightedBatch, train_step,
+    AdamW, AdamWConfig, Engine, GroupPasses, MicroBatch, Objective, Observer, Precompute, ReferencePolicy,
+    TrainState, WeightedBatch, train_step,
 };
 
 use super::group_file::{Quad, read_quads};
@@ -52,6 +54,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Files that cannot be read, and groups that do not fit the model.
     pub fn load(args: &'a OneArgs) -> Result<Self> {
+        set_cpu_kernels(!args.no_kernels);
         let vocab_size = load_config(&args.model)?.vocab_size;
         let mut quads = read_quads(&args.quads, vocab_size)?;
         // The baseline goes round the groups that its steps need, and no others.
@@ -99,19 +102,32 @@ impl<'a> Session<'a> {
 
     /// Where the reference's log-probs come from in a step.
     pub fn reference_name(&self) -> &'static str {
-        if self.reference.is_some() { "live" } else { "none" }
+        match &self.reference {
+            None => "none",
+            Some(reference) if reference.is_live() => "live",
+            Some(_) => "cached",
+        }
     }
 
-    /// Seconds per group for the reference's log-probs of every group; none where steps need no
-    /// reference, or are told to run it themselves.
-    pub fn precompute_reference(&self) -> Result<Option<f64>> {
-        let Some(policy) = self.reference.as_ref().filter(|_| !self.args.live_reference) else {
+    /// Puts the reference's log-probs in the place of the model that gives them, as the trainer does, group
+    /// by group: seconds per group, files and probes included.
+    ///
+    /// None where steps need no reference, or are told to run it themselves.
+    pub fn precompute_reference(&mut self) -> Result<Option<f64>> {
+        if self.args.live_reference {
+            return Ok(None);
+        }
+        let Some(reference) = self.reference.take() else {
             return Ok(None);
         };
+        let dir = tempfile::tempdir().context("no temporary folder")?;
+        let examples: Vec<EncodedExample> =
+            self.quads.iter().map(|quad| self.args.stage.example(quad)).collect();
         let watch = Stopwatch::start();
-        for quad in &self.quads {
-            policy.log_probs(&self.micro_batch(self.args.stage.sequences(quad))?)?;
-        }
+        // With so small a budget every example goes alone.
+        let options = Precompute { dir: dir.path().to_owned(), tokens: 1 };
+        let numbers = reference.precompute(&examples.iter().collect::<Vec<_>>(), &options, &mut Silent)?;
+        self.reference = Some(numbers);
         Ok(Some(watch.seconds().0 / self.quads.len() as f64))
     }
 
@@ -124,7 +140,6 @@ impl<'a> Session<'a> {
         let tokens = sequences.iter().map(TokenSequence::len).sum();
         let batch = self.micro_batch(sequences)?;
         let computed = batch.num_tokens();
-        // The one place that says where a step takes the reference's log-probs from.
         let reference = self.reference.as_ref();
         let outcome = train_step(
             &mut self.state,
@@ -150,6 +165,10 @@ impl<'a> Session<'a> {
         MicroBatch::from_trie(trie).context("the group has no layout")
     }
 }
+
+struct Silent;
+
+impl Observer for Silent {}
 
 /// Has the head score every token, as a model that is asked for logits does.
 ///
