@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +13,9 @@ use crate::devices::DeviceChoice;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    /// Threads to compute with on the CPU; one for each core by default. Results do not depend on it.
+    #[arg(long, global = true)]
+    pub threads: Option<NonZero<usize>>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,7 @@ mod quickstart;
 mod run;
 mod table;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -28,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USER_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
-    match dispatch(Cli::parse()) {
+    match on_threads(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let message = error.to_string();
@@ -40,6 +41,15 @@ fn main() -> ExitCode {
             ExitCode::from(USER_ERROR)
         }
     }
+}
+
+/// Everything happens on a thread of the pool, so that it works along with those it shares work among.
+fn on_threads(cli: Cli) -> Result<()> {
+    /// A main thread's.
+    const STACK: usize = 8 << 20;
+    let threads = cli.threads.map_or(0, NonZero::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build()?;
+    pool.install(|| dispatch(cli))
 }
 
 fn dispatch(cli: Cli) -> Result<()> {

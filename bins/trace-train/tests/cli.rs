@@ -97,6 +97,19 @@ fn a_run_trains_and_leaves_what_others_can_read() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_weight() {
+    let place = Workplace::new();
+    let weights = |threads: &str| {
+        let out = format!("output_dir={}", place.path(threads).display());
+        let mut run = program(&["--threads", threads, "run", place.path("run.yaml").to_str().unwrap(), &out]);
+        assert!(run.output().unwrap().status.success());
+        fs::read(place.path(threads).join("adapter_model.safetensors")).unwrap()
+    };
+    assert!(weights("1") == weights("3"));
+    refused(program(&["--threads", "0", "devices"]).output().unwrap(), &["--threads"]);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let place = Workplace::new();
     refused(program(&["run", "/nowhere/run.yaml"]).output().unwrap(), &["/nowhere/run.yaml", "No such file"]);

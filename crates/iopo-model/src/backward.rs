@@ -13,16 +13,18 @@
 //! No tensor of size `[tokens, vocab]` exists. Where norm and head are frozen, one pass over a
 //! chunk gives both `log p` and its gradient, which `c` only scales.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 
-use crate::causal_lm::CausalLm;
+use crate::branches::{Branch, branches};
+use crate::causal_lm::{CausalLm, indices};
 use crate::cpu;
 use crate::decoder::{Activations, DecoderLayer};
 use crate::error::LayoutError;
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
+use crate::tail::Tail;
 
 /// How a backward pass trades time for memory; every choice gives the same gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub struct BackwardOptions {
 }
 
 /// Scores that exist at a time at most: 64 MiB of f32, of which a handful of copies exist at once.
-const SCORES: usize = 16 << 20;
+pub(crate) const SCORES: usize = 16 << 20;
 
 /// Rows that go through the feed-forward part at a time where layers are computed again. Enough for
 /// fast products; what is kept for the gradient then no longer grows with the batch.
@@ -74,12 +76,17 @@ impl CausalLm {
     ) -> Result<Tensor<1>, LayoutError> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         let plain = self.valid();
-        let output = plain.decode_in_parts(layout, &plain.rotary(layout), |_| {})?;
-        let rows = output.select(0, predictions.source_indices(&plain.device()));
-        let values = chunks(predictions.targets.len(), head_chunk)
-            .map(|(start, length)| plain.tail_values(&rows, predictions, start, length))
-            .collect();
-        Ok(Tensor::cat(values, 0))
+        let values = |branch: &Branch| {
+            let output = plain.decode_in_parts(&branch.layout, &plain.rotary(&branch.layout), |_| {})?;
+            let rows = output.select(0, branch.predictions.source_indices(&plain.device()));
+            let values = chunks(branch.origin.len(), head_chunk)
+                .map(|(start, length)| plain.tail_values(&rows, &branch.predictions, start, length))
+                .collect();
+            Ok(Tensor::cat(values, 0))
+        };
+        let branches = self.branches(layout, predictions);
+        let values = cpu::map(&branches, values).into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        Ok(in_order(values, &branches))
     }
 
     /// Gradients of `Σ_p c_p log p_p` for the trained parameters, with `c = weigh(log p)`.
@@ -102,46 +109,62 @@ impl CausalLm {
         sink: &mut dyn FnMut(NamedTensor),
     ) -> Result<T, E> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
-        let rope = self.rotary(layout);
-        let (output, forward) = match options.checkpointing {
-            true => {
-                let mut inputs = Vec::with_capacity(self.model.layers.len());
-                let output =
-                    self.valid().decode_in_parts(layout, &rope, |input| inputs.push(input.clone()))?;
-                (output, Forward::Inputs(inputs))
-            }
-            false => {
-                let activations = match options.recompute_activations {
-                    true => Activations::Recompute,
-                    false => Activations::Keep,
-                };
-                let output = self.decode_with(layout, &rope, activations)?;
-                (output.clone().without_autodiff(), Forward::Tape(output))
-            }
+        let branches = self.branches(layout, predictions);
+        let alone = branches.len() == 1;
+        let forward = |branch: &Branch| {
+            // Tapes that share a parameter would be one tape, and threads would wait for one another.
+            let model = if alone { self.clone() } else { self.with_own_tape() };
+            ForwardPass::run(model, branch, options)
         };
-        let (upstream, found) = self.tail_gradient(output, predictions, options, weigh, sink)?;
-        self.backward_layers(forward, upstream, layout, &rope, sink)?;
+        let passes = cpu::map(&branches, forward).into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        let values = passes.iter().map(|pass| pass.values.clone()).collect();
+        let (weights, found) = weigh(in_order(values, &branches))?;
+        let device = weights.device();
+        let jobs = passes.into_iter().zip(&branches).map(|(pass, branch)| {
+            let origin = indices(branch.origin.iter().map(|&index| index as i64), &device);
+            let weights = if alone { weights.clone() } else { weights.clone().select(0, origin) };
+            (pass, branch, weights)
+        });
+        if cpu::threads() == 1 {
+            for (pass, branch, weights) in jobs {
+                pass.backward::<E>(branch, weights, options, sink)?;
+            }
+            return Ok(found);
+        }
+        let backward = |(pass, branch, weights): (ForwardPass, &Branch, Tensor<1>)| {
+            let mut gradients = Vec::new();
+            pass.backward::<LayoutError>(branch, weights, options, &mut |gradient| gradients.push(gradient))?;
+            Ok(gradients)
+        };
+        // Each name's gradients are added in the same order as on one thread.
+        for gradients in cpu::map_owned(jobs.collect(), backward) {
+            let gradients: Vec<NamedTensor> = gradients.map_err(|error: LayoutError| E::from(error))?;
+            gradients.into_iter().for_each(&mut *sink);
+        }
         Ok(found)
     }
 
-    /// The gradient for the last layer's output.
-    fn tail_gradient<T, E>(
-        &self,
-        output: Tensor<2>,
-        predictions: &Predictions,
-        options: BackwardOptions,
-        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
-        sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<(Tensor<2>, T), E> {
-        let sources = predictions.source_indices(&output.device());
-        let rows = output.clone().select(0, sources.clone());
-        let (upstream, found) = if self.tail_is_frozen() {
-            self.scaled_tail_gradients(&rows, predictions, options.head_chunk, weigh)?
-        } else {
-            self.trained_tail_gradients(&rows, predictions, options, weigh, sink)?
-        };
-        // One position may predict several tokens: their gradients add up.
-        Ok((output.zeros_like().select_assign(0, sources, upstream, IndexingUpdateOp::Add), found))
+    /// What threads compute apart: on other devices than the CPU the whole, whose operations are parallel.
+    fn branches(&self, layout: &TokenLayout, predictions: &Predictions) -> Vec<Branch> {
+        if cpu::is_cpu(&self.device()) {
+            return branches(layout, predictions);
+        }
+        let origin = (0..predictions.sources.len()).collect();
+        vec![Branch { layout: layout.clone(), predictions: predictions.clone(), origin }]
+    }
+
+    /// The same parameters as leaves of a tape that nobody else uses.
+    fn with_own_tape(&self) -> Self {
+        struct OwnLeaves;
+        impl ModuleMapper for OwnLeaves {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                param.map(|tensor| {
+                    let trained = tensor.is_require_grad();
+                    tensor.without_autodiff().autodiff().set_require_grad(trained)
+                })
+            }
+        }
+        self.clone().map(&mut OwnLeaves)
     }
 
     /// The last layer's output, without a tape and with few rows of a feed-forward part at a time; `visit` sees
@@ -162,68 +185,6 @@ impl CausalLm {
             x = Tensor::cat(chunks(middle.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0);
         }
         Ok(x)
-    }
-
-    /// One pass over each chunk: value and gradient of every row, scaled once the weights are known.
-    fn scaled_tail_gradients<T, E>(
-        &self,
-        rows: &Tensor<2>,
-        predictions: &Predictions,
-        head_chunk: usize,
-        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
-    ) -> Result<(Tensor<2>, T), E> {
-        let (mut values, mut gradients) = (Vec::new(), Vec::new());
-        for (start, length) in chunks(predictions.targets.len(), head_chunk) {
-            let leaf = leaf(rows.clone().narrow(0, start, length));
-            let log_probs = self.tail(leaf.clone(), predictions, start, length);
-            values.push(log_probs.clone().without_autodiff());
-            // Row p of this gradient is that of log p_p alone: no other row depends on it.
-            gradients.push(gradient_of(&leaf, &mut log_probs.sum().backward()));
-        }
-        let (weights, found) = weigh(Tensor::cat(values, 0))?;
-        let gradients = Tensor::cat(gradients, 0);
-        let weights = weights.cast(burn::tensor::FloatDType::from(gradients.dtype()));
-        Ok((gradients * weights.unsqueeze_dim(1), found))
-    }
-
-    /// Each chunk's parameter gradients need the weights, and those need all chunks: what was computed is kept
-    /// where all scores fit and memory is not to be saved, and computed again elsewhere.
-    fn trained_tail_gradients<T, E>(
-        &self,
-        rows: &Tensor<2>,
-        predictions: &Predictions,
-        options: BackwardOptions,
-        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
-        sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<(Tensor<2>, T), E> {
-        let total = predictions.targets.len();
-        let keep = !options.checkpointing && total.saturating_mul(self.config().vocab_size) <= SCORES;
-        let plain = self.valid();
-        let (mut values, mut kept) = (Vec::new(), Vec::new());
-        for (start, length) in chunks(total, options.head_chunk) {
-            if keep {
-                let leaf = leaf(rows.clone().narrow(0, start, length));
-                let log_probs = self.tail(leaf.clone(), predictions, start, length);
-                values.push(log_probs.clone().without_autodiff());
-                kept.push((leaf, log_probs));
-            } else {
-                values.push(plain.tail_values(rows, predictions, start, length));
-            }
-        }
-        let (weights, found) = weigh(Tensor::cat(values, 0))?;
-        let mut gradients = Vec::new();
-        let mut kept = kept.into_iter();
-        for (start, length) in chunks(total, options.head_chunk) {
-            let (leaf, log_probs) = kept.next().unwrap_or_else(|| {
-                let leaf = leaf(rows.clone().narrow(0, start, length));
-                let log_probs = self.tail(leaf.clone(), predictions, start, length);
-                (leaf, log_probs)
-            });
-            let mut taken = (log_probs * weights.clone().narrow(0, start, length)).sum().backward();
-            gradients.push(gradient_of(&leaf, &mut taken));
-            self.take_gradients(&mut taken).into_iter().for_each(&mut *sink);
-        }
-        Ok((Tensor::cat(gradients, 0), found))
     }
 
     fn backward_layers<E: From<LayoutError>>(
@@ -263,6 +224,73 @@ impl CausalLm {
     }
 }
 
+/// A branch on its way through the model.
+struct ForwardPass {
+    model: CausalLm,
+    rope: RotaryEmbedding,
+    forward: Forward,
+    /// The last layer's output, without a tape.
+    output: Tensor<2>,
+    tail: Tail,
+    /// Log-probs of the branch's predictions.
+    values: Tensor<1>,
+}
+
+impl ForwardPass {
+    fn run(model: CausalLm, branch: &Branch, options: BackwardOptions) -> Result<Self, LayoutError> {
+        let layout = &branch.layout;
+        let rope = model.rotary(layout);
+        let (output, forward) = match options.checkpointing {
+            true => {
+                let mut inputs = Vec::with_capacity(model.model.layers.len());
+                let output =
+                    model.valid().decode_in_parts(layout, &rope, |input| inputs.push(input.clone()))?;
+                (output, Forward::Inputs(inputs))
+            }
+            false => {
+                let activations = match options.recompute_activations {
+                    true => Activations::Recompute,
+                    false => Activations::Keep,
+                };
+                let output = model.decode_with(layout, &rope, activations)?;
+                (output.clone().without_autodiff(), Forward::Tape(output))
+            }
+        };
+        let rows = output.clone().select(0, branch.predictions.source_indices(&output.device()));
+        let (values, tail) = model.tail_forward(rows, &branch.predictions, options);
+        Ok(Self { model, rope, forward, output, tail, values })
+    }
+
+    fn backward<E: From<LayoutError>>(
+        self,
+        branch: &Branch,
+        weights: Tensor<1>,
+        options: BackwardOptions,
+        sink: &mut dyn FnMut(NamedTensor),
+    ) -> Result<(), E> {
+        let Self { model, rope, forward, output, tail, values: _ } = self;
+        let rows = model.tail_backward(tail, weights, &branch.predictions, options, sink);
+        let sources = branch.predictions.source_indices(&output.device());
+        // One position may predict several tokens: their gradients add up.
+        let upstream = output.zeros_like().select_assign(0, sources, rows, IndexingUpdateOp::Add);
+        drop(output);
+        model.backward_layers(forward, upstream, &branch.layout, &rope, sink)
+    }
+}
+
+/// Values of the branches' predictions in the order of the whole.
+fn in_order(mut values: Vec<Tensor<1>>, branches: &[Branch]) -> Tensor<1> {
+    if values.len() == 1 {
+        return values.remove(0);
+    }
+    let mut places: Vec<(usize, i64)> =
+        branches.iter().flat_map(|b| b.origin.iter().copied()).zip(0..).collect();
+    places.sort_unstable();
+    let values = Tensor::cat(values, 0);
+    let order = indices(places.into_iter().map(|(_, place)| place), &values.device());
+    values.select(0, order)
+}
+
 /// What a forward pass leaves for the backward pass.
 enum Forward {
     /// The output, with the tape that led to it.
@@ -294,16 +322,16 @@ fn seed(x: Tensor<2>, upstream: Tensor<2>) -> Tensor<1> {
     cpu::seed(&x, &upstream).unwrap_or_else(|| (x * upstream).sum())
 }
 
-fn leaf(values: Tensor<2>) -> Tensor<2> {
+pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
     values.autodiff().require_grad()
 }
 
-fn gradient_of(leaf: &Tensor<2>, found: &mut Gradients) -> Tensor<2> {
+pub(crate) fn gradient_of(leaf: &Tensor<2>, found: &mut Gradients) -> Tensor<2> {
     leaf.grad_remove(found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
 }
 
 /// Start and length of pieces of at most `size`.
-fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
     let size = size.max(1);
     (0..total.div_ceil(size)).map(move |chunk| (chunk * size, size.min(total - chunk * size)))
 }

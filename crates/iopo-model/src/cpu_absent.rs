@@ -1,6 +1,6 @@
 //! What stands in for the CPU kernels where they are not compiled: none applies.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::layout::TokenLayout;
 use crate::linear::Input;
@@ -39,10 +39,52 @@ pub(crate) fn seed(_: &Tensor<2>, _: &Tensor<2>) -> Option<Tensor<1>> {
     None
 }
 
+pub(crate) fn map<T, R>(items: &[T], of: impl Fn(&T) -> R) -> Vec<R> {
+    items.iter().map(of).collect()
+}
+
+pub(crate) fn map_owned<T, R>(items: Vec<T>, of: impl Fn(T) -> R) -> Vec<R> {
+    items.into_iter().map(of).collect()
+}
+
+pub(crate) fn threads() -> usize {
+    1
+}
+
+pub(crate) fn is_cpu(_: &Device) -> bool {
+    false
+}
+
 /// Turns the CPU kernels on or off; there are none in this build.
 pub fn set_cpu_kernels(_: bool) {}
 
-/// Reads f32 values where they lie; this build has no access to them.
-pub fn with_cpu_values<const N: usize, R>(_: [&Tensor<1>; N], _: impl FnOnce([&[f32]; N]) -> R) -> Option<R> {
-    None
+/// f32 values in the program's own memory; this build has no access to them.
+#[derive(Debug)]
+pub enum CpuValues {}
+
+impl CpuValues {
+    /// Gives the tensors back.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn of<const N: usize>(tensors: [Tensor<1>; N]) -> Result<[Self; N], [Tensor<1>; N]> {
+        Err(tensors)
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> std::borrow::Cow<'_, [f32]> {
+        match *self {}
+    }
+
+    /// The values, to be changed.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        match *self {}
+    }
+
+    /// Back to burn.
+    #[must_use]
+    pub fn into_tensor(self) -> Tensor<1> {
+        match self {}
+    }
 }

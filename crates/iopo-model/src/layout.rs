@@ -58,6 +58,11 @@ impl TokenLayout {
         Ok(Self { tokens, positions, segments })
     }
 
+    /// A layout that is known to be sound: a part of one.
+    pub(crate) fn from_parts(tokens: Vec<u32>, positions: Vec<u32>, segments: Vec<SegmentSpan>) -> Self {
+        Self { tokens, positions, segments }
+    }
+
     /// One sequence whose first token has position `start`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod atomic;
 mod attention;
 mod backward;
+mod branches;
 mod causal_lm;
 mod config;
 #[cfg(feature = "flex")]
@@ -25,13 +26,14 @@ mod pretrained;
 mod qwen2;
 mod rope;
 mod softmax;
+mod tail;
 mod weights;
 
 pub use attention::GroupedQueryAttention;
 pub use backward::BackwardOptions;
 pub use causal_lm::CausalLm;
 pub use config::{Architecture, DecoderConfig};
-pub use cpu::{set_cpu_kernels, with_cpu_values};
+pub use cpu::{CpuValues, set_cpu_kernels};
 pub use decoder::{DecoderLayer, DecoderModel, Embedding};
 pub use error::{ConfigError, LayoutError, LoraError, WeightsError};
 pub use layout::{Predictions, SegmentSpan, TokenLayout};

@@ -1,8 +1,10 @@
 //! One update of one parameter: by tensor operations, and on the CPU in one pass over memory.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use iopo_model::with_cpu_values;
+use burn::tensor::Tensor;
+use iopo_model::CpuValues;
 use rayon::prelude::*;
+
+use crate::gradients::BLOCK;
 
 /// The numbers of an update that do not change from element to element.
 ///
@@ -32,25 +34,28 @@ impl AdamWUpdate {
         first: Tensor<1>,
         second: Tensor<1>,
     ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
-        let one_pass = |slices: [&[f32]; 4]| self.apply_in_one_pass(slices, &values.device());
-        with_cpu_values([&values, gradient, &first, &second], one_pass)
-            .unwrap_or_else(|| self.apply_by_tensors(values, gradient, first, second))
+        match CpuValues::of([values, gradient.clone(), first, second]) {
+            Ok([mut values, gradient, mut first, mut second]) => {
+                let moments = (first.values_mut(), second.values_mut());
+                self.apply_in_one_pass(values.values_mut(), &gradient.values(), moments);
+                (values.into_tensor(), first.into_tensor(), second.into_tensor())
+            }
+            Err([values, gradient, first, second]) => self.apply_by_tensors(values, gradient, first, second),
+        }
     }
 
     fn apply_in_one_pass(
         &self,
-        [values, gradient, first, second]: [&[f32]; 4],
-        device: &Device,
-    ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
-        /// Values in each of the blocks that threads work on.
-        const BLOCK: usize = 1 << 15;
-        let [mut new_values, mut new_first, mut new_second] = [values, first, second].map(<[f32]>::to_vec);
+        values: &mut [f32],
+        gradient: &[f32],
+        (first, second): (&mut [f32], &mut [f32]),
+    ) {
         let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
         let (share1, share2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
         let (kept, corrected2, epsilon, rate) =
             (self.kept as f32, self.corrected2 as f32, self.epsilon as f32, self.rate as f32);
-        let state = new_first.par_chunks_mut(BLOCK).zip(new_second.par_chunks_mut(BLOCK));
-        let all = new_values.par_chunks_mut(BLOCK).zip(state).zip(gradient.par_chunks(BLOCK));
+        let state = first.par_chunks_mut(BLOCK).zip(second.par_chunks_mut(BLOCK));
+        let all = values.par_chunks_mut(BLOCK).zip(state).zip(gradient.par_chunks(BLOCK));
         all.for_each(|((values, (first, second)), gradient)| {
             for (((value, m), v), &g) in values.iter_mut().zip(first).zip(second).zip(gradient) {
                 *m = *m * beta1 + g * share1;
@@ -58,23 +63,17 @@ impl AdamWUpdate {
                 *value = *value * kept - *m / (v.sqrt() / corrected2 + epsilon) * rate;
             }
         });
-        [new_values, new_first, new_second]
-            .map(|values| {
-                let length = values.len();
-                Tensor::from_data(TensorData::new(values, [length]), device)
-            })
-            .into()
     }
 
     fn apply_by_tensors(
         &self,
         values: Tensor<1>,
-        gradient: &Tensor<1>,
+        gradient: Tensor<1>,
         first: Tensor<1>,
         second: Tensor<1>,
     ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
         let first = first * self.beta1 + gradient.clone() * (1.0 - self.beta1);
-        let second = second * self.beta2 + gradient.clone().square() * (1.0 - self.beta2);
+        let second = second * self.beta2 + gradient.square() * (1.0 - self.beta2);
         let kept = if self.kept == 1.0 { values } else { values * self.kept };
         let denominator = second.clone().sqrt() / self.corrected2 + self.epsilon;
         (kept - first.clone() / denominator * self.rate, first, second)
@@ -83,6 +82,8 @@ impl AdamWUpdate {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, TensorData};
+
     use super::*;
 
     fn tensor(length: usize, seed: f64) -> Tensor<1> {
@@ -106,7 +107,7 @@ mod tests {
             let (theta, g, m, v) = inputs();
             let one_pass = update.apply(theta, &g, m, v);
             let (theta, g, m, v) = inputs();
-            let by_tensors = update.apply_by_tensors(theta, &g, m, v);
+            let by_tensors = update.apply_by_tensors(theta, g, m, v);
             assert_eq!(values(one_pass.0), values(by_tensors.0));
             assert_eq!(values(one_pass.1), values(by_tensors.1));
             assert_eq!(values(one_pass.2), values(by_tensors.2));

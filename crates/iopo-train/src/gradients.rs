@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, FloatDType, Tensor};
-use iopo_model::{CausalLm, NamedTensor, Parameters, with_cpu_values};
+use iopo_model::{CausalLm, CpuValues, NamedTensor, Parameters};
 use rayon::prelude::*;
 
 use crate::error::TrainError;
@@ -21,7 +21,7 @@ impl GradientSum {
         gradient.values = widen(gradient.values);
         // Taken out, a sum is nobody else's, and is added to in place.
         if let Some(sum) = self.by_name.remove(&gradient.name) {
-            gradient.values = sum.values + gradient.values;
+            gradient.values = added(sum.values, gradient.values);
         }
         self.by_name.insert(gradient.name.clone(), gradient);
     }
@@ -57,25 +57,24 @@ impl GradientSum {
     pub fn norm(&self) -> Result<f64, TrainError> {
         let mut squares = 0.0;
         for gradient in self.by_name.values() {
-            squares += match with_cpu_values([&gradient.values], |[values]| sum_of_squares(values)) {
-                Some(square) => square,
-                None => {
-                    gradient.values.clone().square().sum().try_into_scalar::<f64>().map_err(|error| {
+            squares +=
+                match CpuValues::of([gradient.values.clone()]) {
+                    Ok([values]) => sum_of_squares(&values.values()),
+                    Err([values]) => values.square().sum().try_into_scalar::<f64>().map_err(|error| {
                         TrainError::Device { what: "a gradient", reason: error.to_string() }
-                    })?
-                }
-            };
+                    })?,
+                };
         }
         Ok(squares.sqrt())
     }
 
     /// Multiplies all gradients by a number.
     #[must_use]
-    pub fn scale(mut self, factor: f64) -> Self {
-        for gradient in self.by_name.values_mut() {
-            gradient.values = gradient.values.clone() * factor;
-        }
-        self
+    pub fn scale(self, factor: f64) -> Self {
+        let scale = |(name, gradient): (String, NamedTensor)| {
+            (name, NamedTensor { values: scaled(gradient.values, factor), ..gradient })
+        };
+        Self { by_name: self.by_name.into_iter().map(scale).collect() }
     }
 
     /// Shortens the gradient to `max_norm` if it is longer; `norm` is its present length.
@@ -93,6 +92,34 @@ impl GradientSum {
     }
 }
 
+/// Values in each of the blocks that threads work on.
+pub(crate) const BLOCK: usize = 1 << 15;
+
+/// `a + b`, in the place of `a` where nobody else holds it.
+fn added(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
+    match CpuValues::of([a, b]) {
+        Ok([mut a, b]) => {
+            let b = b.values();
+            let blocks = a.values_mut().par_chunks_mut(BLOCK).zip(b.par_chunks(BLOCK));
+            blocks.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, &b)| *a += b));
+            a.into_tensor()
+        }
+        Err([a, b]) => a + b,
+    }
+}
+
+/// `factor · x`, in the place of `x` where nobody else holds it.
+fn scaled(x: Tensor<1>, factor: f64) -> Tensor<1> {
+    match CpuValues::of([x]) {
+        Ok([mut x]) => {
+            let factor = factor as f32;
+            x.values_mut().par_chunks_mut(BLOCK).for_each(|x| x.iter_mut().for_each(|x| *x *= factor));
+            x.into_tensor()
+        }
+        Err([x]) => x * factor,
+    }
+}
+
 /// `Σ x²`, in f64 and in blocks whose sums are added in order, on any number of threads.
 fn sum_of_squares(values: &[f32]) -> f64 {
     /// Sums side by side, so that additions become vector instructions.
@@ -106,7 +133,7 @@ fn sum_of_squares(values: &[f32]) -> f64 {
         }
         lanes.iter().sum::<f64>()
     };
-    values.par_chunks(1 << 15).map(block).collect::<Vec<_>>().iter().sum()
+    values.par_chunks(BLOCK).map(block).collect::<Vec<_>>().iter().sum()
 }
 
 /// The same values in at least f32.

@@ -295,6 +295,39 @@ fn every_engine_gives_the_gradient_of_one_tape() {
     }
 }
 
+/// Several branches, of which each thread takes some, and blocks of rows within them.
+#[test]
+fn gradients_do_not_depend_on_the_number_of_threads() {
+    let stage = &["stage=iopo"];
+    let batch = MicroBatch::new(&examples(stage, 12).concat()).unwrap();
+    assert!(batch.num_tokens() > 1_000, "{} tokens are one branch", batch.num_tokens());
+    let policy = adapted(FloatDType::F32).merge_lora().set_require_grad(true).train();
+    let reference = ReferencePolicy::frozen(base(FloatDType::F32));
+    let lean = Engine {
+        backward: BackwardOptions { checkpointing: true, recompute_activations: true, head_chunk: 50 },
+        passes: GroupPasses::One,
+    };
+    for engine in [engine(), lean] {
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let step =
+                    micro_step(&policy, Some(&reference), &objective(stage), &whole(batch.clone()), &engine)
+                        .unwrap();
+                let gradients = step.gradients.iter().map(|g| (g.name.clone(), numbers(g.values.clone())));
+                (step.loss, gradients.collect::<BTreeMap<_, _>>())
+            })
+        };
+        let one = on(1);
+        let expected = by_one_tape(&policy, &objective(stage), &batch);
+        let difference = relative_difference(&one.1, &expected);
+        assert!(difference < 1e-5, "{difference:e}");
+        for threads in [2, 3, 7] {
+            assert!(on(threads) == one, "{threads} threads, {engine:?}");
+        }
+    }
+}
+
 #[test]
 fn parameters_that_no_loss_reaches_get_zero_gradients_of_their_own_shape() {
     let policy = fresh_lora(FloatDType::F32);

@@ -123,8 +123,8 @@ mod tests {
         let text = render(&[
             run(Purpose::Time, 0, time(0.5)),
             run(Purpose::Memory, 0, json!({"rss_delta_mb": 100.0})),
-            run(Purpose::Time, 2, time(0.75)),
-            run(Purpose::Memory, 2, json!({"rss_delta_mb": 150.0})),
+            run(Purpose::Time, 3, time(0.75)),
+            run(Purpose::Memory, 3, json!({"rss_delta_mb": 150.0})),
         ]);
         let line = "| lora | no sharing: four sequences | 0.750 | 1.50× | 1.500 | 1.50× | 150 | 1.50× |";
         assert!(text.lines().any(|found| found == line), "{text}");

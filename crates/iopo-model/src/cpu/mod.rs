@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::{Dispatch, Flex, tensor::FloatTensor};
 use burn::tensor::{DType, Device, Tensor};
+use rayon::prelude::*;
 
 use crate::layout::TokenLayout;
 use crate::linear::{Input, Recipe};
@@ -123,13 +124,33 @@ pub(crate) fn target_log_probs(scores: &Tensor<2>, targets: &[u32]) -> Option<Te
     })
 }
 
+/// The results for all items, computed in parallel, in order.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    items.par_iter().map(of).collect()
+}
+
+/// As [`map`], of items that are used up.
+pub(crate) fn map_owned<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
+    items.into_par_iter().map(of).collect()
+}
+
+/// Number of threads that work is shared among.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Whether tensors of this device lie in the program's own memory.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
 /// Whether kernels are on and fit the device and the float types.
 fn applies<const D: usize>(x: &Tensor<D>, others: impl IntoIterator<Item = DType>) -> bool {
     let dtype = x.dtype();
     matches!(dtype, DType::F32 | DType::F64)
         && others.into_iter().all(|other| other == dtype)
         && ENABLED.load(Ordering::Relaxed)
-        && x.device() == Device::flex()
+        && is_cpu(&x.device())
 }
 
 /// A scalar whose gradient for `x` is `upstream`, from where a backward pass through `x` starts; its value is 0.
@@ -142,21 +163,44 @@ pub(crate) fn seed(x: &Tensor<2>, upstream: &Tensor<2>) -> Option<Tensor<1>> {
     })
 }
 
-/// Reads f32 values where they lie, without a copy; `None` for other devices and float types.
-///
-/// For what is done to parameters and gradients outside the model, such as an optimizer's update.
-pub fn with_cpu_values<const N: usize, R>(
-    tensors: [&Tensor<1>; N],
-    read: impl FnOnce([&[f32]; N]) -> R,
-) -> Option<R> {
-    if !tensors.iter().all(|tensor| applies(tensor, [DType::F32])) {
-        return None;
+/// f32 values that lie in the program's own memory, for what is done to parameters and gradients
+/// outside the model, such as an optimizer's update.
+#[derive(Debug)]
+pub struct CpuValues(FlexTensor);
+
+impl CpuValues {
+    /// Takes tensors apart from burn if all of them are f32 on the CPU and kernels are on.
+    ///
+    /// # Errors
+    /// The tensors as they were, where one of them is not.
+    pub fn of<const N: usize>(tensors: [Tensor<1>; N]) -> Result<[Self; N], [Tensor<1>; N]> {
+        if !tensors.iter().all(|tensor| applies(tensor, [DType::F32])) {
+            return Err(tensors);
+        }
+        let mut stored = Vec::with_capacity(N);
+        for tensor in &tensors {
+            match tensor.clone().without_autodiff().try_into_primitive::<Flex>() {
+                Ok(tensor) => stored.push(Self(tensor)),
+                Err(_) => return Err(tensors),
+            }
+        }
+        stored.try_into().map_err(|_| tensors)
     }
-    let stored = tensors.map(|tensor| tensor.clone().without_autodiff().try_into_primitive::<Flex>().ok());
-    let values = stored.each_ref().map(|stored| stored.as_ref().map(f32::values));
-    let mut slices = [[].as_slice(); N];
-    for (slice, values) in slices.iter_mut().zip(&values) {
-        *slice = values.as_ref()?;
+
+    /// The values, row by row.
+    #[must_use]
+    pub fn values(&self) -> std::borrow::Cow<'_, [f32]> {
+        f32::values(&self.0)
     }
-    Some(read(slices))
+
+    /// The values, to be changed; copied first where another tensor holds them too.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        f32::values_mut(&mut self.0)
+    }
+
+    /// Back to burn.
+    #[must_use]
+    pub fn into_tensor(self) -> Tensor<1> {
+        Tensor::from_primitive::<Flex>(self.0)
+    }
 }
