@@ -198,7 +198,7 @@ impl CausalLm {
         let inputs = match forward {
             Forward::Inputs(inputs) => inputs,
             Forward::Tape(output) => {
-                let mut found = seed(output, upstream).backward();
+                let mut found = seed(*output, upstream).backward();
                 self.take_gradients(&mut found).into_iter().for_each(sink);
                 return Ok(());
             }
@@ -253,7 +253,7 @@ impl ForwardPass {
                     false => Activations::Keep,
                 };
                 let output = model.decode_with(layout, &rope, activations)?;
-                (output.clone().without_autodiff(), Forward::Tape(output))
+                (output.clone().without_autodiff(), Forward::Tape(Box::new(output)))
             }
         };
         let rows = output.clone().select(0, branch.predictions.source_indices(&output.device()));
@@ -294,7 +294,7 @@ fn in_order(mut values: Vec<Tensor<1>>, branches: &[Branch]) -> Tensor<1> {
 /// What a forward pass leaves for the backward pass.
 enum Forward {
     /// The output, with the tape that led to it.
-    Tape(Tensor<2>),
+    Tape(Box<Tensor<2>>),
     /// Every layer's input.
     Inputs(Vec<Tensor<2>>),
 }
