@@ -2,6 +2,7 @@
 // Those macros panic where nobody listens, for example in `| head -1`; `say` and `note` do not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod allocator;
 mod bench;
 mod check;
 mod fixtures;
@@ -20,10 +21,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-
-/// The allocator of the programs that are measured; what PyTorch's side gets is in `bench`.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(about = "Repository chores", bin_name = "cargo xtask")]
@@ -95,6 +92,7 @@ enum Parity {
 }
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     match run(Cli::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -2,6 +2,7 @@
 // Those macros panic where nobody listens; `console` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod allocator;
 mod cli;
 mod console;
 mod devices;
@@ -21,14 +22,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 use console::note;
 
-/// Steps allocate and free blocks of megabytes, which this allocator hands out again without asking the system.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Exit code of everything the user can put right.
 const USER_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     match on_threads(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
