@@ -1,8 +1,10 @@
 //! From a file of groups to tries: time, and memory above the start.
 
+use std::env;
 use std::fmt;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -10,9 +12,9 @@ use iopo_data::{
     EncodeReport, EncodedRow, Encoder, LengthPolicy, Task, Template, TemplateEncoder, TextExample,
     TextTokenizer, TrieBatch, UnknownLabels, stream_dataset,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::measure::{Stopwatch, forget_peak, peak_mb, resident_mb};
+use super::measure::{RETURN_FREED_MEMORY, Stopwatch, forget_peak, peak_mb, resident_mb};
 use super::synthetic::{FileFormat, MeanLengths, SyntheticGroups};
 use crate::golden::root;
 use crate::say;
@@ -52,10 +54,13 @@ pub struct PrepareArgs {
     /// One line of JSON instead of tables.
     #[arg(long)]
     json: bool,
+    /// Measure in this process alone: its environment must make the allocator return freed blocks.
+    #[arg(long, hide = true)]
+    memory_only: bool,
 }
 
 /// What was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
     tokenizer: String,
     vocab_size: usize,
@@ -70,7 +75,7 @@ struct Outcome {
 }
 
 /// One number of rows, prepared from the file to tries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Run {
     rows: usize,
     wall_s: f64,
@@ -86,7 +91,7 @@ struct Run {
 }
 
 /// Microseconds for a row of each step alone, on one thread.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Steps {
     rows: usize,
     read_us: f64,
@@ -99,10 +104,41 @@ struct Steps {
 /// # Errors
 /// A tokenizer or template that cannot be used, a temporary file that cannot be written.
 pub fn run(args: &PrepareArgs) -> Result<()> {
-    let outcome = measure(args)?;
+    let mut outcome = measure(args)?;
+    if !args.memory_only {
+        outcome.take_memory(&again_for_memory(args.json)?)?;
+    }
     match args.json {
         true => say(serde_json::to_string(&outcome)?),
         false => say(outcome),
+    }
+}
+
+/// The same measurement by a process whose allocator hands freed memory back at once: in this one the
+/// peak would be what was allocated within a minute.
+fn again_for_memory(json: bool) -> Result<Outcome> {
+    let mut command = Command::new(env::current_exe().context("this program has no path")?);
+    command.args(env::args_os().skip(1)).arg("--memory-only").envs(RETURN_FREED_MEMORY);
+    if !json {
+        command.arg("--json");
+    }
+    let output = command.output().context("cannot run this program again to measure memory")?;
+    ensure!(
+        output.status.success(),
+        "the run for memory failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    serde_json::from_slice(&output.stdout).context("the run for memory printed no result")
+}
+
+impl Outcome {
+    fn take_memory(&mut self, other: &Self) -> Result<()> {
+        ensure!(self.runs.len() == other.runs.len(), "the run for memory prepared other rows");
+        self.start_rss_mb = other.start_rss_mb;
+        for (run, other) in self.runs.iter_mut().zip(&other.runs) {
+            run.peak_growth_mb = other.peak_growth_mb;
+        }
+        Ok(())
     }
 }
 
@@ -257,6 +293,7 @@ mod tests {
             response_tokens: 50,
             format: FileFormat::Trace,
             json: false,
+            memory_only: true,
         };
         let outcome = measure(&args).unwrap();
         assert_eq!(outcome.runs.iter().map(|run| run.rows).collect::<Vec<_>>(), [3, 10]);

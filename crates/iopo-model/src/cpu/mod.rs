@@ -16,8 +16,6 @@ mod norm;
 mod real;
 mod rope;
 mod swiglu;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,3 +202,6 @@ impl CpuValues {
         Tensor::from_primitive::<Flex>(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;
