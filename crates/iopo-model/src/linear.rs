@@ -65,6 +65,7 @@ impl LoraLinear {
 
 /// What a linear layer is applied to, and how it can be had again on the way back.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only the CPU kernels know how"))]
 pub(crate) struct Input {
     pub(crate) value: Tensor<2>,
     pub(crate) recipe: Option<Recipe>,
@@ -73,6 +74,7 @@ pub(crate) struct Input {
 /// From what an input is computed again, where that is cheaper than keeping it: from tensors that the
 /// operation which made it keeps anyway.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only the CPU kernels know how"))]
 pub(crate) enum Recipe {
     /// A norm's output.
     Norm { x: Tensor<2>, weight: Tensor<1>, eps: f64 },
