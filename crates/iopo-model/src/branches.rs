@@ -16,7 +16,7 @@ pub(crate) struct Branch {
 /// Tokens below which a branch is not worth a thread; neighbours are then joined.
 const SMALLEST: usize = 256;
 
-/// A prefix is computed once for each of its branches where that adds less than this share of the tokens.
+/// A prefix is computed once for each of its branches where that adds less than this share of its subtree's tokens.
 const REPEATED: usize = 32;
 
 /// Divides a layout where next to nothing is computed twice: between roots, and below short prefixes.
@@ -47,23 +47,31 @@ struct Tree {
     lengths: Vec<usize>,
     parents: Vec<Option<usize>>,
     children: Vec<Vec<usize>>,
-    tokens: usize,
+    /// Tokens of each segment and all below it.
+    subtrees: Vec<usize>,
 }
 
 impl Tree {
     fn new(layout: &TokenLayout) -> Self {
         let segments = layout.segments();
         let mut children = vec![Vec::new(); segments.len()];
+        let mut subtrees: Vec<usize> = segments.iter().map(|segment| segment.range.len()).collect();
         for (index, segment) in segments.iter().enumerate() {
             if let Some(parent) = segment.parent {
                 children[parent].push(index);
+            }
+        }
+        // Children come after their parents.
+        for (index, segment) in segments.iter().enumerate().rev() {
+            if let Some(parent) = segment.parent {
+                subtrees[parent] += subtrees[index];
             }
         }
         Self {
             lengths: segments.iter().map(|segment| segment.range.len()).collect(),
             parents: segments.iter().map(|segment| segment.parent).collect(),
             children,
-            tokens: layout.num_tokens(),
+            subtrees,
         }
     }
 
@@ -77,7 +85,7 @@ impl Tree {
         let children = &self.children[segment];
         let repeated =
             prefix.iter().map(|&s| self.lengths[s]).sum::<usize>() * children.len().saturating_sub(1);
-        if children.len() > 1 && repeated * REPEATED <= self.tokens {
+        if children.len() > 1 && repeated * REPEATED <= self.subtrees[segment] {
             for &child in children {
                 self.divide(child, prefix, pieces);
             }
@@ -201,6 +209,14 @@ mod tests {
     fn a_short_prefix_is_repeated() {
         let group = [(20, None), (300, Some(0)), (200, Some(1)), (210, Some(1)), (310, Some(0))];
         assert_eq!(sizes(&group), [730, 330]);
+    }
+
+    /// However large the batch around it is.
+    #[test]
+    fn a_long_prefix_is_not_repeated_in_a_large_batch() {
+        let group = |at: usize| [(256, None), (128, Some(at)), (128, Some(at))];
+        let groups: Vec<_> = (0..64).flat_map(|index| group(3 * index)).collect();
+        assert_eq!(sizes(&groups), [512; 64]);
     }
 
     #[test]
