@@ -2,6 +2,8 @@
 // Those macros panic where nobody listens, for example in `| head -1`; `say` and `note` do not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+// The one of the program that is measured.
+#[path = "../../bins/trace-train/src/allocator.rs"]
 mod allocator;
 mod bench;
 mod check;

@@ -10,8 +10,8 @@
 //!                     └────────────── ∂/∂x ←────────────────┘
 //! ```
 //!
-//! No tensor of size `[tokens, vocab]` exists. Where norm and head are frozen, one pass over a
-//! chunk gives both `log p` and its gradient, which `c` only scales.
+//! No tensor of size `[tokens, vocab]` exists. Parts of a batch that share next to nothing go
+//! through apart, each on a thread of its own.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
@@ -19,7 +19,7 @@ use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 use crate::branches::{Branch, branches};
 use crate::causal_lm::{CausalLm, indices};
 use crate::cpu;
-use crate::decoder::{Activations, DecoderLayer};
+use crate::decoder::DecoderLayer;
 use crate::error::LayoutError;
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
@@ -29,13 +29,27 @@ use crate::tail::Tail;
 /// How a backward pass trades time for memory; every choice gives the same gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackwardOptions {
-    /// Keep only each layer's input on the way forward, and compute the layer again on the way back.
-    pub checkpointing: bool,
-    /// Compute the outputs of norms and gates again on the way back, rather than keep them: a few passes over
-    /// memory against a third of the activations. CPU kernels only; other devices keep them.
-    pub recompute_activations: bool,
+    /// Which activations are kept for the backward pass.
+    pub checkpointing: Checkpointing,
     /// How many predictions' scores over the vocabulary exist at a time; at least 1.
     pub head_chunk: usize,
+}
+
+/// Which activations are kept on the way forward, and which are computed again on the way back.
+///
+/// Later ones take less memory and more time.
+///
+/// # Source
+/// Chen et al. 2016 (checkpointing); Korthikanti et al. 2022, Sec. 5 (selective recomputation).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Checkpointing {
+    /// All are kept.
+    Off,
+    /// The outputs of norms and gates, a third of a layer's, are computed again: a few passes over
+    /// memory. The CPU kernels know how; other devices keep them.
+    Selective,
+    /// Only each layer's input is kept.
+    Full,
 }
 
 /// Scores that exist at a time at most: 64 MiB of f32, of which a handful of copies exist at once.
@@ -50,11 +64,7 @@ impl BackwardOptions {
     #[must_use]
     pub fn new(vocab_size: usize) -> Self {
         // More rows would make products no faster.
-        Self {
-            checkpointing: false,
-            recompute_activations: false,
-            head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256),
-        }
+        Self { checkpointing: Checkpointing::Off, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256) }
     }
 }
 
@@ -85,7 +95,8 @@ impl CausalLm {
             Ok(Tensor::cat(values, 0))
         };
         let branches = self.branches(layout, predictions);
-        let values = cpu::map(&branches, values).into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        let values = cpu::map(branches.iter().collect(), values);
+        let values = values.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         Ok(in_order(values, &branches))
     }
 
@@ -110,21 +121,18 @@ impl CausalLm {
     ) -> Result<T, E> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         let branches = self.branches(layout, predictions);
-        let alone = branches.len() == 1;
-        let forward = |branch: &Branch| {
-            // Tapes that share a parameter would be one tape, and threads would wait for one another.
-            let model = if alone { self.clone() } else { self.with_own_tape() };
-            ForwardPass::run(model, branch, options)
-        };
-        let passes = cpu::map(&branches, forward).into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        // Tapes that share a parameter would be one tape, and threads would wait for one another.
+        let forward = |branch: &Branch| ForwardPass::run(self.with_own_tape(), branch, options);
+        let passes = cpu::map(branches.iter().collect(), forward);
+        let passes = passes.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         let values = passes.iter().map(|pass| pass.values.clone()).collect();
         let (weights, found) = weigh(in_order(values, &branches))?;
         let device = weights.device();
         let jobs = passes.into_iter().zip(&branches).map(|(pass, branch)| {
             let origin = indices(branch.origin.iter().map(|&index| index as i64), &device);
-            let weights = if alone { weights.clone() } else { weights.clone().select(0, origin) };
-            (pass, branch, weights)
+            (pass, branch, weights.clone().select(0, origin))
         });
+        // Nothing waits for a place in the order on one thread, so no branch's gradients are held back.
         if cpu::threads() == 1 {
             for (pass, branch, weights) in jobs {
                 pass.backward::<E>(branch, weights, options, sink)?;
@@ -137,7 +145,7 @@ impl CausalLm {
             Ok(gradients)
         };
         // Each name's gradients are added in the same order as on one thread.
-        for gradients in cpu::map_owned(jobs.collect(), backward) {
+        for gradients in cpu::map(jobs.collect(), backward) {
             let gradients: Vec<NamedTensor> = gradients.map_err(|error: LayoutError| E::from(error))?;
             gradients.into_iter().for_each(&mut *sink);
         }
@@ -178,9 +186,9 @@ impl CausalLm {
         let mut x = self.embed(layout)?;
         for layer in &self.model.layers {
             visit(&x);
-            let middle = layer.attend(x, rope, layout, Activations::Keep);
+            let middle = layer.attend(x, rope, layout, Checkpointing::Off);
             let part = |(start, length)| {
-                layer.feed_forward(middle.clone().narrow(0, start, length), Activations::Keep)
+                layer.feed_forward(middle.clone().narrow(0, start, length), Checkpointing::Off)
             };
             x = Tensor::cat(chunks(middle.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0);
         }
@@ -208,7 +216,7 @@ impl CausalLm {
                 take_layer_gradients(index, layer, found).into_iter().for_each(&mut *sink);
             };
             let leaf = leaf(input);
-            let attended = layer.attend(leaf.clone(), rope, layout, Activations::Recompute);
+            let attended = layer.attend(leaf.clone(), rope, layout, Checkpointing::Selective);
             let middle =
                 feed_forward_gradient(layer, attended.clone().without_autodiff(), upstream, &mut sink);
             let mut found = seed(attended, middle).backward();
@@ -241,18 +249,14 @@ impl ForwardPass {
         let layout = &branch.layout;
         let rope = model.rotary(layout);
         let (output, forward) = match options.checkpointing {
-            true => {
+            Checkpointing::Full => {
                 let mut inputs = Vec::with_capacity(model.model.layers.len());
                 let output =
                     model.valid().decode_in_parts(layout, &rope, |input| inputs.push(input.clone()))?;
                 (output, Forward::Inputs(inputs))
             }
-            false => {
-                let activations = match options.recompute_activations {
-                    true => Activations::Recompute,
-                    false => Activations::Keep,
-                };
-                let output = model.decode_with(layout, &rope, activations)?;
+            kept => {
+                let output = model.decode_with(layout, &rope, kept)?;
                 (output.clone().without_autodiff(), Forward::Tape(Box::new(output)))
             }
         };
@@ -279,10 +283,7 @@ impl ForwardPass {
 }
 
 /// Values of the branches' predictions in the order of the whole.
-fn in_order(mut values: Vec<Tensor<1>>, branches: &[Branch]) -> Tensor<1> {
-    if values.len() == 1 {
-        return values.remove(0);
-    }
+fn in_order(values: Vec<Tensor<1>>, branches: &[Branch]) -> Tensor<1> {
     let mut places: Vec<(usize, i64)> =
         branches.iter().flat_map(|b| b.origin.iter().copied()).zip(0..).collect();
     places.sort_unstable();
@@ -308,7 +309,7 @@ fn feed_forward_gradient(
 ) -> Tensor<2> {
     let part = |(start, length)| {
         let leaf = leaf(input.clone().narrow(0, start, length));
-        let output = layer.feed_forward(leaf.clone(), Activations::Recompute);
+        let output = layer.feed_forward(leaf.clone(), Checkpointing::Selective);
         let mut found = seed(output, upstream.clone().narrow(0, start, length)).backward();
         let gradient = gradient_of(&leaf, &mut found);
         sink(&mut found);
@@ -338,6 +339,6 @@ pub(crate) fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, 
 
 impl Predictions {
     pub(crate) fn source_indices(&self, device: &burn::tensor::Device) -> Tensor<1, Int> {
-        crate::causal_lm::indices(self.sources.iter().map(|&i| i as i64), device)
+        indices(self.sources.iter().map(|&i| i as i64), device)
     }
 }

@@ -3,9 +3,10 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
+use crate::backward::Checkpointing;
 use crate::config::DecoderConfig;
 use crate::cpu;
-use crate::decoder::{Activations, DecoderLayer, DecoderModel};
+use crate::decoder::DecoderModel;
 use crate::error::{LayoutError, LoraError};
 use crate::layout::{Predictions, TokenLayout};
 use crate::linear::{Input, LoraLinear, product};
@@ -59,17 +60,17 @@ impl CausalLm {
 
     /// The last layer's output, `[tokens, hidden]`.
     pub(crate) fn decode(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
-        self.decode_with(layout, &self.rotary(layout), Activations::Keep)
+        self.decode_with(layout, &self.rotary(layout), Checkpointing::Off)
     }
 
     pub(crate) fn decode_with(
         &self,
         layout: &TokenLayout,
         rope: &RotaryEmbedding,
-        activations: Activations,
+        checkpointing: Checkpointing,
     ) -> Result<Tensor<2>, LayoutError> {
         let x = self.embed(layout)?;
-        Ok(self.model.layers.iter().fold(x, |x, layer| layer.apply(x, rope, layout, activations)))
+        Ok(self.model.layers.iter().fold(x, |x, layer| layer.apply(x, rope, layout, checkpointing)))
     }
 
     pub(crate) fn embed(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
@@ -195,7 +196,7 @@ impl CausalLm {
     fn check_rank(&self, rank: usize, targets: &[&str]) -> Result<(), LoraError> {
         let layers = self.model.layers.iter().enumerate();
         let linears =
-            layers.flat_map(|(index, layer)| linears(layer).map(|(name, linear)| (index, name, linear)));
+            layers.flat_map(|(index, layer)| layer.linears().map(|(name, linear)| (index, name, linear)));
         let sides = linears.filter(|(_, name, _)| targets.contains(name)).map(|(index, name, linear)| {
             let [out, input] = linear.weight.dims();
             (out.max(input), index, name)
@@ -211,7 +212,7 @@ impl CausalLm {
     /// Whether any layer carries an adapter.
     #[must_use]
     pub fn has_lora(&self) -> bool {
-        self.model.layers.iter().any(|layer| linears(layer).iter().any(|(_, linear)| linear.lora.is_some()))
+        self.model.layers.iter().any(|layer| layer.linears().iter().any(|(_, linear)| linear.lora.is_some()))
     }
 
     /// The model without its adapters.
@@ -238,7 +239,7 @@ impl CausalLm {
 
     pub(crate) fn map_linears(mut self, mut map: impl FnMut(&'static str, LoraLinear) -> LoraLinear) -> Self {
         for layer in &mut self.model.layers {
-            for (name, linear) in linears_mut(layer) {
+            for (name, linear) in layer.linears_mut() {
                 *linear = map(name, linear.clone());
             }
         }
@@ -270,33 +271,6 @@ impl ModuleMapper for CastWeights {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.in_adapter { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
-}
-
-/// The linear layers of a decoder layer with their names.
-pub(crate) fn linears(layer: &DecoderLayer) -> [(&'static str, &LoraLinear); 7] {
-    let (attention, mlp) = (&layer.self_attn, &layer.mlp);
-    [
-        ("q_proj", &attention.q_proj),
-        ("k_proj", &attention.k_proj),
-        ("v_proj", &attention.v_proj),
-        ("o_proj", &attention.o_proj),
-        ("gate_proj", &mlp.gate_proj),
-        ("up_proj", &mlp.up_proj),
-        ("down_proj", &mlp.down_proj),
-    ]
-}
-
-pub(crate) fn linears_mut(layer: &mut DecoderLayer) -> [(&'static str, &mut LoraLinear); 7] {
-    let (attention, mlp) = (&mut layer.self_attn, &mut layer.mlp);
-    [
-        ("q_proj", &mut attention.q_proj),
-        ("k_proj", &mut attention.k_proj),
-        ("v_proj", &mut attention.v_proj),
-        ("o_proj", &mut attention.o_proj),
-        ("gate_proj", &mut mlp.gate_proj),
-        ("up_proj", &mut mlp.up_proj),
-        ("down_proj", &mut mlp.down_proj),
-    ]
 }
 
 pub(crate) fn indices(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {

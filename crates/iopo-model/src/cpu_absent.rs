@@ -39,11 +39,7 @@ pub(crate) fn seed(_: &Tensor<2>, _: &Tensor<2>) -> Option<Tensor<1>> {
     None
 }
 
-pub(crate) fn map<T, R>(items: &[T], of: impl Fn(&T) -> R) -> Vec<R> {
-    items.iter().map(of).collect()
-}
-
-pub(crate) fn map_owned<T, R>(items: Vec<T>, of: impl Fn(T) -> R) -> Vec<R> {
+pub(crate) fn map<T, R>(items: Vec<T>, of: impl Fn(T) -> R) -> Vec<R> {
     items.into_iter().map(of).collect()
 }
 

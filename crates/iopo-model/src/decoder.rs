@@ -7,8 +7,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
 use crate::attention::GroupedQueryAttention;
+use crate::backward::Checkpointing;
 use crate::layout::TokenLayout;
-use crate::linear::{Input, Recipe};
+use crate::linear::{Input, LoraLinear, Recipe};
 use crate::mlp::SwiGluMlp;
 use crate::norm::RmsNorm;
 use crate::rope::RotaryEmbedding;
@@ -33,7 +34,7 @@ impl DecoderLayer {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        self.apply(x, rope, layout, Activations::Keep)
+        self.apply(x, rope, layout, Checkpointing::Off)
     }
 
     pub(crate) fn apply(
@@ -41,9 +42,37 @@ impl DecoderLayer {
         x: Tensor<2>,
         rope: &RotaryEmbedding,
         layout: &TokenLayout,
-        activations: Activations,
+        checkpointing: Checkpointing,
     ) -> Tensor<2> {
-        self.feed_forward(self.attend(x, rope, layout, activations), activations)
+        self.feed_forward(self.attend(x, rope, layout, checkpointing), checkpointing)
+    }
+
+    /// The linear layers with their names.
+    #[must_use]
+    pub fn linears(&self) -> [(&'static str, &LoraLinear); 7] {
+        let (attention, mlp) = (&self.self_attn, &self.mlp);
+        [
+            ("q_proj", &attention.q_proj),
+            ("k_proj", &attention.k_proj),
+            ("v_proj", &attention.v_proj),
+            ("o_proj", &attention.o_proj),
+            ("gate_proj", &mlp.gate_proj),
+            ("up_proj", &mlp.up_proj),
+            ("down_proj", &mlp.down_proj),
+        ]
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> [(&'static str, &mut LoraLinear); 7] {
+        let (attention, mlp) = (&mut self.self_attn, &mut self.mlp);
+        [
+            ("q_proj", &mut attention.q_proj),
+            ("k_proj", &mut attention.k_proj),
+            ("v_proj", &mut attention.v_proj),
+            ("o_proj", &mut attention.o_proj),
+            ("gate_proj", &mut mlp.gate_proj),
+            ("up_proj", &mut mlp.up_proj),
+            ("down_proj", &mut mlp.down_proj),
+        ]
     }
 
     /// The first half: attention, added to the stream.
@@ -52,33 +81,23 @@ impl DecoderLayer {
         x: Tensor<2>,
         rope: &RotaryEmbedding,
         layout: &TokenLayout,
-        activations: Activations,
+        checkpointing: Checkpointing,
     ) -> Tensor<2> {
-        let normalised = normalised(&self.input_layernorm, &x, activations);
+        let normalised = normalised(&self.input_layernorm, &x, checkpointing);
         self.self_attn.apply(&normalised, x, rope, layout)
     }
 
     /// The second half: the feed-forward part, added to the stream; each row depends on that row alone.
-    pub(crate) fn feed_forward(&self, x: Tensor<2>, activations: Activations) -> Tensor<2> {
-        let normalised = normalised(&self.post_attention_layernorm, &x, activations);
-        self.mlp.apply(&normalised, x, activations)
+    pub(crate) fn feed_forward(&self, x: Tensor<2>, checkpointing: Checkpointing) -> Tensor<2> {
+        let normalised = normalised(&self.post_attention_layernorm, &x, checkpointing);
+        self.mlp.apply(&normalised, x, checkpointing)
     }
 }
 
-/// What becomes, between forward and backward pass, of activations that are cheap to compute again:
-/// the outputs of norms and gates. The CPU kernels know how; tensor operations keep them always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activations {
-    /// They are kept.
-    Keep,
-    /// They are computed again.
-    Recompute,
-}
-
-fn normalised(norm: &RmsNorm, x: &Tensor<2>, activations: Activations) -> Input {
-    let recipe = match activations {
-        Activations::Keep => None,
-        Activations::Recompute => {
+fn normalised(norm: &RmsNorm, x: &Tensor<2>, checkpointing: Checkpointing) -> Input {
+    let recipe = match checkpointing {
+        Checkpointing::Off => None,
+        Checkpointing::Selective | Checkpointing::Full => {
             Some(Recipe::Norm { x: x.clone(), weight: norm.weight.val(), eps: norm.eps })
         }
     };

@@ -30,7 +30,7 @@ mod tail;
 mod weights;
 
 pub use attention::GroupedQueryAttention;
-pub use backward::BackwardOptions;
+pub use backward::{BackwardOptions, Checkpointing};
 pub use causal_lm::CausalLm;
 pub use config::{Architecture, DecoderConfig};
 pub use cpu::{CpuValues, set_cpu_kernels};

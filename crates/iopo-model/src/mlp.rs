@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 
+use crate::backward::Checkpointing;
 use crate::cpu;
-use crate::decoder::Activations;
 use crate::linear::{Input, LoraLinear, Recipe};
 
 /// `down(silu(gate(x)) · up(x))`.
@@ -28,20 +28,22 @@ impl SwiGluMlp {
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let gated = self.gated(&Input::kept(x), Activations::Keep);
+        let gated = self.gated(&Input::kept(x), Checkpointing::Off);
         self.down_proj.apply(&gated, None)
     }
 
     /// Applies the feed-forward part to each token and adds the result to `onto`.
-    pub(crate) fn apply(&self, x: &Input, onto: Tensor<2>, activations: Activations) -> Tensor<2> {
-        self.down_proj.apply(&self.gated(x, activations), Some(onto))
+    pub(crate) fn apply(&self, x: &Input, onto: Tensor<2>, checkpointing: Checkpointing) -> Tensor<2> {
+        self.down_proj.apply(&self.gated(x, checkpointing), Some(onto))
     }
 
-    fn gated(&self, x: &Input, activations: Activations) -> Input {
+    fn gated(&self, x: &Input, checkpointing: Checkpointing) -> Input {
         let (gate, up) = (self.gate_proj.apply(x, None), self.up_proj.apply(x, None));
-        let recipe = match activations {
-            Activations::Keep => None,
-            Activations::Recompute => Some(Recipe::Gated { gate: gate.clone(), up: up.clone() }),
+        let recipe = match checkpointing {
+            Checkpointing::Off => None,
+            Checkpointing::Selective | Checkpointing::Full => {
+                Some(Recipe::Gated { gate: gate.clone(), up: up.clone() })
+            }
         };
         let value = cpu::swiglu(&gate, &up).unwrap_or_else(|| activation::silu(gate) * up);
         Input { value, recipe }

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use serde_json::{Value, json};
 
-use crate::causal_lm::{CausalLm, linears, linears_mut};
+use crate::causal_lm::CausalLm;
 use crate::config::Keys;
 use crate::error::{ConfigError, LoraError, WeightsError};
 use crate::lora::{LINEAR_LAYERS, LoraAdapter, lora_scale};
@@ -33,7 +33,7 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
     let (device, dtype) = (model.device().without_autodiff(), model.precision().adapter);
     let mut model = model.no_grad();
     for (index, layer) in model.model.layers.iter_mut().enumerate() {
-        for (name, linear) in linears_mut(layer) {
+        for (name, linear) in layer.linears_mut() {
             let module = module_path(index, name);
             let (a_name, b_name) = (peft_name(&module, "a"), peft_name(&module, "b"));
             let stored = files.shape(&a_name)?.is_some() || files.shape(&b_name)?.is_some();
@@ -96,7 +96,7 @@ fn describe(model: &CausalLm) -> Result<Description, LoraError> {
         .layers
         .iter()
         .enumerate()
-        .flat_map(|(index, layer)| linears(layer).map(|(name, linear)| (index, name, linear.lora.as_ref())))
+        .flat_map(|(index, layer)| layer.linears().map(|(name, linear)| (index, name, linear.lora.as_ref())))
         .filter_map(|(index, name, lora)| lora.map(|lora| (index, name, (lora.a.dims()[0], lora.scale))))
         .collect();
     let &(_, _, (rank, scale)) = adapted.first().ok_or(LoraError::NoAdapter)?;

@@ -8,7 +8,7 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::backward::{BackwardOptions, SCORES, chunks, gradient_of, leaf};
+use crate::backward::{BackwardOptions, Checkpointing, SCORES, chunks, gradient_of, leaf};
 use crate::causal_lm::CausalLm;
 use crate::layout::Predictions;
 use crate::parameters::{NamedTensor, Parameters};
@@ -38,7 +38,7 @@ impl CausalLm {
         let total = predictions.targets.len();
         let frozen = self.tail_is_frozen();
         let fits = total.saturating_mul(self.config().vocab_size) <= SCORES;
-        if !frozen && (options.checkpointing || !fits) {
+        if !frozen && (options.checkpointing == Checkpointing::Full || !fits) {
             let plain = self.valid();
             let values = chunks(total, options.head_chunk)
                 .map(|(start, length)| plain.tail_values(&rows, predictions, start, length))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{Tensor, TensorData};
-use iopo_model::{BackwardOptions, CausalLm, NamedTensor, Parameters};
+use iopo_model::{BackwardOptions, CausalLm, Checkpointing, NamedTensor, Parameters};
 
 use crate::batch::MicroBatch;
 use crate::error::TrainError;
@@ -142,7 +142,10 @@ pub fn micro_step(
             let tokens = policy.token_log_prob_values(batch.layout(), batch.predictions(), head_chunk)?;
             let coupling = couple(objective, weighted, &tokens, reference)?;
             // Whoever asks for two passes is short of memory, not of time.
-            let lean = BackwardOptions { recompute_activations: true, ..engine.backward };
+            let lean = BackwardOptions {
+                checkpointing: engine.backward.checkpointing.max(Checkpointing::Selective),
+                ..engine.backward
+            };
             for (index, &coefficient) in coupling.coefficients.iter().enumerate() {
                 let alone = batch.sequence(index)?;
                 let (layout, predictions) = (alone.layout(), alone.predictions());

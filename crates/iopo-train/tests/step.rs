@@ -19,7 +19,7 @@ use common::{
 };
 use iopo_data::{TokenSequence, TrieBatch};
 use iopo_loss::CompletionLogProbs;
-use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_model};
+use iopo_model::{BackwardOptions, CausalLm, Checkpointing, Parameters, Precision, load_adapter, load_model};
 use iopo_train::{
     AdamW, AdamWConfig, Engine, GradientSum, GroupPasses, MicroBatch, Objective, ReferencePolicy, TrainError,
     TrainState, WeightedBatch, check_start, micro_step, sequence_log_probs, train_step,
@@ -255,15 +255,16 @@ fn by_one_tape(policy: &CausalLm, objective: &Objective, batch: &MicroBatch) -> 
 #[test]
 fn every_engine_gives_the_gradient_of_one_tape() {
     let lean = |checkpointing, head_chunk, passes| Engine {
-        backward: BackwardOptions { checkpointing, recompute_activations: checkpointing, head_chunk },
+        backward: BackwardOptions { checkpointing, head_chunk },
         passes,
     };
     let engines = [
         engine(),
-        lean(false, 1, GroupPasses::One),
-        lean(true, 5, GroupPasses::One),
-        lean(false, 1_000, GroupPasses::Two),
-        lean(true, 3, GroupPasses::Two),
+        lean(Checkpointing::Off, 1, GroupPasses::One),
+        lean(Checkpointing::Selective, 1_000, GroupPasses::One),
+        lean(Checkpointing::Full, 5, GroupPasses::One),
+        lean(Checkpointing::Off, 1_000, GroupPasses::Two),
+        lean(Checkpointing::Full, 3, GroupPasses::Two),
     ];
     let tied = |dtype| {
         let dir = fixture("models/qwen2-tiny-tied");
@@ -304,7 +305,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
     let policy = adapted(FloatDType::F32).merge_lora().set_require_grad(true).train();
     let reference = ReferencePolicy::frozen(base(FloatDType::F32));
     let lean = Engine {
-        backward: BackwardOptions { checkpointing: true, recompute_activations: true, head_chunk: 50 },
+        backward: BackwardOptions { checkpointing: Checkpointing::Full, head_chunk: 50 },
         passes: GroupPasses::One,
     };
     for engine in [engine(), lean] {

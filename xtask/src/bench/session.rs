@@ -7,7 +7,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::{EncodedExample, Prediction, TokenSequence, TrieBatch};
 use iopo_model::{
-    BackwardOptions, LoraConfig, Parameters, Precision, load_config, load_model, set_cpu_kernels,
+    BackwardOptions, Checkpointing, LoraConfig, Parameters, Precision, load_config, load_model,
+    set_cpu_kernels,
 };
 use iopo_train::{
     AdamW, AdamWConfig, Engine, GroupPasses, MicroBatch, Objective, Observer, Precompute, ReferencePolicy,
@@ -80,8 +81,7 @@ impl<'a> Session<'a> {
             objective,
             engine: Engine {
                 backward: BackwardOptions {
-                    checkpointing: args.checkpointing,
-                    recompute_activations: false,
+                    checkpointing: if args.checkpointing { Checkpointing::Full } else { Checkpointing::Off },
                     head_chunk,
                 },
                 passes,

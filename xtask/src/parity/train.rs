@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, FloatDType};
-use iopo_model::{BackwardOptions, CausalLm, Parameters, Precision, load_adapter, load_config, load_model};
+use iopo_model::{
+    BackwardOptions, CausalLm, Checkpointing, Parameters, Precision, load_adapter, load_config, load_model,
+};
 use iopo_train::{
     AdamW, ArgsError, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, Problem,
     ReferencePolicy, StepOutcome, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
@@ -73,7 +75,7 @@ pub fn run(dir: &Path, model: &Path) -> Result<Report> {
 fn engines(model: &Path) -> Result<[(&'static str, Engine); 2]> {
     let fast = Engine::new(load_config(model)?.vocab_size);
     let lean = Engine {
-        backward: BackwardOptions { checkpointing: true, recompute_activations: true, head_chunk: 7 },
+        backward: BackwardOptions { checkpointing: Checkpointing::Full, head_chunk: 7 },
         passes: GroupPasses::Two,
     };
     Ok([("", fast), (" lean", lean)])

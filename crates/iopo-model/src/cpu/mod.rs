@@ -123,12 +123,7 @@ pub(crate) fn target_log_probs(scores: &Tensor<2>, targets: &[u32]) -> Option<Te
 }
 
 /// The results for all items, computed in parallel, in order.
-pub(crate) fn map<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    items.par_iter().map(of).collect()
-}
-
-/// As [`map`], of items that are used up.
-pub(crate) fn map_owned<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
+pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
     items.into_par_iter().map(of).collect()
 }
 

@@ -48,18 +48,7 @@ fn adapter_scales(model: &CausalLm) -> impl Iterator<Item = f64> + '_ {
 }
 
 fn linears(model: &CausalLm) -> impl Iterator<Item = &LoraLinear> {
-    model.model.layers.iter().flat_map(|layer| {
-        let (attention, mlp) = (&layer.self_attn, &layer.mlp);
-        [
-            &attention.q_proj,
-            &attention.k_proj,
-            &attention.v_proj,
-            &attention.o_proj,
-            &mlp.gate_proj,
-            &mlp.up_proj,
-            &mlp.down_proj,
-        ]
-    })
+    model.model.layers.iter().flat_map(|layer| layer.linears()).map(|(_, linear)| linear)
 }
 
 /// The model without adapters that change nothing yet, as new ones do.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::EncodedExample;
-use iopo_model::CausalLm;
+use iopo_model::{CausalLm, Checkpointing};
 use serde_json::json;
 
 use crate::batch::{MicroBatch, sequence_log_probs};
@@ -98,7 +98,9 @@ impl Trainer {
             total_steps,
         };
         let mut engine = Engine::new(state.policy.config().vocab_size);
-        engine.backward.checkpointing = config.gradient_checkpointing;
+        if config.gradient_checkpointing {
+            engine.backward.checkpointing = Checkpointing::Full;
+        }
         engine.passes = config.group_passes;
         Self { config, state, reference, data, planner, schedule, engine, lock: None }
     }
