@@ -11,18 +11,22 @@ use crate::golden::root;
 
 /// Every published crate with the crates of the workspace that it may use, in path order: a crate
 /// uses only earlier ones.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("trace-schema", &[]),
+    ("chat-client", &[]),
+    ("trace-synthesis", &["trace-schema", "chat-client"]),
+    ("trace-score", &["trace-schema", "chat-client"]),
     ("iopo-data", &["trace-schema"]),
     ("iopo-loss", &[]),
     ("iopo-model", &[]),
     ("iopo-train", &["trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
-    ("trace-build", &["trace-schema"]),
-    ("trace-train", &["iopo-data", "iopo-model", "iopo-train"]),
+    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
+    ("trace-train", &["trace-schema", "trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train"]),
 ];
 
 /// Crates that must work without a tensor library.
-const WITHOUT_BURN: [&str; 3] = ["trace-schema", "iopo-data", "trace-build"];
+const WITHOUT_BURN: [&str; 6] =
+    ["trace-schema", "chat-client", "trace-synthesis", "trace-score", "iopo-data", "trace-build"];
 
 /// Features of burn that bring a backend along.
 const BACKENDS: [&str; 13] = [
