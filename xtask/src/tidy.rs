@@ -21,7 +21,10 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("iopo-model", &[]),
     ("iopo-train", &["trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
     ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
-    ("trace-train", &["trace-schema", "trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train"]),
+    (
+        "trace-train",
+        &["trace-schema", "trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train"],
+    ),
 ];
 
 /// Crates that must work without a tensor library.

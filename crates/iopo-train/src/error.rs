@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use iopo_data::{
-    DatasetError, EncodeError, PrepareError, TaskError, TemplateError, TokenizerError, TrieError,
+    DatasetError, EncodeError, PrepareError, Task, TaskError, TemplateError, TokenizerError, TrieError,
 };
 use iopo_loss::{LossConfigError, LossError};
 use iopo_model::{LayoutError, LoraError, WeightsError};
@@ -64,6 +64,14 @@ pub enum TrainError {
         sequences: usize,
         /// Sequences that make an example.
         per_example: usize,
+    },
+    /// A custom loss that asks for examples of another task than its own.
+    #[error("this loss asked for {needed} as its example, and says that it takes {found}")]
+    OtherTask {
+        /// What the examples are.
+        found: Task,
+        /// What was asked for.
+        needed: Task,
     },
     /// The policy is not the reference before the first update.
     #[error(

@@ -1,5 +1,7 @@
 //! Which loss a stage minimises, and how a batch's sequences become its inputs.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use iopo_data::Task;
 use iopo_loss::{
@@ -7,6 +9,7 @@ use iopo_loss::{
     SimpoLoss,
 };
 
+use crate::custom::{CustomLoss, Examples};
 use crate::error::TrainError;
 use crate::step::scalar;
 
@@ -26,6 +29,8 @@ pub enum Objective {
     Orpo(OrpoLoss),
     /// Input-output preference optimization and its variants.
     Iopo(IopoLoss),
+    /// A loss of the program that calls.
+    Custom(Arc<dyn CustomLoss>),
 }
 
 /// A loss for each example, and what is logged beside it.
@@ -45,6 +50,7 @@ impl Objective {
             Self::Sft(_) => Task::Sft,
             Self::Dpo(_) | Self::Simpo(_) | Self::Orpo(_) => Task::Pair,
             Self::Iopo(_) => Task::Group,
+            Self::Custom(loss) => loss.task(),
         }
     }
 
@@ -67,6 +73,7 @@ impl Objective {
             Self::Simpo(loss) => loss.config().beta,
             Self::Orpo(loss) => loss.config().beta,
             Self::Iopo(loss) => loss.config().beta,
+            Self::Custom(loss) => loss.beta(),
         }
     }
 
@@ -76,6 +83,7 @@ impl Objective {
         match self {
             Self::Dpo(loss) => !loss.config().reference_free,
             Self::Iopo(loss) => !loss.config().reference_free,
+            Self::Custom(loss) => loss.needs_reference(),
             Self::Sft(_) | Self::Simpo(_) | Self::Orpo(_) => false,
         }
     }
@@ -128,6 +136,13 @@ impl Objective {
                 let loss = loss.forward(grid, reference)?;
                 ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
             }
+            Self::Custom(loss) => {
+                let policy = Examples::from_columns(loss.task(), column);
+                let reference = reference.map(|sums| {
+                    Examples::from_columns(loss.task(), |index| every(&sums, index, per_example))
+                });
+                loss.forward(policy, reference)?
+            }
         })
     }
 
@@ -146,6 +161,7 @@ impl Objective {
             Self::Iopo(loss) => {
                 Some(Self::Iopo(IopoLossConfig { nll_weight: 0.0, ..loss.config().clone() }.init()?))
             }
+            Self::Custom(loss) => loss.compares_only().then(|| self.clone()),
             Self::Sft(_) | Self::Simpo(_) | Self::Orpo(_) => None,
         })
     }
@@ -166,7 +182,7 @@ impl Objective {
     }
 }
 
-fn grid_of<T>(cell: impl Fn(usize) -> T) -> PairGrid<T> {
+pub(crate) fn grid_of<T>(cell: impl Fn(usize) -> T) -> PairGrid<T> {
     PairGrid { x1_y1: cell(0), x1_y2: cell(1), x2_y1: cell(2), x2_y2: cell(3) }
 }
 

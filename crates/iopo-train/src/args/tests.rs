@@ -200,7 +200,7 @@ fn simpo_and_orpo_are_stages_and_losses_of_the_dpo_stage() {
 #[test]
 fn the_likelihood_term_reaches_every_preference_loss() {
     let weight = |stage: &str| match config(&[stage, "pref_ftx=0.25"]).objective {
-        Objective::Sft(_) => 0.0,
+        Objective::Sft(_) | Objective::Custom(_) => 0.0,
         Objective::Dpo(loss) => loss.config().nll_weight,
         Objective::Simpo(loss) => loss.config().nll_weight,
         Objective::Orpo(loss) => loss.config().nll_weight,
