@@ -1,0 +1,204 @@
+//! Two runs over the same rows.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::error::MAX_IDS;
+use crate::scores::check_ids;
+use crate::stats::{Interval, IntervalConfig, bootstrap_mean, mcnemar_exact, mean};
+use crate::{Judged, ScoreError};
+
+/// Shares of two runs over the same items. Differences are second − first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PairedShare {
+    /// The share of the first run, from 0 to 1; `None` without items.
+    pub first: Option<f64>,
+    /// The share of the second run.
+    pub second: Option<f64>,
+    /// second − first.
+    pub difference: Option<f64>,
+    /// The paired bootstrap interval of the difference; `None` for fewer than two items.
+    pub interval: Option<Interval>,
+    /// Items that only the first run has right.
+    pub only_first: usize,
+    /// Items that only the second run has right.
+    pub only_second: usize,
+    /// The p-value of McNemar's exact test; see [`mcnemar_exact`].
+    pub p_value: f64,
+    /// The items with a verdict in both runs.
+    pub n: usize,
+    /// The items that failed in one of the runs or both.
+    pub n_failed: usize,
+}
+
+impl PairedShare {
+    /// Compares verdicts item by item: (first, second).
+    ///
+    /// An item is drawn with both its verdicts. The p-value and the interval agree when the two runs are swapped.
+    pub fn of(pairs: &[(bool, bool)], n_failed: usize, config: &IntervalConfig) -> Self {
+        let values: Vec<_> =
+            pairs.iter().map(|&(first, second)| (f64::from(first), f64::from(second))).collect();
+        let PairedMean { first, second, difference, interval, n, n_failed } =
+            PairedMean::of(&values, n_failed, config);
+        let only_first = pairs.iter().filter(|pair| pair.0 && !pair.1).count();
+        let only_second = pairs.iter().filter(|pair| !pair.0 && pair.1).count();
+        let p_value = mcnemar_exact(only_first, only_second);
+        Self { first, second, difference, interval, only_first, only_second, p_value, n, n_failed }
+    }
+}
+
+/// Means of two runs over the same items. Differences are second − first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PairedMean {
+    /// The mean of the first run; `None` without items.
+    pub first: Option<f64>,
+    /// The mean of the second run.
+    pub second: Option<f64>,
+    /// second − first.
+    pub difference: Option<f64>,
+    /// The paired bootstrap interval of the difference; `None` for fewer than two items.
+    pub interval: Option<Interval>,
+    /// The items with a value in both runs.
+    pub n: usize,
+    /// The items that failed in one of the runs or both.
+    pub n_failed: usize,
+}
+
+impl PairedMean {
+    /// Compares values item by item: (first, second).
+    pub fn of(pairs: &[(f64, f64)], n_failed: usize, config: &IntervalConfig) -> Self {
+        let (first, second): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+        let differences: Vec<_> = pairs.iter().map(|(first, second)| second - first).collect();
+        Self {
+            first: mean(&first),
+            second: mean(&second),
+            difference: mean(&differences),
+            interval: bootstrap_mean(&differences, config),
+            n: pairs.len(),
+            n_failed,
+        }
+    }
+}
+
+/// Instructions, and how two runs followed them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PairedScores {
+    /// The shares of instructions that are followed whole: IF.
+    pub followed: PairedShare,
+    /// The mean scores, from 0 to 10.
+    pub mean_score: PairedMean,
+}
+
+/// Two runs over the same rows, compared row by row. Differences are second − first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunComparison {
+    /// How the intervals were made.
+    pub intervals: IntervalConfig,
+    /// All instructions: IF.
+    pub all: PairedScores,
+    /// Instructions with one constraint: IF-S.
+    pub single: PairedScores,
+    /// Instructions with several constraints: IF-M.
+    pub multi: PairedScores,
+}
+
+impl RunComparison {
+    /// Compares two runs. Rows are matched by id, in whatever order they stand; a row that failed in one of them is left
+    /// out and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError::DuplicateIds`], [`ScoreError::UnmatchedIds`], [`ScoreError::DifferentRows`], and those of
+    /// [`IntervalConfig::validate`].
+    pub fn of(first: &[Judged], second: &[Judged], config: &IntervalConfig) -> Result<Self, ScoreError> {
+        config.validate()?;
+        let pairs = match_rows((first, "the first run"), (second, "the second run"))?;
+        let of = |keep: fn(usize) -> bool| {
+            let kept = pairs.iter().filter(|(row, _)| keep(row.constraint_count()));
+            paired_scores(kept.copied(), config)
+        };
+        Ok(Self {
+            intervals: *config,
+            all: of(|_| true),
+            single: of(|count| count == 1),
+            multi: of(|count| count > 1),
+        })
+    }
+}
+
+fn paired_scores<'a>(
+    pairs: impl Iterator<Item = (&'a Judged, &'a Judged)>,
+    config: &IntervalConfig,
+) -> PairedScores {
+    let (mut followed, mut scores, mut n_failed) = (Vec::new(), Vec::new(), 0);
+    for (first, second) in pairs {
+        match (first.followed(), second.followed()) {
+            (Some(in_first), Some(in_second)) => {
+                followed.push((in_first, in_second));
+                scores.extend(first.mean_score().zip(second.mean_score()));
+            }
+            _ => n_failed += 1,
+        }
+    }
+    PairedScores {
+        followed: PairedShare::of(&followed, n_failed, config),
+        mean_score: PairedMean::of(&scores, n_failed, config),
+    }
+}
+
+/// The rows of two runs that have the same id, in the order of the first run.
+pub(crate) fn match_rows<'a>(
+    (first, first_name): (&'a [Judged], &str),
+    (second, second_name): (&'a [Judged], &str),
+) -> Result<Vec<(&'a Judged, &'a Judged)>, ScoreError> {
+    check_ids(first, first_name)?;
+    check_ids(second, second_name)?;
+    check_same_ids((first, first_name), (second, second_name))?;
+    let by_id: HashMap<_, _> = second.iter().map(|row| (row.id.as_str(), row)).collect();
+    let pairs: Vec<_> = first.iter().filter_map(|row| Some((row, *by_id.get(row.id.as_str())?))).collect();
+    let different: Vec<_> = pairs
+        .iter()
+        .filter(|(first, second)| !ask_the_same(first, second))
+        .map(|pair| pair.0.id.clone())
+        .collect();
+    match different.len() {
+        0 => Ok(pairs),
+        count => Err(ScoreError::DifferentRows {
+            first: first_name.to_owned(),
+            second: second_name.to_owned(),
+            count,
+            ids: different.into_iter().take(MAX_IDS).collect(),
+        }),
+    }
+}
+
+fn check_same_ids(
+    (first, first_name): (&[Judged], &str),
+    (second, second_name): (&[Judged], &str),
+) -> Result<(), ScoreError> {
+    let (first_ids, second_ids) = (ids_missing_in(second, first), ids_missing_in(first, second));
+    let (only_first, only_second) = (first_ids.len(), second_ids.len());
+    if only_first + only_second == 0 {
+        return Ok(());
+    }
+    let some = |ids: Vec<&str>| ids.into_iter().take(MAX_IDS).map(str::to_owned).collect();
+    Err(ScoreError::UnmatchedIds {
+        first: first_name.to_owned(),
+        second: second_name.to_owned(),
+        only_first,
+        first_ids: some(first_ids),
+        only_second,
+        second_ids: some(second_ids),
+    })
+}
+
+fn ids_missing_in<'a>(run: &[Judged], other: &'a [Judged]) -> Vec<&'a str> {
+    let ids: std::collections::HashSet<_> = run.iter().map(|row| row.id.as_str()).collect();
+    other.iter().map(|row| row.id.as_str()).filter(|id| !ids.contains(id)).collect()
+}
+
+fn ask_the_same(first: &Judged, second: &Judged) -> bool {
+    let asked = |row: &Judged| row.constraints().map(|(text, _, _)| text.to_owned()).collect::<Vec<_>>();
+    first.prompt == second.prompt && asked(first) == asked(second)
+}
