@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::devices::DeviceChoice;
@@ -26,6 +27,8 @@ pub enum Command {
     Quickstart(QuickstartArgs),
     /// Merge an adapter into its model, and write a folder that transformers and vLLM load.
     Export(ExportArgs),
+    /// Train a tokenizer on texts, for a model that is trained from scratch.
+    Tokenizer(TokenizerArgs),
     /// List the devices that this program can train on.
     Devices,
 }
@@ -72,4 +75,24 @@ pub struct ExportArgs {
     /// Float type of the merged weights: float32, bfloat16 or float16.
     #[arg(long, default_value = "float32")]
     pub dtype: String,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenizerArgs {
+    /// Dataset files in any format that `run` reads, or rows of the form {"text": ...}; prompts and responses alike
+    /// are learned from.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// Tokens in all, special ones included; few texts give fewer.
+    #[arg(long)]
+    pub vocab_size: usize,
+    /// How often two neighbours must stand together to become one token.
+    #[arg(long, default_value_t = 2)]
+    pub min_frequency: u64,
+    /// The chat template that is written: `qwen2` has a default system text, `plain` has none.
+    #[arg(long, default_value = "plain", value_parser = PossibleValuesParser::new(["plain", "qwen2"]))]
+    pub chat_template: String,
+    /// Where tokenizer.json and tokenizer_config.json go; must not hold a tokenizer yet.
+    #[arg(long)]
+    pub out: PathBuf,
 }

@@ -12,6 +12,7 @@ mod progress;
 mod quickstart;
 mod run;
 mod table;
+mod tokenizer;
 
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Tokenizer(args) => tokenizer::run(&args),
         Command::Devices => devices::list(),
     }
 }

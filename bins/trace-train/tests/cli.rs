@@ -96,6 +96,29 @@ fn a_run_trains_and_leaves_what_others_can_read() {
     assert!(!place.path("out/checkpoint-1").exists());
 }
 
+/// From rows to a model that was never anything else: tokenizer, sizes, training.
+#[test]
+fn a_tokenizer_and_sizes_are_enough_to_train_from_scratch() {
+    let place = Workplace::new();
+    let (rows, out) = (place.path("groups.jsonl"), place.path("new"));
+    let tokenizer = |size: &str| {
+        let (rows, out) = (rows.to_str().unwrap(), out.to_str().unwrap());
+        program(&["tokenizer", "--data", rows, rows, "--vocab-size", size, "--out", out]).output().unwrap()
+    };
+    refused(tokenizer("100"), &["a vocabulary of 100 is too small"]);
+    let output = tokenizer("300");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("300 tokens"));
+    refused(tokenizer("300"), &["tokenizer.json exists already"]);
+    iopo_model::Qwen2Config::of_sizes(300, [16, 32, 1], [2, 1], true).write(&out).unwrap();
+    let model = format!("model_name_or_path={}", out.display());
+    let lines = ["train_from_scratch=true", "finetuning_type=full", "stage=sft", "template=chat", &model];
+    let output = place.run(&lines);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(place.path("out/model.safetensors").is_file());
+    place.refuses(&lines[..1], &["finetuning_type: full"]);
+}
+
 #[test]
 fn the_number_of_threads_changes_no_weight() {
     let place = Workplace::new();

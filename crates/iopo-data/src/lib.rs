@@ -10,7 +10,7 @@ mod template;
 mod tokenizer;
 mod trie;
 
-pub use dataset::{DatasetError, DatasetRows, FieldError, load_dataset, stream_dataset};
+pub use dataset::{DatasetError, DatasetRows, FieldError, load_dataset, stream_dataset, stream_texts};
 pub use encode::{
     DropReason, DroppedRows, EncodeError, EncodeReport, EncodedExample, EncodedRow, Encoder, LengthPolicy,
     Lengths, PrepareError, infer_seqlen,
@@ -20,6 +20,9 @@ pub use message::{Message, Role};
 pub use ordered::ThreadsError;
 pub use sequence::TokenSequence;
 pub use template::{Template, TemplateEncoder, TemplateError};
-pub use tokenizer::{TextTokenizer, TokenizerError};
+pub use tokenizer::{
+    ChatFormat, TextTokenizer, TokenizerError, TokenizerTraining, TokenizerTrainingError, TrainedTokenizer,
+    train_tokenizer,
+};
 pub use trace_schema::{RowLocation, UnknownLabels};
 pub use trie::{Prediction, Segment, TokenTrie, TrieBatch, TrieError};

@@ -38,10 +38,15 @@ const COMPANIONS: [&str; 9] = [
 /// # Errors
 /// See [`ConfigError`].
 pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
+    Ok(read_config(dir)?.0)
+}
+
+/// A folder's `config.json`, read and as it is written.
+pub(crate) fn read_config(dir: &Path) -> Result<(DecoderConfig, String), ConfigError> {
     let path = dir.join("config.json");
     let text =
         fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-    DecoderConfig::from_json(&text, &path)
+    Ok((DecoderConfig::from_json(&text, &path)?, text))
 }
 
 /// Loads a Hugging Face folder: every parameter frozen, without autodiff.
@@ -51,15 +56,10 @@ pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
 /// off or not floats, each named.
 pub fn load_model(dir: &Path, precision: Precision, device: &Device) -> Result<CausalLm, WeightsError> {
     let config = load_config(dir)?;
-    if let Some(dtype) = precision.unsupported_on(device) {
-        return Err(WeightsError::UnsupportedDtype {
-            dtype: dtype_name(dtype),
-            device: format!("{device:?}"),
-        });
-    }
-    let mut files = WeightFiles::open_folder(dir)?;
-    let model = Loader { files: &mut files, config: &config, dtype: precision.weights, device }
-        .causal_lm(precision)?;
+    check_precision(precision, device)?;
+    let mut loader = Loader { files: WeightFiles::open_folder(dir)?, dtype: precision.weights, device };
+    let model = Builder { source: &mut loader, config: &config }.causal_lm(precision)?;
+    let mut files = loader.files;
     files.ignore(|name| {
         // Older files store the rotary frequencies, and a tied head twice.
         name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight")
@@ -68,15 +68,42 @@ pub fn load_model(dir: &Path, precision: Precision, device: &Device) -> Result<C
     Ok(model)
 }
 
+pub(crate) fn check_precision(precision: Precision, device: &Device) -> Result<(), WeightsError> {
+    match precision.unsupported_on(device) {
+        None => Ok(()),
+        Some(dtype) => {
+            Err(WeightsError::UnsupportedDtype { dtype: dtype_name(dtype), device: format!("{device:?}") })
+        }
+    }
+}
+
+/// Where the values of a model's parameters come from.
+pub(crate) trait TensorSource {
+    /// The values of the parameter of a name.
+    fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, WeightsError>;
+}
+
+/// Takes parameters out of files.
 struct Loader<'a> {
-    files: &'a mut WeightFiles,
-    config: &'a DecoderConfig,
+    files: WeightFiles,
     dtype: FloatDType,
     device: &'a Device,
 }
 
-impl Loader<'_> {
-    fn causal_lm(mut self, precision: Precision) -> Result<CausalLm, WeightsError> {
+impl TensorSource for Loader<'_> {
+    fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, WeightsError> {
+        self.files.take(name, shape, self.dtype, self.device)
+    }
+}
+
+/// Makes a model of the parameters that a source gives.
+pub(crate) struct Builder<'a, S> {
+    pub(crate) source: &'a mut S,
+    pub(crate) config: &'a DecoderConfig,
+}
+
+impl<S: TensorSource> Builder<'_, S> {
+    pub(crate) fn causal_lm(mut self, precision: Precision) -> Result<CausalLm, WeightsError> {
         let config = self.config;
         let embedding = [config.vocab_size, config.hidden_size];
         let model = DecoderModel {
@@ -135,7 +162,7 @@ impl Loader<'_> {
         name: &str,
         shape: [usize; D],
     ) -> Result<Param<Tensor<D>>, WeightsError> {
-        self.files.take(name, shape, self.dtype, self.device).map(Param::from_tensor)
+        self.source.tensor(name, shape).map(Param::from_tensor)
     }
 }
 

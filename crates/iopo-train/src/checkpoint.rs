@@ -22,8 +22,10 @@ use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::optimizer::AdamW;
 use crate::output::{CHECKPOINT, STATE};
+use crate::scratch::write_generation_config;
 use crate::setup::trainable;
 use crate::step::TrainState;
+use crate::trainer::Selection;
 
 const OPTIMIZER: &str = "optimizer.safetensors";
 pub(crate) const FINAL: &str = ".final.tmp";
@@ -50,6 +52,9 @@ pub struct Checkpoint {
     pub reference_log_prob: Option<f64>,
     /// Means that are not logged yet.
     pub pending: Metrics,
+    /// The best model so far.
+    #[serde(flatten)]
+    pub selection: Selection,
     /// All log lines.
     pub log_history: Vec<LogEntry>,
 }
@@ -113,6 +118,9 @@ impl Checkpoint {
         } else {
             save_model(&state.policy, &config.model, dir)?;
         }
+        if config.from_scratch {
+            write_generation_config(config, dir)?;
+        }
         if optimizer == OptimizerFiles::Keep {
             write_safetensors(&dir.join(OPTIMIZER), &state.optimizer.state())?;
         }
@@ -155,7 +163,8 @@ impl Checkpoint {
     }
 }
 
-fn load_weights(
+/// The policy with a checkpoint's weights.
+pub(crate) fn load_weights(
     dir: &Path,
     policy: CausalLm,
     precision: Precision,

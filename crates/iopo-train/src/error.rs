@@ -146,6 +146,31 @@ pub enum TrainError {
         /// Its value.
         value: f64,
     },
+    /// A program's own evaluation failed.
+    #[error("the evaluation after update {step} failed")]
+    Evaluator {
+        /// Updates made.
+        step: usize,
+        /// What the evaluator says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A metric that both held-out rows and a program's evaluator give.
+    #[error("the evaluator measures {name}, which the held-out rows give already; call it something else")]
+    MetricTwice {
+        /// The metric.
+        name: String,
+    },
+    /// No evaluation has the metric that chooses the best model.
+    #[error("metric_for_best_model is {metric}, and an evaluation gives {known}")]
+    MissingMetric {
+        /// The metric asked for.
+        metric: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The best model is to be chosen, and there is nothing to evaluate on.
+    #[error("the best model cannot be chosen: no held-out row is left, and the program gave no evaluator")]
+    NothingToEvaluate,
     /// Values could not be read back from the device.
     #[error("cannot read {what} from the device: {reason}")]
     Device {

@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod reference;
 mod schedule;
+mod scratch;
 mod setup;
 mod start;
 mod step;
@@ -27,7 +28,7 @@ mod trainer;
 pub use args::{ArgsError, Notice, Problem, TrainArgs};
 pub use batch::{MicroBatch, sequence_log_probs};
 pub use checkpoint::Checkpoint;
-pub use config::{FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, TrainConfig};
+pub use config::{FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, SelectionConfig, TrainConfig};
 pub use custom::{CustomLoss, Examples};
 pub use data::{TrainData, load_data};
 pub use error::TrainError;
@@ -46,4 +47,4 @@ pub use start::check_start;
 pub use step::{
     Engine, GroupPasses, MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step,
 };
-pub use trainer::{Evaluation, Observer, Progress, TrainSummary, Trainer};
+pub use trainer::{Evaluation, Evaluator, Observer, Progress, Selection, TrainSummary, Trainer};

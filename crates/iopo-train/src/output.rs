@@ -41,9 +41,10 @@ fn checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
     Ok(found)
 }
 
-/// Removes the oldest checkpoints until `keep` are left.
-pub(crate) fn remove_old(output_dir: &Path, keep: usize) -> Result<(), TrainError> {
-    let found = checkpoints(output_dir)?;
+/// Removes the oldest checkpoints until `keep` are left; `spared` stays besides them.
+pub(crate) fn remove_old(output_dir: &Path, keep: usize, spared: Option<&Path>) -> Result<(), TrainError> {
+    let mut found = checkpoints(output_dir)?;
+    found.retain(|(_, dir)| Some(dir.as_path()) != spared);
     let surplus = found.len().saturating_sub(keep);
     found.into_iter().take(surplus).try_for_each(|(_, dir)| remove_folder(&dir))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::TextTokenizer;
-use iopo_model::{CausalLm, load_adapter, load_model};
+use iopo_model::{CausalLm, init_model, load_adapter, load_model};
 
 use crate::config::{FineTuning, TrainConfig};
 use crate::data::{TrainData, load_data};
@@ -50,7 +50,11 @@ pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainE
 
 /// The starting policy with autodiff on, and gradients for what is trained.
 fn load_policy(config: &TrainConfig, device: &Device) -> Result<CausalLm, TrainError> {
-    let mut model = load_model(&config.model, config.precision, &device.clone().without_autodiff())?;
+    let plain = device.clone().without_autodiff();
+    let mut model = match config.from_scratch {
+        true => init_model(&config.model, config.seed, config.precision, &plain)?,
+        false => load_model(&config.model, config.precision, &plain)?,
+    };
     if let Some(adapter) = &config.adapter {
         model = load_adapter(model, adapter)?;
         if config.new_adapter || config.fine_tuning == FineTuning::Full {

@@ -10,6 +10,7 @@ mod info;
 mod prompted;
 mod rows;
 mod stream;
+mod texts;
 mod trace;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ use format::RowFormat;
 use rows::Layout;
 pub use stream::DatasetRows;
 use stream::Examples;
+pub use texts::stream_texts;
 
 use crate::example::{ExampleText, TextExample};
 

@@ -1,16 +1,20 @@
 //! A Hugging Face tokenizer folder: text to ids and back, and its special tokens.
 
+mod chat_format;
 mod config;
 mod error;
 mod pieces;
+mod train;
 
 use std::path::Path;
 
 use tokenizers::Tokenizer;
 
+pub use chat_format::ChatFormat;
 use config::{GenerationConfig, TokenText, TokenizerConfig};
 pub use error::TokenizerError;
 pub(crate) use pieces::Pieces;
+pub use train::{TokenizerTraining, TokenizerTrainingError, TrainedTokenizer, train_tokenizer};
 
 /// Text to token ids and back, without surprises.
 ///

@@ -38,6 +38,7 @@ pub struct TrainArgs {
     pub model_name_or_path: Option<String>,
     pub adapter_name_or_path: Option<String>,
     pub create_new_adapter: bool,
+    pub train_from_scratch: bool,
 
     pub stage: String,
     pub do_train: bool,
@@ -104,6 +105,11 @@ pub struct TrainArgs {
     pub eval_strategy: String,
     pub eval_steps: Option<i64>,
     pub per_device_eval_batch_size: i64,
+    pub eval_on_start: bool,
+    pub metric_for_best_model: Option<String>,
+    pub greater_is_better: Option<bool>,
+    pub load_best_model_at_end: bool,
+    pub early_stopping_steps: Option<i64>,
 }
 
 impl TrainArgs {
@@ -155,6 +161,7 @@ impl TrainArgs {
             model_name_or_path: r.text("model_name_or_path"),
             adapter_name_or_path: r.text("adapter_name_or_path"),
             create_new_adapter: r.flag("create_new_adapter", false),
+            train_from_scratch: r.flag("train_from_scratch", false),
             stage: r.text_or("stage", "sft"),
             do_train: r.flag("do_train", true),
             finetuning_type: r.text_or("finetuning_type", "lora"),
@@ -220,6 +227,11 @@ impl TrainArgs {
             },
             eval_steps: r.integer("eval_steps"),
             per_device_eval_batch_size: r.integer_or("per_device_eval_batch_size", 8),
+            eval_on_start: r.flag("eval_on_start", false),
+            metric_for_best_model: r.text("metric_for_best_model"),
+            greater_is_better: r.flag_or_none("greater_is_better"),
+            load_best_model_at_end: r.flag("load_best_model_at_end", false),
+            early_stopping_steps: r.integer("early_stopping_steps"),
         }
     }
 }

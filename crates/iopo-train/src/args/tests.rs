@@ -312,6 +312,9 @@ fn a_key_that_another_one_outranks_gets_a_line() {
         (vec!["save_strategy=epoch", "save_steps=5"], "save_steps"),
         (vec!["eval_steps=5"], "eval_steps"),
         ([&eval[..], &["eval_steps=5"]].concat(), "eval_steps"),
+        (vec!["eval_on_start=true"], "eval_on_start"),
+        (vec!["metric_for_best_model=loss"], "metric_for_best_model"),
+        ([&eval[..], &["greater_is_better=true"]].concat(), "greater_is_better"),
         (vec!["val_size=0.1"], "val_size"),
         (vec!["eval_dataset=more.jsonl"], "eval_dataset"),
         (vec!["resume_from_checkpoint=true", "overwrite_output_dir=true"], "overwrite_output_dir"),
@@ -695,6 +698,54 @@ fn depth_does_not_overflow_the_stack() {
     let text = format!("dataset: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches!(read(&text, &[]), Err(ArgsError::Yaml { .. })));
     assert!(read(MINIMAL, &[text.trim().replacen(": ", "=", 1).as_str()]).is_err());
+}
+
+// --- starts and choices
+
+#[test]
+fn training_from_scratch_is_full_and_without_adapters() {
+    let scratch = "train_from_scratch=true";
+    assert!(config(&[scratch, "finetuning_type=full"]).from_scratch);
+    assert!(!config(&[]).from_scratch);
+    for (overrides, part) in [
+        (&[scratch][..], "finetuning_type: full"),
+        (&[scratch, "finetuning_type=full", "adapter_name_or_path=sft"], "adapter_name_or_path"),
+        (&[scratch, "finetuning_type=full", "stage=dpo", "ref_model_adapters=a"], "ref_model_adapters"),
+    ] {
+        let messages = messages_of(overrides);
+        assert!(messages.len() == 1 && messages[0].contains(part), "{messages:?}");
+    }
+}
+
+#[test]
+fn the_best_model_is_chosen_by_the_loss_unless_told_otherwise_and_by_the_metrics_direction() {
+    let eval = ["val_size=2", "eval_strategy=epoch"];
+    let choice = |more: &[&str]| {
+        let choice = config(&[&eval[..], more].concat()).selection?;
+        Some((choice.metric, choice.greater_is_better, choice.load_best, choice.patience))
+    };
+    let chosen =
+        |metric: &str, greater, load_best, patience| Some((metric.to_owned(), greater, load_best, patience));
+    assert_eq!(choice(&[]), None);
+    assert_eq!(choice(&["load_best_model_at_end=true"]), chosen("loss", false, true, None));
+    assert_eq!(choice(&["early_stopping_steps=3"]), chosen("loss", false, false, Some(3)));
+    for name in ["metric_for_best_model=if_m", "metric_for_best_model=eval_if_m"] {
+        assert_eq!(choice(&[name]), chosen("if_m", true, false, None));
+        assert_eq!(choice(&[name, "greater_is_better=false"]), chosen("if_m", false, false, None));
+    }
+    let none = problems_of(&[&eval[..], &["early_stopping_steps=0"]].concat());
+    assert!(matches!(none[..], [Problem::OutOfRange { key: "early_stopping_steps", .. }]));
+    for key in ["load_best_model_at_end=true", "early_stopping_steps=3"] {
+        let name = key.split_once('=').unwrap().0;
+        assert_eq!(messages_of(&[key]), [format!("{name} needs evaluations: set eval_strategy")]);
+    }
+}
+
+#[test]
+fn an_evaluator_makes_held_out_rows_dispensable() {
+    let args = || read(MINIMAL, &["eval_strategy=epoch"]).unwrap();
+    assert!(matches!(problems(Ok(args()))[..], [Problem::Conflict { .. }]));
+    assert!(args().validate_with_evaluator().is_ok());
 }
 
 // --- documentation

@@ -9,11 +9,13 @@ use crate::args::{Notice, Problem};
 pub(super) struct Checker {
     pub(super) problems: Vec<Problem>,
     pub(super) notices: Vec<Notice>,
+    /// Whether the program evaluates with metrics of its own.
+    pub(super) has_evaluator: bool,
 }
 
 impl Checker {
     pub(super) fn new(notices: Vec<Notice>) -> Self {
-        Self { problems: Vec::new(), notices }
+        Self { problems: Vec::new(), notices, has_evaluator: false }
     }
 
     pub(super) fn path(&mut self, key: &'static str, value: Option<&String>) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! What a run does, validated.
 
 mod checker;
+mod evaluation;
 mod loss;
 mod run;
 
@@ -76,6 +77,19 @@ impl ReferenceConfig {
     }
 }
 
+/// Which of the evaluated models is the best, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectionConfig {
+    /// The metric that is compared, without `eval_` before its name.
+    pub metric: String,
+    /// Whether more of it is better.
+    pub greater_is_better: bool,
+    /// Whether the best model is the final one, instead of the last.
+    pub load_best: bool,
+    /// How many evaluations in a row may bring no better model before training stops; `None` for any number.
+    pub patience: Option<usize>,
+}
+
 /// How the warm-up was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Warmup {
@@ -102,6 +116,8 @@ pub struct TrainConfig {
     pub notices: Vec<Notice>,
     /// Hugging Face folder.
     pub model: PathBuf,
+    /// Whether training starts from new weights, drawn from the seed, instead of those in `model`.
+    pub from_scratch: bool,
     /// PEFT folder to start from.
     pub adapter: Option<PathBuf>,
     /// Whether that adapter is merged and a new one put on top.
@@ -170,12 +186,16 @@ pub struct TrainConfig {
     pub optimizer: AdamWConfig,
     /// Longest gradient; 0 for no limit.
     pub max_grad_norm: f64,
-    /// Seed of the shuffling, the split and new adapters.
+    /// Seed of the shuffling, the split, and new weights and adapters.
     pub seed: u64,
     /// When held-out rows are evaluated; at the end too, unless it is never.
     pub eval: IntervalStrategy,
     /// Examples that are evaluated together.
     pub eval_batch_size: usize,
+    /// Whether there is an evaluation before the first update.
+    pub eval_on_start: bool,
+    /// Which evaluated model is the best, where that matters.
+    pub selection: Option<SelectionConfig>,
 }
 
 impl TrainConfig {
@@ -192,8 +212,22 @@ impl TrainArgs {
     /// # Errors
     /// All problems at once.
     pub fn validate(self) -> Result<TrainConfig, ArgsError> {
+        self.validated(false)
+    }
+
+    /// As [`TrainArgs::validate`], for a program that gives the trainer an [`Evaluator`](crate::Evaluator):
+    /// evaluation then needs no held-out rows.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn validate_with_evaluator(self) -> Result<TrainConfig, ArgsError> {
+        self.validated(true)
+    }
+
+    fn validated(self, has_evaluator: bool) -> Result<TrainConfig, ArgsError> {
         let origin = self.origin.clone();
         let mut check = Checker::new(self.notices.clone());
+        check.has_evaluator = has_evaluator;
         let config = check.config(self);
         match config {
             Some(mut config) if check.problems.is_empty() => {

@@ -37,6 +37,8 @@ impl Checker {
         let save = self.save(&args);
         let eval = self.eval(&args);
         self.held_out(&args, eval);
+        let selection = self.selection(&args, eval);
+        let from_scratch = self.from_scratch(&args);
         let logging_steps = self.at_least("logging_steps", args.logging_steps, 1);
         let batch_size = self.at_least("per_device_train_batch_size", args.per_device_train_batch_size, 1);
         let tokens_per_batch =
@@ -57,6 +59,7 @@ impl Checker {
         Some(TrainConfig {
             notices: Vec::new(),
             model: model?,
+            from_scratch,
             adapter: args.adapter_name_or_path.map(PathBuf::from),
             new_adapter: args.create_new_adapter,
             fine_tuning: fine_tuning?,
@@ -94,6 +97,8 @@ impl Checker {
             seed: seed? as u64,
             eval: eval?,
             eval_batch_size: eval_batch_size?,
+            eval_on_start: args.eval_on_start,
+            selection,
         })
     }
 
@@ -132,6 +137,20 @@ impl Checker {
             }
             other => self.unknown_name("finetuning_type", other, "full, lora"),
         }
+    }
+
+    /// New weights leave nothing for an adapter to stand on.
+    fn from_scratch(&mut self, args: &TrainArgs) -> bool {
+        if args.train_from_scratch && args.finetuning_type == "lora" {
+            self.conflict("train_from_scratch needs finetuning_type: full, since an adapter trains none of the new weights");
+        }
+        if args.train_from_scratch && args.adapter_name_or_path.is_some() {
+            self.conflict("train_from_scratch and adapter_name_or_path exclude each other: the adapter belongs to other weights");
+        }
+        if args.train_from_scratch && args.ref_model.is_none() && args.ref_model_adapters.is_some() {
+            self.conflict("with train_from_scratch, ref_model_adapters needs a ref_model that it belongs to");
+        }
+        args.train_from_scratch
     }
 
     fn unused_lora_keys(&mut self, args: &TrainArgs) {
@@ -202,49 +221,6 @@ impl Checker {
             }
             "steps" => Some(SaveConfig { strategy: IntervalStrategy::Steps(every?), keep: keep.flatten() }),
             other => self.unknown_name("save_strategy", other, "no, steps, epoch"),
-        }
-    }
-
-    fn eval(&mut self, args: &TrainArgs) -> Option<IntervalStrategy> {
-        let steps = args.eval_steps.map(|steps| self.at_least("eval_steps", steps, 1));
-        match args.eval_strategy.as_str() {
-            "no" | "false" => {
-                no_effect!(self, args, "eval_strategy is no", [eval_steps]);
-                Some(IntervalStrategy::No)
-            }
-            "epoch" => {
-                no_effect!(self, args, "eval_strategy is epoch", [eval_steps]);
-                Some(IntervalStrategy::Epoch)
-            }
-            // As in transformers, evaluation follows logging unless it has a number of its own.
-            "steps" => match steps {
-                Some(steps) => steps.map(IntervalStrategy::Steps),
-                None => usize::try_from(args.logging_steps).ok().map(IntervalStrategy::Steps),
-            },
-            other => self.unknown_name("eval_strategy", other, "no, steps, epoch"),
-        }
-    }
-
-    fn held_out(&mut self, args: &TrainArgs, eval: Option<IntervalStrategy>) {
-        let has_rows = !args.eval_dataset.is_empty() || args.val_size > 0.0;
-        match eval {
-            None => {}
-            Some(IntervalStrategy::No) => {
-                let reason = "eval_strategy is no: rows are held out, and not evaluated while training";
-                if args.val_size > 0.0 {
-                    self.notice("val_size", reason);
-                }
-                if !args.eval_dataset.is_empty() {
-                    self.notice("eval_dataset", reason);
-                }
-            }
-            Some(_) if !has_rows => {
-                self.conflict("eval_strategy needs held-out rows: set val_size or eval_dataset");
-            }
-            Some(_) => {}
-        }
-        if !args.eval_dataset.is_empty() && args.val_size > 0.0 {
-            self.conflict("val_size and eval_dataset exclude each other");
         }
     }
 

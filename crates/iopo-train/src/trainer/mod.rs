@@ -1,21 +1,21 @@
 //! The loop: plan, step, log, evaluate, save.
 
+mod evaluation;
 mod observer;
 mod reference;
 mod resume;
+mod selection;
 mod tokens;
 
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
-use iopo_data::EncodedExample;
 use iopo_model::{CausalLm, Checkpointing};
 use serde_json::json;
 
-use crate::batch::{MicroBatch, sequence_log_probs};
+use crate::batch::MicroBatch;
 use crate::checkpoint::Checkpoint;
-use crate::config::{IntervalStrategy, TrainConfig};
+use crate::config::TrainConfig;
 use crate::data::TrainData;
 use crate::error::TrainError;
 use crate::files::FileLock;
@@ -26,9 +26,13 @@ use crate::plan::{StepPlan, StepPlanner};
 use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
-use crate::step::{Engine, TrainState, WeightedBatch, scalar, train_step};
+use crate::step::{Engine, TrainState, WeightedBatch, train_step};
 
+use evaluation::ProgramEvaluator;
+
+pub use evaluation::Evaluator;
 pub use observer::{Evaluation, Observer, Progress, TrainSummary};
+pub use selection::Selection;
 
 /// A run: configuration, state and data.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ pub struct Trainer {
     planner: StepPlanner,
     schedule: LrSchedule,
     engine: Engine,
+    evaluator: Option<ProgramEvaluator>,
     /// Keeps other runs out of the output folder from the start of a run on.
     lock: Option<FileLock>,
 }
@@ -64,6 +69,8 @@ struct Counters {
     start: StartLogProbs,
     /// Means that are not logged yet.
     pending: Metrics,
+    /// The best model so far.
+    selection: Selection,
 }
 
 impl Trainer {
@@ -102,7 +109,7 @@ impl Trainer {
             engine.backward.checkpointing = Checkpointing::Full;
         }
         engine.passes = config.group_passes;
-        Self { config, state, reference, data, planner, schedule, engine, lock: None }
+        Self { config, state, reference, data, planner, schedule, engine, evaluator: None, lock: None }
     }
 
     /// The configuration.
@@ -141,6 +148,7 @@ impl Trainer {
         if self.data.train.is_empty() {
             return Err(TrainError::NoExamples { reason: "there are none".to_owned() });
         }
+        self.check_evaluations()?;
         self.plan_by_tokens(observer)?;
         self.precompute_reference(observer)?;
         let (mut counters, history) = self.resume(observer)?;
@@ -153,17 +161,23 @@ impl Trainer {
         self.lock = Some(prepare_output(&self.config)?);
         let mut log = TrainLog::start(&self.config.output_dir, history)?;
         let planner = self.planner.clone();
-        let mut evaluation = None;
+        let mut evaluation = self.evaluate_on_start(&counters, &mut log, observer)?;
         for plan in planner.steps().take(self.total_steps()).skip(counters.step) {
+            if counters.selection.is_exhausted(self.config.selection.as_ref()) {
+                break;
+            }
             self.update(&plan, &mut counters, observer)?;
-            let learning_rate = self.schedule.at(counters.step - 1);
-            self.log_if_due(&mut counters, learning_rate, &mut log, observer)?;
-            evaluation = self.evaluate_if_due(&counters, &mut log, observer)?;
-            self.save_if_due(&counters, &log, observer)?;
+            self.log_if_due(&mut counters, &mut log, observer)?;
+            evaluation = self.evaluate_if_due(&mut counters, &mut log, observer)?;
+            self.save_if_due(&mut counters, &log, observer)?;
         }
+        // Whatever a run that stopped early has not logged yet.
+        self.log_means(&mut counters, &mut log, observer)?;
         self.state.check_finite(counters.step)?;
+        self.take_best(&counters, observer)?;
         self.checkpoint(&counters, &log).save_final(&self.state, &self.config)?;
-        Ok(TrainSummary { steps: counters.step, log: log.entries().to_vec(), evaluation })
+        let Counters { step: steps, selection, .. } = counters;
+        Ok(TrainSummary { steps, log: log.entries().to_vec(), evaluation, selection })
     }
 
     fn update(
@@ -215,43 +229,27 @@ impl Trainer {
             .collect()
     }
 
-    /// Means of loss and statistics over examples, without a tape.
-    ///
-    /// # Errors
-    /// Examples that do not fit the objective; or, once the reference is numbers (see
-    /// [`ReferencePolicy::precompute`]), examples that are not in the run's data.
-    pub fn evaluate(&self, examples: &[EncodedExample]) -> Result<Evaluation, TrainError> {
-        let policy = self.state.policy.valid();
-        let mut metrics = Metrics::default();
-        for chunk in examples.chunks(self.config.eval_batch_size) {
-            let sequences: Vec<_> = chunk.iter().flat_map(EncodedExample::sequences).collect();
-            let batch = MicroBatch::new(&sequences)?;
-            let reference = match self.reference.as_ref() {
-                Some(reference) => Some(reference.log_probs(&batch)?),
-                None => None,
-            };
-            let loss = self.config.objective.loss(sequence_log_probs(&policy, &batch)?, reference)?;
-            let weight = chunk.len() as f64;
-            metrics.add("loss", scalar(loss.per_example.mean())?, weight);
-            for (name, values) in loss.stats {
-                metrics.add(name, scalar(values.mean())?, weight);
-            }
-        }
-        Ok(metrics)
-    }
-
     fn log_if_due(
         &self,
         counters: &mut Counters,
-        learning_rate: f64,
         log: &mut TrainLog,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let due =
             counters.step.is_multiple_of(self.config.logging_steps) || counters.step == self.total_steps();
-        if !due || counters.pending.is_empty() {
+        if due { self.log_means(counters, log, observer) } else { Ok(()) }
+    }
+
+    fn log_means(
+        &self,
+        counters: &mut Counters,
+        log: &mut TrainLog,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        if counters.pending.is_empty() {
             return Ok(());
         }
+        let learning_rate = self.schedule.at(counters.step - 1);
         let pending = std::mem::take(&mut counters.pending);
         let mut entry = LogEntry::new(counters.step, self.total_steps(), self.epoch(counters), "", &pending);
         entry.values.insert("learning_rate".to_owned(), json!(learning_rate));
@@ -260,40 +258,26 @@ impl Trainer {
         log.push(entry)
     }
 
-    fn evaluate_if_due(
-        &self,
-        counters: &Counters,
-        log: &mut TrainLog,
-        observer: &mut dyn Observer,
-    ) -> Result<Option<Evaluation>, TrainError> {
-        let strategy = self.config.eval;
-        let last = strategy != IntervalStrategy::No && counters.step == self.total_steps();
-        let due = last || strategy.is_due(counters.step, counters.epoch_ended);
-        if !due || self.data.held_out.is_empty() {
-            return Ok(None);
-        }
-        let evaluation = self.evaluate(&self.data.held_out)?;
-        let entry =
-            LogEntry::new(counters.step, self.total_steps(), self.epoch(counters), "eval_", &evaluation);
-        observer.on_log(&entry);
-        log.push(entry)?;
-        Ok(Some(evaluation))
-    }
-
     fn save_if_due(
         &self,
-        counters: &Counters,
+        counters: &mut Counters,
         log: &TrainLog,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        if !self.config.save.strategy.is_due(counters.step, counters.epoch_ended) {
+        let scheduled = self.config.save.strategy.is_due(counters.step, counters.epoch_ended);
+        let best = counters.selection.keeps(counters.step);
+        if !scheduled && !best {
             return Ok(());
         }
+        counters.selection.best_is_scheduled |= scheduled && best;
         self.state.check_finite(counters.step)?;
         let dir = self.checkpoint(counters, log).save(&self.state, &self.config)?;
         observer.on_save(&dir);
+        counters.selection.remove_superseded(&self.config.output_dir)?;
         match self.config.save.keep {
-            Some(keep) => remove_old(&self.config.output_dir, keep),
+            Some(keep) => {
+                remove_old(&self.config.output_dir, keep, counters.selection.best_model_checkpoint.as_deref())
+            }
             None => Ok(()),
         }
     }
@@ -309,6 +293,7 @@ impl Trainer {
             start_log_prob: counters.start.policy,
             reference_log_prob: counters.start.reference,
             pending: counters.pending.clone(),
+            selection: counters.selection.clone(),
             log_history: log.entries().to_vec(),
         }
     }

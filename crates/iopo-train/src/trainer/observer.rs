@@ -9,6 +9,8 @@ use crate::metrics::Metrics;
 use crate::reference::ReferenceProgress;
 use crate::step::StepOutcome;
 
+use super::Selection;
+
 /// Means over held-out rows.
 pub type Evaluation = Metrics;
 
@@ -55,6 +57,8 @@ pub struct TrainSummary {
     pub steps: usize,
     /// Every log line.
     pub log: Vec<LogEntry>,
-    /// Means over the held-out rows at the end, where there are any.
+    /// The evaluation after the last update, where there was one.
     pub evaluation: Option<Evaluation>,
+    /// Which model was the best, where one was chosen.
+    pub selection: Selection,
 }

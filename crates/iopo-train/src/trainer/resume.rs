@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use iopo_data::EncodedExample;
 
-use super::{Counters, Observer, StartLogProbs, Trainer};
+use super::{Counters, Observer, Selection, StartLogProbs, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
@@ -31,9 +31,11 @@ impl Trainer {
                 epoch_ended: false,
                 start: self.start_log_probs()?,
                 pending: Metrics::default(),
+                selection: Selection::default(),
             };
             return Ok((fresh, Vec::new()));
         };
+        let selection = self.resumed_selection(&dir, &checkpoint)?;
         self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
         observer.on_resume(checkpoint.global_step, &dir);
         let counters = Counters {
@@ -46,6 +48,7 @@ impl Trainer {
                 reference: checkpoint.reference_log_prob,
             },
             pending: checkpoint.pending,
+            selection,
         };
         Ok((counters, checkpoint.log_history))
     }

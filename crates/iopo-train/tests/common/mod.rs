@@ -26,6 +26,11 @@ pub fn trained_adapter() -> PathBuf {
 
 /// IOPO on the quickstart's groups, with more lines.
 pub fn config(out: &Path, more: &[&str]) -> TrainConfig {
+    args(out, more).validate().unwrap()
+}
+
+/// As [`config`], before it is checked.
+pub fn args(out: &Path, more: &[&str]) -> TrainArgs {
     let text = format!(
         "{{model_name_or_path: {:?}, output_dir: {out:?}, dataset_dir: {:?}, dataset: groups.jsonl, template: qwen, \
          stage: iopo, learning_rate: 1.0e-3, per_device_train_batch_size: 2, logging_steps: 1}}",
@@ -33,7 +38,7 @@ pub fn config(out: &Path, more: &[&str]) -> TrainConfig {
         fixture("quickstart"),
     );
     let more: Vec<String> = more.iter().map(|&line| line.to_owned()).collect();
-    TrainArgs::from_yaml(&text, Path::new("test.yaml"), &more).unwrap().validate().unwrap()
+    TrainArgs::from_yaml(&text, Path::new("test.yaml"), &more).unwrap()
 }
 
 /// Runs a configuration to its end.
