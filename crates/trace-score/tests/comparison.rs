@@ -97,7 +97,7 @@ fn what_failed_stands_under_the_table_and_nothing_is_a_dash() {
     table.add_scores("toy", "SFT", &scores).unwrap();
     let text = table.table_of_intervals().to_markdown();
     assert!(text.contains("| toy | SFT | – | 50.0 \\[9.5, 90.5\\] |"), "{text}");
-    assert!(text.contains("toy SFT: 1 of 3 failed and are not in IF-M."), "{text}");
+    assert!(text.contains("toy SFT: failed and left out: IF-M 1 of 3, IF 1 of 3, Score 1 of 3."), "{text}");
     let overview = &scores.tables()[0].to_text();
     assert!(overview.contains("1 failed (c): no verdict"), "{overview}");
 }

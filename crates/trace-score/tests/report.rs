@@ -145,13 +145,15 @@ fn sample() -> Report {
     }
 }
 
-/// The page is left in the target folder, to be looked at.
+/// The page is left in the target folder, to be looked at, and a hostile one beside it.
 #[test]
 fn the_same_report_gives_the_same_bytes() {
     let page = sample().render().unwrap();
     assert_eq!(page, sample().render().unwrap());
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(folder.join("report.html"), page).unwrap();
+    let hostile = page_of(&format!("{}{}", HOSTILE[0], "long".repeat(80)));
+    std::fs::write(folder.join("hostile.html"), hostile).unwrap();
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn verdicts_are_ticked_crossed_or_in_doubt() {
     assert!(page.contains("12 of 200 answered prompts"));
     assert!(page.contains("No verdict: the judge&#x27;s answer has no scores"));
     assert!(page.contains("What else the description requires"));
-    assert!(page.contains("failed and are not in IF-M."));
+    assert!(page.contains("failed and left out: IF-S 1 of 40"));
 }
 
 /// A page whose every text is `text`.
@@ -217,7 +219,7 @@ fn page_of(text: &str) -> String {
             caption: own(),
             axis: own(),
             systems: vec![own(), own()],
-            categories: vec![BarCategory { label: own(), note: own(), bars: vec![Estimate::default()] }],
+            categories: vec![BarCategory { label: own(), note: own(), bars: vec![Estimate::default(); 3] }],
             ..BarChart::default()
         }),
         Block::Lines(LineChart {

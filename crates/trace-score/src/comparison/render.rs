@@ -79,22 +79,19 @@ impl Comparison {
         improvement.chain(self.failed_notes()).collect()
     }
 
+    /// A line for each system with failed items.
     fn failed_notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for system in &self.systems {
-            for (metric, value) in self.metrics.iter().zip(&system.values).filter(|pair| pair.1.n_failed > 0)
-            {
-                notes.push(format!(
-                    "{} {}: {} of {} failed and are not in {}.",
-                    system.model,
-                    system.method,
-                    value.n_failed,
-                    value.n + value.n_failed,
-                    metric.name
-                ));
-            }
-        }
-        notes
+        let failed = |system: &System| {
+            let failed = self.metrics.iter().zip(&system.values).filter(|(_, value)| value.n_failed > 0);
+            let parts = failed.map(|(metric, value)| {
+                format!("{} {} of {}", metric.name, value.n_failed, value.n + value.n_failed)
+            });
+            let parts: Vec<_> = parts.collect();
+            let line =
+                || format!("{} {}: failed and left out: {}.", system.model, system.method, parts.join(", "));
+            (!parts.is_empty()).then(line)
+        };
+        self.systems.iter().filter_map(failed).collect()
     }
 }
 

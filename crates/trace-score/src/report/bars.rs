@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::axis::{Axis, Tick, percent};
-use super::view::TableView;
+use super::view::{Key, Palette, TableView};
 use crate::stats::{Estimate, Interval};
 use crate::{Cell, Column, ConstraintScores, Scores, Table};
 
@@ -33,7 +33,7 @@ pub struct BarCategory {
     pub label: String,
     /// A smaller remark under the label; may be empty.
     pub note: String,
-    /// A bar for each system, in their order.
+    /// A bar for each system, in their order; what is beyond the systems is not shown.
     pub bars: Vec<Estimate>,
 }
 
@@ -121,7 +121,7 @@ fn counts(bars: &[Estimate]) -> String {
 pub(super) struct BarsView {
     caption: String,
     axis: String,
-    systems: Vec<String>,
+    keys: Vec<Key>,
     ticks: Vec<Tick>,
     categories: Vec<CategoryView>,
     /// The same numbers to read.
@@ -150,7 +150,7 @@ struct WhiskerView {
 }
 
 impl BarChart {
-    pub(super) fn view(&self) -> BarsView {
+    pub(super) fn view(&self, palette: &Palette<'_>) -> BarsView {
         let bars = || self.categories.iter().flat_map(|category| &category.bars);
         let ends = bars().flat_map(|bar| {
             [bar.value, bar.interval.map(|ends| ends.low), bar.interval.map(|ends| ends.high)]
@@ -160,12 +160,12 @@ impl BarChart {
         let category = |category: &BarCategory| CategoryView {
             label: category.label.clone(),
             note: category.note.clone(),
-            bars: category.bars.iter().map(|bar| self.bar(bar, &axis)).collect(),
+            bars: category.bars.iter().take(self.systems.len()).map(|bar| self.bar(bar, &axis)).collect(),
         };
         BarsView {
             caption: self.caption.clone(),
             axis: self.axis.clone(),
-            systems: self.systems.clone(),
+            keys: self.systems.iter().map(|system| palette.key(system)).collect(),
             ticks: axis.ticks(),
             categories: self.categories.iter().map(category).collect(),
             numbers: TableView::of(&self.numbers()),
@@ -199,7 +199,7 @@ impl BarChart {
             columns.extend([self.axis.as_str(), "n", "failed"].map(column));
         }
         let row = |category: &BarCategory| {
-            let cells = category.bars.iter().flat_map(|bar| {
+            let cells = category.bars.iter().take(self.systems.len()).flat_map(|bar| {
                 [self.number(bar), bar.n.to_string().into(), bar.n_failed.to_string().into()]
             });
             [Cell::from(category.label.as_str())].into_iter().chain(cells).collect()

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::axis::{Axis, Tick};
+use super::view::{Key, Palette};
 
 /// A chart of curves over one axis: a loss, or a metric at each evaluation.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,19 +50,19 @@ pub(super) struct LinesView {
 
 #[derive(Debug, Serialize)]
 struct SeriesView {
-    label: String,
+    key: Key,
     path: String,
     marks: String,
 }
 
 impl LineChart {
-    pub(super) fn view(&self) -> LinesView {
+    pub(super) fn view(&self, palette: &Palette<'_>) -> LinesView {
         let points = || self.series.iter().flat_map(|series| &series.points).filter(|point| is_finite(point));
         let across = Axis::around(points().map(|point| point.0), 5);
         let zero = self.from_zero.then_some(0.0);
         let up = Axis::around(points().map(|point| point.1).chain(zero), 5);
         let series = |series: &Series| SeriesView {
-            label: series.label.clone(),
+            key: palette.key(&series.label),
             path: path(&series.points, &across, &up),
             marks: marks(&series.points, &across, &up),
         };

@@ -32,9 +32,10 @@ enum BlockView {
 }
 
 pub(super) fn page(report: &Report) -> PageView {
+    let palette = Palette::of(report);
     let section = |section: &super::Section| SectionView {
         title: section.title.clone(),
-        blocks: section.blocks.iter().map(block).collect(),
+        blocks: section.blocks.iter().map(|one| block(one, &palette)).collect(),
     };
     PageView {
         title: report.title.clone(),
@@ -43,14 +44,52 @@ pub(super) fn page(report: &Report) -> PageView {
     }
 }
 
-fn block(block: &Block) -> BlockView {
+fn block(block: &Block, palette: &Palette) -> BlockView {
     match block {
         Block::Text(text) => BlockView::Text(text.clone()),
         Block::KeyValues(pairs) => BlockView::KeyValues(pairs.clone()),
         Block::Table(table) => BlockView::Table(TableView::of(table)),
-        Block::Bars(chart) => BlockView::Bars(chart.view()),
-        Block::Lines(chart) => BlockView::Lines(chart.view()),
+        Block::Bars(chart) => BlockView::Bars(chart.view(palette)),
+        Block::Lines(chart) => BlockView::Lines(chart.view(palette)),
         Block::Answers(answers) => BlockView::Answers(AnswersView::of(answers)),
+    }
+}
+
+/// The colours of the page: a name has the same one in every chart.
+#[derive(Debug)]
+pub(super) struct Palette<'a> {
+    names: Vec<&'a str>,
+}
+
+/// What a name is drawn with.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Key {
+    name: String,
+    /// One of the seven colours of the style sheet.
+    colour: usize,
+    /// One of its three kinds of stroke, for names beyond the seventh.
+    dash: usize,
+}
+
+impl<'a> Palette<'a> {
+    /// The names of all charts in the order in which they appear.
+    fn of(report: &'a Report) -> Self {
+        let mut names: Vec<&str> = Vec::new();
+        for block in report.sections.iter().flat_map(|section| &section.blocks) {
+            let of_block: Vec<&str> = match block {
+                Block::Bars(chart) => chart.systems.iter().map(String::as_str).collect(),
+                Block::Lines(chart) => chart.series.iter().map(|series| series.label.as_str()).collect(),
+                _ => Vec::new(),
+            };
+            let mut new: Vec<_> = of_block.into_iter().filter(|name| !names.contains(name)).collect();
+            names.append(&mut new);
+        }
+        Self { names }
+    }
+
+    pub(super) fn key(&self, name: &str) -> Key {
+        let place = self.names.iter().position(|known| *known == name).unwrap_or_default();
+        Key { name: name.to_owned(), colour: place % 7, dash: place / 7 % 3 }
     }
 }
 
