@@ -1,0 +1,51 @@
+//! Every way in which a bench can fail.
+
+use std::path::PathBuf;
+
+use iopo_data::{TemplateError, TokenizerError, TokenizerTrainingError};
+use iopo_model::{GenerateError, WeightsError};
+use iopo_train::{ArgsError, TrainError};
+use thiserror::Error;
+use trace_schema::WriteError;
+use trace_synthesis::world::WorldError;
+
+/// A bench that cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// A stage's configuration.
+    #[error(transparent)]
+    Args(#[from] ArgsError),
+    /// A stage.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A model's files.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A tokenizer's files.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A prompt that cannot be rendered.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Answers that cannot be generated.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// Rows that cannot be drawn.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// A tokenizer that cannot be trained.
+    #[error(transparent)]
+    TokenizerTraining(#[from] TokenizerTrainingError),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file that cannot be read or made.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,39 @@
+//! Files that appear whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+use trace_schema::{AtomicFile, WriteError};
+
+use crate::error::LabError;
+
+/// Writes lines, with the folder they go to.
+///
+/// # Errors
+/// A folder or file that cannot be written.
+pub(crate) fn write_lines<L: AsRef<str>>(
+    path: &Path,
+    lines: impl IntoIterator<Item = L>,
+) -> Result<(), LabError> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).map_err(|source| LabError::File { path: dir.to_owned(), source })?;
+    }
+    let mut file = AtomicFile::create(path)?;
+    for line in lines {
+        writeln!(file, "{}", line.as_ref())
+            .map_err(|source| WriteError::Write { path: path.to_owned(), source })?;
+    }
+    Ok(file.finish()?)
+}
+
+/// Writes rows as JSONL.
+///
+/// # Errors
+/// As [`write_lines`].
+pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> Result<(), LabError> {
+    let lines = rows.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+    let lines = lines.map_err(|source| LabError::File { path: path.to_owned(), source: source.into() })?;
+    write_lines(path, lines)
+}

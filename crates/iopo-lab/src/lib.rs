@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod error;
+mod exam;
+mod files;
+mod lab;
+mod method;
+mod own_samples;
+mod recipe;
+mod rows;
+mod stage;
+mod validation;
+
+pub use answer::{Decoding, Respondent};
+pub use error::LabError;
+pub use exam::{Exam, Part, Question};
+pub use lab::{Author, Lab, PreferenceFiles};
+pub use method::{METHODS, Method, Rows};
+pub use recipe::{ExamSizes, ModelShape, PreferenceStage, Recipe, SupervisedStage, Writing};
+pub use rows::{PreferenceRows, Reserved, SupervisedRow, supervised_rows};
+pub use stage::{Stage, Trained};
+pub use validation::Validation;

@@ -1,0 +1,80 @@
+//! Preference rows from a model's own answers, which the verifiers sort.
+
+use iopo_model::CausalLm;
+use rand::Rng;
+use trace_schema::{ConstraintOperation, PreferencePair};
+use trace_synthesis::world::{Group, Rejection, Task, TaskSampler, WorldRng};
+
+use crate::answer::{Decoding, Respondent};
+use crate::error::LabError;
+use crate::rows::{PreferenceRows, Reserved};
+
+/// How many answers a model gives to each instruction.
+const SAMPLES: usize = 8;
+
+/// Instructions that are answered together.
+const ROUND: usize = 512;
+
+impl PreferenceRows {
+    /// Rows whose responses the model wrote: y₁ is its first sample that follows x₁ and violates x₂, y₂ its first
+    /// that follows x₂ and violates x₁, and the pair's worse answer its first that violates x₁'s constraints.
+    ///
+    /// # Errors
+    /// A sampler that finds no task, and answers that cannot be generated.
+    pub fn own_samples(
+        sampler: &TaskSampler,
+        (respondent, model): (&Respondent, &CausalLm),
+        reserved: &Reserved,
+        rows: usize,
+        rng: &mut WorldRng,
+    ) -> Result<Self, LabError> {
+        let mut found = Self::default();
+        while found.groups.len() < rows {
+            let mut twins = Vec::with_capacity(ROUND);
+            for index in 0..ROUND {
+                let x1 = sampler.sample(rng)?;
+                let operation = ConstraintOperation::ALL[index % 3];
+                match sampler.perturb(&x1, operation, rng) {
+                    Some(x2) => twins.push((operation, x1, x2)),
+                    None => found.rejections.add(Rejection::NoPerturbation),
+                }
+            }
+            let tasks = twins.iter().flat_map(|(_, x1, x2)| [x1, x2]);
+            let tasks = tasks.flat_map(|task| std::iter::repeat_n(task, SAMPLES));
+            let answers = respondent.answers(model, tasks, Decoding::Sampled, rng.next_u64())?;
+            for ((operation, x1, x2), answers) in twins.into_iter().zip(answers.chunks(2 * SAMPLES)) {
+                let (to_first, to_second) = answers.split_at(SAMPLES);
+                let candidate = sorted(operation, x1, x2, to_first, to_second, found.pairs.len());
+                if found.groups.len() < rows {
+                    found.keep(candidate, reserved);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn sorted(
+    operation: ConstraintOperation,
+    x1: Task,
+    x2: Task,
+    to_first: &[String],
+    to_second: &[String],
+    number: usize,
+) -> Result<(Group, PreferencePair), Rejection> {
+    let follows = |task: &Task, answer: &String| task.verdict(answer).followed();
+    let fits = |answers: &[String], right: &Task, wrong: &Task| {
+        answers.iter().find(|answer| follows(right, answer) && !follows(wrong, answer)).cloned()
+    };
+    let y1 = fits(to_first, &x1, &x2).ok_or(Rejection::NoFirstResponse)?;
+    let y2 = fits(to_second, &x2, &x1).ok_or(Rejection::NoSecondResponse)?;
+    let worse = to_first.iter().find(|answer| !follows(&x1, answer)).ok_or(Rejection::NoWorseResponse)?;
+    let pair = PreferencePair {
+        id: format!("p{number}"),
+        instruction: x1.instruction(),
+        chosen: y1.clone(),
+        rejected: worse.clone(),
+        provenance: None,
+    };
+    Ok((Group { operation, x1, y1, x2, y2 }, pair))
+}
