@@ -13,6 +13,7 @@ mod interop;
 #[cfg(test)]
 mod paper_map;
 mod parity;
+mod reproduce;
 #[cfg(test)]
 mod tidy;
 
@@ -49,6 +50,8 @@ enum Command {
     },
     /// Load saved models and adapters with transformers and PEFT, where Python has them (IOPO_PYTHON chooses one).
     Interop,
+    /// The paper's tables in miniature, on a world whose every verdict is certain; an hour or two.
+    Reproduce(reproduce::ReproduceArgs),
     /// Replay recorded references and print the largest differences; exit 1 beyond tolerance.
     Parity {
         #[command(subcommand)]
@@ -125,6 +128,7 @@ fn run(command: Command) -> Result<bool> {
         Command::GenFixtures { check: true } => fixtures::check(),
         Command::GenFixtures { check: false } => fixtures::generate().map(|()| true),
         Command::Interop => interop::run(),
+        Command::Reproduce(args) => reproduce::run(&args),
         Command::Parity { kind } => {
             let report = kind.run()?;
             say(&report)?;

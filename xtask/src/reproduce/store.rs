@@ -1,0 +1,60 @@
+//! Where jobs leave what they made.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use trace_schema::AtomicFile;
+
+use super::job::Job;
+
+/// A folder with `results/JOB.json`, `logs/JOB.log`, models and rows.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    pub fn new(root: &Path) -> Result<Self> {
+        for folder in ["results", "logs"] {
+            let dir = root.join(folder);
+            fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn log(&self, job: &Job) -> PathBuf {
+        self.root.join("logs").join(format!("{}.log", job.name()))
+    }
+
+    fn result(&self, job: &Job) -> PathBuf {
+        self.root.join("results").join(format!("{}.json", job.name()))
+    }
+
+    /// Whether a job has finished, in this run or an earlier one.
+    pub fn has(&self, job: &Job) -> bool {
+        self.result(job).is_file()
+    }
+
+    /// What a finished job found.
+    pub fn read<T: DeserializeOwned>(&self, job: &Job) -> Result<T> {
+        let path = self.result(job);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} is no result of this study", path.display()))
+    }
+
+    /// Writes what a job found, whole or not at all.
+    pub fn write(&self, job: &Job, found: &impl Serialize) -> Result<()> {
+        let mut file = AtomicFile::create(self.result(job))?;
+        writeln!(file, "{}", serde_json::to_string_pretty(found)?)?;
+        Ok(file.finish()?)
+    }
+}

@@ -1,0 +1,149 @@
+//! What is run: a recipe, regimes, methods, learning rates and seeds.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use iopo_lab::{ExamSizes, METHODS, Recipe, Writing};
+use serde::{Deserialize, Serialize};
+
+use super::job::{Job, Regime, Start, Tuning};
+use super::results::Tuned;
+use super::store::Store;
+
+/// A study.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    pub recipe: Recipe,
+    /// Who writes in [`Regime::Noisy`].
+    pub noisy: Writing,
+    pub regimes: Vec<Regime>,
+    pub methods: Vec<String>,
+    /// The grid, the same for every method.
+    pub learning_rates: Vec<String>,
+    pub seeds: Vec<u64>,
+    /// Those of the seeds on which learning rates are chosen.
+    pub selection_seeds: Vec<u64>,
+}
+
+impl Study {
+    /// The study of a name, or in a JSON file.
+    pub fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "full" => Ok(Self::full()),
+            "smoke" => Ok(Self::smoke()),
+            path => {
+                let known = "a study is full, smoke, or a JSON file";
+                let text =
+                    fs::read(Path::new(path)).with_context(|| format!("cannot read {path}; {known}"))?;
+                serde_json::from_slice(&text).with_context(|| format!("{path} describes no study"))
+            }
+        }
+    }
+
+    /// The one behind docs/reproduction.md.
+    fn full() -> Self {
+        let mut recipe = Recipe::quickstart();
+        recipe.test = ExamSizes { single: 400, multi: 800, held_out_pairs: 400, more: 400 };
+        Self {
+            recipe,
+            noisy: Writing::judged(0.2, 0.4),
+            regimes: Regime::ALL.to_vec(),
+            methods: METHODS.iter().map(|method| method.name.to_owned()).collect(),
+            learning_rates: ["1e-5", "3e-5", "1e-4", "3e-4"].map(str::to_owned).to_vec(),
+            seeds: vec![1, 2, 3, 4, 5],
+            selection_seeds: vec![1],
+        }
+    }
+
+    /// Every step of it, as small as it can be: whether the program works, and nothing else.
+    fn smoke() -> Self {
+        let mut study = Self::full();
+        let recipe = &mut study.recipe;
+        recipe.base.rows = 256;
+        recipe.sft.rows = 64;
+        recipe.sft.eval_steps = 2;
+        recipe.preference.groups = 32;
+        recipe.preference.steps = 2;
+        recipe.preference.eval_steps = 1;
+        recipe.preference.warmup_steps = 0;
+        recipe.validation = ExamSizes { single: 4, multi: 4, held_out_pairs: 0, more: 0 };
+        recipe.test = ExamSizes { single: 4, multi: 4, held_out_pairs: 4, more: 4 };
+        // A model that has seen so little writes nothing that the verifiers accept.
+        study.regimes.retain(|regime| *regime != Regime::Own);
+        study.methods = ["sft-star", "dpo", "dpo-star", "iopo"].map(str::to_owned).to_vec();
+        study.learning_rates = vec!["1e-4".to_owned()];
+        study.seeds = vec![1, 2];
+        study
+    }
+
+    /// From random weights to base models.
+    pub fn bases(&self) -> Vec<Job> {
+        self.seeds.iter().map(|&seed| Job::Base { seed }).collect()
+    }
+
+    /// From base to supervised models.
+    pub fn supervised(&self) -> Vec<Job> {
+        self.seeds.iter().map(|&seed| Job::Sft { seed }).collect()
+    }
+
+    /// What needs the starts: their tests, and rows that they write.
+    pub fn rows(&self) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for &seed in &self.seeds {
+            jobs.extend(self.regimes.iter().map(|&regime| Job::Rows { regime, seed }));
+            jobs.extend([Start::Base, Start::Sft].map(|start| Job::TestStart { start, seed }));
+        }
+        jobs
+    }
+
+    /// Every method at every learning rate, on the seeds that choose.
+    pub fn selection(&self) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for &regime in &self.regimes {
+            for method in &self.methods {
+                for rate in &self.learning_rates {
+                    jobs.extend(self.selection_seeds.iter().map(|&seed| tune(regime, method, rate, seed)));
+                }
+            }
+        }
+        jobs
+    }
+
+    /// The learning rate with the best mean validation score, the smaller of equals.
+    pub fn chosen_rate(&self, store: &Store, regime: Regime, method: &str) -> Result<&str> {
+        let mut best: Option<(&str, f64)> = None;
+        for rate in &self.learning_rates {
+            let mut score = 0.0;
+            for &seed in &self.selection_seeds {
+                let found: Tuned = store.read(&tune(regime, method, rate, seed))?;
+                score += found.best.map_or(0.0, |(_, score)| score);
+            }
+            if best.is_none_or(|(_, least)| score > least) {
+                best = Some((rate, score));
+            }
+        }
+        best.map_or_else(|| bail!("the grid of learning rates is empty"), |(rate, _)| Ok(rate))
+    }
+
+    /// Every method at its learning rate, on all seeds.
+    pub fn chosen(&self, store: &Store) -> Result<Vec<Tuning>> {
+        let mut jobs = Vec::new();
+        for &regime in &self.regimes {
+            for method in &self.methods {
+                let rate = self.chosen_rate(store, regime, method)?;
+                jobs.extend(self.seeds.iter().map(|&seed| tuning(regime, method, rate, seed)));
+            }
+        }
+        Ok(jobs)
+    }
+}
+
+pub fn tuning(regime: Regime, method: &str, rate: &str, seed: u64) -> Tuning {
+    Tuning { regime, method: method.to_owned(), learning_rate: rate.to_owned(), seed }
+}
+
+fn tune(regime: Regime, method: &str, rate: &str, seed: u64) -> Job {
+    Job::Tune(tuning(regime, method, rate, seed))
+}
