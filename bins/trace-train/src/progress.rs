@@ -15,9 +15,9 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar over `total` updates; silent where the terminal is none.
-    pub fn new(total: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+    /// A bar that learns from the first update how many there are; silent where the terminal is none.
+    pub fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ETA {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -40,6 +40,7 @@ impl Observer for Bar {
         let outcome = progress.outcome;
         self.margin = outcome.metrics.get("rewards/margins").unwrap_or(self.margin);
         let tokens_per_second = outcome.tokens as f64 / progress.elapsed.as_secs_f64().max(1e-9);
+        self.bar.set_length(progress.total_steps as u64);
         self.bar.set_position(progress.step as u64);
         self.bar.set_message(format!(
             "loss {:.4} margin {:+.3} {tokens_per_second:.0} tokens/s",

@@ -29,7 +29,7 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     let mut trainer = Trainer::new(config, device)?;
     note(&trainer.data().report.to_string());
     let before = evaluations(&trainer)?;
-    let mut bar = Bar::new(trainer.total_steps());
+    let mut bar = Bar::new();
     let summary = trainer.run(&mut bar);
     bar.finish();
     let summary = summary?;

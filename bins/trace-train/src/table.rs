@@ -2,7 +2,6 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use iopo_train::Evaluation;
-use serde_json::{Value, json};
 
 /// A set of examples, evaluated before and after training.
 pub struct Change {
@@ -66,27 +65,4 @@ fn number(value: Option<f64>, name: &str, digits: usize) -> String {
         Some(value) if name == "loss" || name.ends_with("accuracies") => format!("{value:.digits$}"),
         Some(value) => format!("{value:+.digits$}"),
     }
-}
-
-/// The same numbers, and all others, for programs.
-pub fn to_json(changes: &[Change]) -> Value {
-    let side = |evaluation: &Evaluation| -> Value {
-        evaluation
-            .iter()
-            .map(|(name, mean)| (name.to_owned(), json!(mean)))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    let changes: serde_json::Map<_, _> = changes
-        .iter()
-        .map(|change| {
-            let value = json!({
-                "examples": change.examples,
-                "before": side(&change.before),
-                "after": side(&change.after),
-            });
-            (change.label.replace(' ', "_"), value)
-        })
-        .collect();
-    changes.into()
 }

@@ -1,0 +1,86 @@
+//! `trace-train quickstart`: from random weights to IOPO on a world whose every verdict is certain.
+
+mod report;
+mod story;
+mod systems;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use iopo_lab::{Author, Decoding, Lab, Method, Recipe, Trained, Writing};
+use serde_json::json;
+use trace_synthesis::world::Rejections;
+
+use crate::cli::QuickstartArgs;
+use crate::console::{note, print};
+use crate::progress::Bar;
+use systems::{System, Systems};
+
+/// Methods by name, each with the learning rate that suits it best on this bench: `cargo xtask reproduce` chose among
+/// four for each.
+const METHODS: [(&str, &str); 2] = [("sft-star", "3e-4"), ("iopo", "1e-4")];
+
+/// What the stages left behind, for those who tell of it.
+struct Run {
+    lab: Lab,
+    base: Trained,
+    tuned: Vec<(Method, Trained)>,
+    rejections: Rejections,
+    systems: Systems,
+    elapsed: Duration,
+}
+
+/// Trains a base model and two methods from it, answers held-out instructions with all three, and prints what changed.
+pub fn run(args: &QuickstartArgs) -> Result<()> {
+    let run = train_all(args, args.device.open()?)?;
+    let page = report::render(&run)?;
+    let path = args.out.join("report.html");
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    if args.json {
+        let seconds = run.elapsed.as_secs_f64();
+        return print(
+            &json!({ "seed": args.seed, "seconds": seconds, "systems": run.systems.to_json() }).to_string(),
+        );
+    }
+    story::tell(&run, &path)
+}
+
+fn train_all(args: &QuickstartArgs, device: Device) -> Result<Run> {
+    let started = Instant::now();
+    let seed = u64::from(args.seed);
+    let recipe = Recipe { exam_seed: seed, ..Recipe::quickstart() };
+    let lab = Lab::new(recipe, seed, args.out.clone(), device)?;
+    note(&format!(
+        "1/4 a base model from random weights, on {} rows of a careless writer",
+        lab.recipe().base.rows
+    ));
+    let base = watched(|bar| lab.base(bar))?;
+    note(&format!("2/4 {} preference groups and pairs", lab.recipe().preference.groups));
+    let (rows, rejections) =
+        lab.preference_rows(Author::World(&Writing::ORACLE), &args.out.join("preference"))?;
+    let mut tuned = Vec::new();
+    for (name, learning_rate) in METHODS {
+        let method = Method::from_name(name).with_context(|| format!("{name} is no method"))?;
+        note(&format!("3/4 {method} from the base model"));
+        let output = args.out.join(name);
+        let trained = watched(|bar| lab.tune(&base.model, &rows, &method, learning_rate, &output, bar))?;
+        tuned.push((method, trained));
+    }
+    note(&format!("4/4 answers to {} instructions that no row had", lab.test.questions.len()));
+    let mut answered = vec![System::new("Base", lab.examine(&base.model, &lab.test, Decoding::Greedy)?)];
+    for (method, trained) in &tuned {
+        let rows = lab.examine(&trained.model, &lab.test, Decoding::Greedy)?;
+        answered.push(System::new(method.label, rows));
+    }
+    let systems = Systems::of(answered)?;
+    Ok(Run { lab, base, tuned, rejections, systems, elapsed: started.elapsed() })
+}
+
+fn watched<T>(stage: impl FnOnce(&mut Bar) -> T) -> T {
+    let mut bar = Bar::new();
+    let result = stage(&mut bar);
+    bar.finish();
+    result
+}

@@ -1,0 +1,67 @@
+//! What happened, on the terminal.
+
+use std::path::Path;
+
+use anyhow::Result;
+use iopo_lab::Part;
+use trace_score::{Judged, PairedShare};
+
+use super::Run;
+use crate::console::print;
+
+/// How many answers are shown before and after.
+const EXAMPLES: usize = 3;
+
+/// Prints the table, the differences, some answers, and where everything lies.
+pub fn tell(run: &Run, report: &Path) -> Result<()> {
+    print(&run.systems.comparison.table_of_intervals().to_text())?;
+    for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
+        let parts = Part::ALL.iter().zip(differences).map(|(part, share)| difference(*part, share));
+        print(&format!("{} − Base, in points: {}", system.name, parts.collect::<Vec<_>>().join("; ")))?;
+    }
+    if let [before, .., after] = &run.systems.all[..] {
+        print(&format!(
+            "\nThe first {EXAMPLES} instructions with several constraints that one of {} and {} followed, and the other did not:",
+            before.name, after.name
+        ))?;
+        let pairs = before.rows.iter().zip(&after.rows);
+        let split = pairs
+            .filter(|(before, after)| before.constraint_count() > 1 && before.followed() != after.followed());
+        for (row, other) in split.take(EXAMPLES) {
+            print(&format!("\n{}", indented(&row.prompt)))?;
+            print(&answer(&before.name, row))?;
+            print(&answer(&after.name, other))?;
+        }
+    }
+    print(&format!(
+        "\n{:.0} s in all. Models, rows and the configurations that made them are beside {};\nopen it to read more answers.",
+        run.elapsed.as_secs_f64(),
+        report.display()
+    ))
+}
+
+/// `IF-M +6.2 [+3.1, +9.4], p 0.0002`
+pub fn difference(part: Part, share: &PairedShare) -> String {
+    let points = share.difference.map_or_else(|| "-".to_owned(), |value| format!("{:+.1}", value * 100.0));
+    let interval = share.interval.as_ref();
+    let interval =
+        interval.map(|interval| format!(" [{:+.1}, {:+.1}]", interval.low * 100.0, interval.high * 100.0));
+    format!("{} {points}{}, p {:.2}", part.label(), interval.unwrap_or_default(), share.p_value)
+}
+
+fn answer(name: &str, row: &Judged) -> String {
+    let ticks: Vec<String> = row
+        .constraints()
+        .enumerate()
+        .map(|(index, (_, _, score))| {
+            let holds = score.is_some_and(|score| score.is_full());
+            format!("{}{}", index + 1, if holds { " ✓" } else { " ✗" })
+        })
+        .collect();
+    let followed = if row.followed() == Some(true) { "followed" } else { "not followed" };
+    format!("  {name} ({}: {followed})\n{}", ticks.join(", "), indented(&row.answer))
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
