@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_schema::UnknownLabels;
+use trace_synthesis::world::CountDistribution;
 
 /// Builds and describes TRACE data.
 #[derive(Debug, Parser)]
@@ -21,6 +22,12 @@ pub(crate) enum Command {
     ///
     /// FILE is JSONL with evaluation rows, preference groups or preference pairs; the first row tells which.
     Stats(StatsArgs),
+    /// Generate instructions whose every constraint a program can check, with responses, groups and evaluation sets.
+    ///
+    /// DIR gets sft.jsonl, pairs.jsonl and groups.jsonl for training, eval_single.jsonl, eval_multi.jsonl,
+    /// eval_pairs.jsonl and eval_more.jsonl, and world.json with numbers about them. The same arguments give the same
+    /// bytes on every machine.
+    World(WorldArgs),
 }
 
 /// The arguments of `trace-build stats`.
@@ -42,6 +49,74 @@ pub(crate) struct StatsArgs {
     /// Statistics describe a file as it is, and so such labels are counted and listed unless this says otherwise.
     #[arg(long, value_enum, default_value_t = UnknownLabelsArg::Keep)]
     pub(crate) unknown_labels: UnknownLabelsArg,
+}
+
+/// The arguments of `trace-build world`.
+#[derive(Debug, Args)]
+pub(crate) struct WorldArgs {
+    /// Training rows of each kind.
+    #[arg(long, default_value_t = 4000)]
+    pub(crate) rows: usize,
+
+    /// Rows of each evaluation set.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) eval_rows: usize,
+
+    /// The seed of all random choices.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// The folder for the files; made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// How many constraints training instructions have: up-to-N, paper-training or paper-evaluation.
+    #[arg(long, default_value = "up-to-5", value_parser = parse_counts)]
+    pub(crate) counts: CountDistribution,
+
+    /// How often the writer does not heed a constraint, from 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
+    pub(crate) teacher_ignores: f64,
+
+    /// How often such a constraint is taken for a near twin instead of being overlooked, from 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
+    pub(crate) teacher_confuses: f64,
+
+    /// How often the judge accepts a response that does not follow its instruction, from 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
+    pub(crate) judge_accepts_wrong: f64,
+
+    /// How often the judge rejects a response that follows its instruction, from 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
+    pub(crate) judge_rejects_right: f64,
+
+    /// Keep also groups whose y2 follows x1, as the paper does.
+    #[arg(long)]
+    pub(crate) paper_conditions: bool,
+
+    /// Print world.json instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn parse_probability(typed: &str) -> Result<f64, String> {
+    let value: f64 = typed.parse().map_err(|_| "it is not a number".to_owned())?;
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(value),
+        false => Err("it is not between 0 and 1".to_owned()),
+    }
+}
+
+fn parse_counts(typed: &str) -> Result<CountDistribution, String> {
+    match typed {
+        "paper-training" => Ok(CountDistribution::paper_training()),
+        "paper-evaluation" => Ok(CountDistribution::paper_evaluation()),
+        _ => match typed.strip_prefix("up-to-").and_then(|most| most.parse().ok()) {
+            Some(most @ 2..=15) => Ok(CountDistribution::up_to(most)),
+            Some(_) => Err("N of up-to-N is from 2 to 15".to_owned()),
+            None => Err("it is none of up-to-N, paper-training and paper-evaluation".to_owned()),
+        },
+    }
 }
 
 /// A policy for unknown labels, as typed.

@@ -5,6 +5,8 @@ mod report;
 mod ring_plot;
 mod stats;
 mod tables;
+mod world;
+mod world_tables;
 
 use std::process::ExitCode;
 
@@ -15,6 +17,7 @@ use crate::cli::{Cli, Command};
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Stats(args) => stats::run(&args),
+        Command::World(args) => world::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

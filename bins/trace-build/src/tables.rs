@@ -116,13 +116,15 @@ fn unknown_label(label: &UnknownLabelCount) -> String {
     format!("  {:?}: {} (id {}{more})\n", label.label, thousands(label.constraints), label.ids.join(", "))
 }
 
-fn new_table(header: &[&str]) -> Table {
+/// A table with a header.
+pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header(header);
     table
 }
 
-fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+/// Sets the numbers of some columns under each other.
+pub(crate) fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in table.column_iter_mut().skip(columns.start).take(columns.len()) {
         column.set_cell_alignment(CellAlignment::Right);
     }

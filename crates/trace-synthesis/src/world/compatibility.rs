@@ -113,12 +113,15 @@ fn check_pairs(task: &Task) -> Result<(), WorldError> {
 fn check_things(task: &Task) -> Result<(), WorldError> {
     let allowed = allowed(task);
     let (least, most) = count_range(task);
-    let needed = least.max(MIN_THINGS);
+    let needed = MIN_THINGS.max(least + 1);
     if allowed.len() < needed {
         return Err(WorldError::TooFewThings { things: allowed.len(), needed });
     }
     let required = required(task);
-    match required.iter().find(|item| !allowed.contains(item)).or_else(|| required.get(most)) {
+    if required.len() >= most {
+        return Err(WorldError::NoChoice { required: required.len(), most });
+    }
+    match required.iter().find(|item| !allowed.contains(item)) {
         Some(item) => Err(WorldError::ContradictoryInclusion { item: item.to_string() }),
         None => Ok(()),
     }

@@ -190,7 +190,7 @@ pub(super) fn draw_input(dimension: D, category: Category, rng: &mut WorldRng) -
             Some(Background::Text { ann, ben: mixed(ben, *foreign.last()?, rng) })
         }
         D::TableBackground => {
-            let items = mixed(&pick_some(&own, 8, rng), *pick(&foreign, rng)?, rng);
+            let items = mixed(&pick_some(&own, 7, rng), *pick(&foreign, rng)?, rng);
             let price = |rng: &mut WorldRng| 1 + below(9, rng) as u8;
             Some(Background::Table(items.into_iter().map(|item| (item, price(rng))).collect()))
         }

@@ -46,6 +46,14 @@ pub enum WorldError {
         /// Things that must be there to choose from.
         needed: usize,
     },
+    /// What must be named fills the response, so that only one would be right.
+    #[error("{required} things must be named, and there are {most} items at most: nothing is left to choose")]
+    NoChoice {
+        /// Things that must be named.
+        required: usize,
+        /// The most items that are allowed.
+        most: usize,
+    },
     /// A thing must be named that other constraints rule out.
     #[error("{item} must be named, and other constraints rule it out")]
     ContradictoryInclusion {

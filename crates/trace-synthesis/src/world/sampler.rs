@@ -98,10 +98,16 @@ impl TaskSampler {
         Ok(self)
     }
 
-    /// Other held-out pairs, and what to do about them.
+    /// Other held-out pairs.
     #[must_use]
-    pub fn held_out(mut self, pairs: Vec<DimensionPair>, held_out: HeldOut) -> Self {
+    pub fn pairs(mut self, pairs: Vec<DimensionPair>) -> Self {
         self.pairs = pairs;
+        self
+    }
+
+    /// What to do about held-out pairs.
+    #[must_use]
+    pub fn held_out(mut self, held_out: HeldOut) -> Self {
         self.held_out = held_out;
         self
     }
@@ -166,7 +172,14 @@ impl TaskSampler {
         let mut order = self.dimensions.clone();
         shuffle(&mut order, rng);
         if self.held_out == HeldOut::Require {
-            let (first, second) = *pick(&self.pairs, rng)?;
+            let known = |dimension| self.dimensions.contains(&dimension);
+            let pairs: Vec<DimensionPair> = self
+                .pairs
+                .iter()
+                .copied()
+                .filter(|(first, second)| known(*first) && known(*second))
+                .collect();
+            let (first, second) = *pick(&pairs, rng)?;
             order.retain(|dimension| *dimension != first && *dimension != second);
             order.splice(0..0, [first, second]);
         }

@@ -7,6 +7,7 @@ mod line;
 mod phrase;
 
 pub(super) use entry::{Before, Entry, Mark, Setting};
+pub(super) use line::Marker as ListMarker;
 pub(super) use phrase::Phrase;
 
 use self::line::{LineShape, Marker, read_line};
@@ -24,8 +25,6 @@ pub(super) enum Layout {
     /// Anything else.
     Other,
 }
-
-pub(super) use self::line::Marker as ListMarker;
 
 /// What a response consists of.
 #[derive(Debug)]
