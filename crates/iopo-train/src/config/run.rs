@@ -38,7 +38,7 @@ impl Checker {
         let eval = self.eval(&args);
         self.held_out(&args, eval);
         let selection = self.selection(&args, eval);
-        let from_scratch = self.from_scratch(&args);
+        let from_scratch = self.scratch(&args);
         let logging_steps = self.at_least("logging_steps", args.logging_steps, 1);
         let batch_size = self.at_least("per_device_train_batch_size", args.per_device_train_batch_size, 1);
         let tokens_per_batch =
@@ -140,7 +140,7 @@ impl Checker {
     }
 
     /// New weights leave nothing for an adapter to stand on.
-    fn from_scratch(&mut self, args: &TrainArgs) -> bool {
+    fn scratch(&mut self, args: &TrainArgs) -> bool {
         if args.train_from_scratch && args.finetuning_type == "lora" {
             self.conflict("train_from_scratch needs finetuning_type: full, since an adapter trains none of the new weights");
         }
