@@ -1,0 +1,155 @@
+//! The books of a client: journal, counts and caps.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::caps::AskConfig;
+use super::error::AskError;
+use super::progress::{AskObserver, AskProgress};
+use crate::chat::{Failure, Reply};
+use crate::error::ChatError;
+use crate::journal::{Journal, JournalRecord, Location};
+use crate::key::QuestionKey;
+
+pub(super) struct Book {
+    pub journal: Journal,
+    config: AskConfig,
+    observer: Option<Box<dyn AskObserver>>,
+    progress: Mutex<AskProgress>,
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Book")
+            .field("journal", &self.journal)
+            .field("config", &self.config)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A question that is entered as asked; dropped unfinished, it is no longer under way.
+#[derive(Debug)]
+pub(super) struct Entry {
+    book: Arc<Book>,
+    key: QuestionKey,
+    tag: String,
+}
+
+impl Book {
+    pub(super) fn new(journal: Journal, config: AskConfig, observer: Option<Box<dyn AskObserver>>) -> Self {
+        let progress = AskProgress { spent: journal.report().spent, ..AskProgress::default() };
+        Self { journal, config, observer, progress: Mutex::new(progress) }
+    }
+
+    pub(super) fn progress(&self) -> AskProgress {
+        *self.counts()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, AskProgress> {
+        // Counts are right after each statement.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the counts and shows them.
+    fn update(&self, change: impl FnOnce(&mut AskProgress)) {
+        let mut counts = self.counts();
+        change(&mut counts);
+        let now = *counts;
+        // The observer is foreign code, which may ask for the counts itself.
+        drop(counts);
+        if let Some(observer) = &self.observer {
+            observer.progress(&now);
+        }
+    }
+
+    /// The place of an answer that is there already.
+    pub(super) fn known(&self, key: &QuestionKey) -> Option<Location> {
+        let place = self.journal.find(key)?;
+        self.update(|counts| counts.from_journal += 1);
+        Some(place)
+    }
+
+    /// Enters a question as asked, unless a cap forbids it.
+    pub(super) fn enter(self: &Arc<Self>, key: QuestionKey, tag: String) -> Result<Entry, AskError> {
+        let mut reached = None;
+        self.update(|counts| {
+            reached = self.config.caps.reached(&counts.spent, counts.in_flight);
+            if reached.is_none() {
+                counts.asked += 1;
+                counts.in_flight += 1;
+            }
+        });
+        match reached {
+            Some(error) => Err(error),
+            None => Ok(Entry { book: Arc::clone(self), key, tag }),
+        }
+    }
+}
+
+impl Entry {
+    /// Writes down how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
+    pub(super) fn finish(self, model: &str, result: Result<Reply, Failure>) -> Result<Location, AskError> {
+        let record = self.record(model, &result);
+        let written = self.book.journal.add(&record);
+        self.book.update(|counts| {
+            counts.retries += u64::from(record.attempts.saturating_sub(1));
+            counts.spent.add(&record);
+            if record.response.is_some() {
+                counts.done += 1;
+            } else {
+                counts.failed += 1;
+            }
+        });
+        let place = written?;
+        result.map_err(AskError::Failed)?;
+        Ok(place)
+    }
+
+    fn record(&self, model: &str, result: &Result<Reply, Failure>) -> JournalRecord {
+        let (attempts, latency, usage, response, error) = match result {
+            Ok(Reply { response, attempts, latency }) => {
+                (*attempts, *latency, response.usage, Some(response.clone().into()), None)
+            }
+            Err(Failure { attempts, latency, error }) => {
+                (*attempts, *latency, error.usage().unwrap_or_default(), None, Some(with_causes(error)))
+            }
+        };
+        JournalRecord {
+            key: self.key,
+            tag: self.tag.clone(),
+            model: model.to_owned(),
+            response,
+            error,
+            attempts,
+            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            usage,
+            cost: self.book.config.prices.map(|prices| prices.cost(usage)),
+            time_ms: now_ms(),
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.book.update(|counts| counts.in_flight -= 1);
+    }
+}
+
+fn with_causes(error: &ChatError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,76 @@
+//! What answers cost, and how much they may.
+
+use crate::ask::error::AskError;
+use crate::error::ConfigError;
+use crate::journal::Spent;
+use crate::response::Usage;
+
+/// What an endpoint bills, in any one currency. Discounts, on cached prompts for instance, are not known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    /// For a million tokens of conversations.
+    pub input_per_million: f64,
+    /// For a million tokens of answers.
+    pub output_per_million: f64,
+}
+
+impl Prices {
+    /// (prompt tokens · input price + completion tokens · output price) / 10⁶.
+    pub fn cost(&self, usage: Usage) -> f64 {
+        let input = usage.prompt_tokens as f64 * self.input_per_million;
+        let output = usage.completion_tokens as f64 * self.output_per_million;
+        (input + output) / 1e6
+    }
+}
+
+/// How much the questions of a journal may take, those of earlier runs included.
+///
+/// A cap stops further questions, while those under way are finished. So cost and tokens can end above their caps by
+/// what is under way at once; the number of questions cannot.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Caps {
+    /// Most cost, in the currency of the prices.
+    pub max_cost: Option<f64>,
+    /// Most questions, unanswered ones included.
+    pub max_questions: Option<u64>,
+    /// Most tokens of conversations and answers together.
+    pub max_tokens: Option<u64>,
+}
+
+impl Caps {
+    /// The cap that is reached, if one is, with `under_way` questions being asked.
+    pub(super) fn reached(&self, spent: &Spent, under_way: u64) -> Option<AskError> {
+        let reached = |unit, limit: f64, spent: f64| {
+            (spent >= limit).then_some(AskError::CapReached { unit, limit, spent })
+        };
+        let questions = (spent.questions + under_way) as f64;
+        let cost = self.max_cost.and_then(|limit| reached("cost", limit, spent.cost));
+        let tokens = self.max_tokens.and_then(|limit| reached("tokens", limit as f64, spent.tokens() as f64));
+        cost.or(tokens).or_else(|| reached("questions", self.max_questions? as f64, questions))
+    }
+}
+
+/// Prices and caps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AskConfig {
+    /// What tokens cost; without prices no cost is counted.
+    pub prices: Option<Prices>,
+    /// How much may be taken; everything by default.
+    pub caps: Caps,
+}
+
+impl AskConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let is_amount = |value: f64| value.is_finite() && value >= 0.0;
+        let range = "a number from 0";
+        let prices = self.prices.map(|prices| [prices.input_per_million, prices.output_per_million]);
+        if !prices.into_iter().flatten().all(is_amount) {
+            return Err(ConfigError::OutOfRange { name: "a price", range });
+        }
+        match (self.caps.max_cost, self.prices) {
+            (Some(cost), _) if !is_amount(cost) => Err(ConfigError::OutOfRange { name: "max_cost", range }),
+            (Some(_), None) => Err(ConfigError::CapWithoutPrices),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! An endpoint over HTTP.
+
+mod backoff;
+mod client;
+mod config;
+mod exchange;
+mod limiter;
+
+pub use client::HttpChat;
+pub use config::{EndpointConfig, RetryConfig};

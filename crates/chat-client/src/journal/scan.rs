@@ -1,0 +1,127 @@
+//! What a journal holds when it is opened.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use super::error::JournalError;
+use super::file::Location;
+use super::record::JournalRecord;
+use crate::key::QuestionKey;
+
+/// Longest line, its end included.
+const MAX_LINE_BYTES: u64 = 256 << 20;
+
+/// How every record begins.
+const START: &[u8] = br#"{"key":""#;
+
+/// What questions have taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Questions that were finished, answered or not.
+    pub questions: u64,
+    /// Tokens of conversations.
+    pub prompt_tokens: u64,
+    /// Tokens of answers.
+    pub completion_tokens: u64,
+    /// Their cost, where prices were known.
+    pub cost: f64,
+}
+
+impl Spent {
+    /// All tokens.
+    pub fn tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+
+    pub(crate) fn add(&mut self, record: &JournalRecord) {
+        self.questions += 1;
+        // What an endpoint says of its tokens is not bounded by anything.
+        self.prompt_tokens = self.prompt_tokens.saturating_add(record.usage.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(record.usage.completion_tokens);
+        self.cost += record.cost.unwrap_or_default();
+    }
+}
+
+/// A last line that was not written to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TornLine {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// How much of it there was, and is no more.
+    pub bytes: u64,
+}
+
+/// What was found in a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct JournalReport {
+    /// Questions with an answer, which are not asked again.
+    pub answers: u64,
+    /// Records of questions without one.
+    pub failures: u64,
+    /// What all of them took.
+    pub spent: Spent,
+    /// What the end of a killed run left behind.
+    pub torn: Option<TornLine>,
+}
+
+/// The records of a file, and where they end.
+pub(super) struct Scan {
+    pub index: HashMap<QuestionKey, Location>,
+    pub report: JournalReport,
+    /// The end of the last record.
+    pub end: u64,
+    /// Whether that record's line has its end, too.
+    pub is_terminated: bool,
+}
+
+pub(super) fn scan(file: impl Read, path: &Path) -> Result<Scan, JournalError> {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut scan =
+        Scan { index: HashMap::new(), report: JournalReport::default(), end: 0, is_terminated: true };
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        let read = (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+        let read = read.map_err(|source| JournalError::Read { path: path.to_owned(), source })? as u64;
+        let is_terminated = bytes.last() == Some(&b'\n');
+        if read == 0 {
+            break;
+        }
+        if read == MAX_LINE_BYTES && !is_terminated {
+            return Err(JournalError::TooLong { path: path.to_owned(), line, limit: MAX_LINE_BYTES });
+        }
+        match serde_json::from_slice::<JournalRecord>(&bytes) {
+            Ok(record) => scan.take(&record, read, is_terminated),
+            Err(_) if !is_terminated && is_torn(&bytes) => {
+                scan.report.torn = Some(TornLine { line, bytes: read });
+            }
+            Err(_) if !is_terminated => return Err(JournalError::Foreign { path: path.to_owned(), line }),
+            Err(source) => return Err(JournalError::Corrupt { path: path.to_owned(), line, source }),
+        }
+    }
+    Ok(scan)
+}
+
+impl Scan {
+    fn take(&mut self, record: &JournalRecord, bytes: u64, is_terminated: bool) {
+        let location = Location { offset: self.end, bytes };
+        self.end += bytes;
+        self.is_terminated = is_terminated;
+        self.report.spent.add(record);
+        if record.response.is_none() {
+            self.report.failures += 1;
+        } else if self.index.insert(record.key, location).is_none() {
+            self.report.answers += 1;
+        }
+    }
+}
+
+/// Whether a line without an end is the beginning of a record, and not of a file that was named by mistake.
+///
+/// After a loss of power, a file may end in zeros that stand for bytes that never reached the disk.
+fn is_torn(line: &[u8]) -> bool {
+    let written = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
+    let length = written.min(START.len());
+    line[..length] == START[..length] && line[written..].iter().all(|byte| *byte == 0)
+}
