@@ -8,11 +8,8 @@ use crate::ifeval::IfevalError;
 /// The prompt that was reworded after Google's responses of GPT-4 had been written.
 pub const EARLIER_WORDING_KEY: u64 = 2785;
 
-/// How the end of that prompt read before, and how it reads in the released data.
-const WORDINGS: [(&str, &str); 1] = [(
-    "at least one placeholder (an example of a placeholder is [address]).",
-    "at least 3 placeholders (an example of a placeholder is [address]).",
-)];
+/// What that prompt asked for before, and what it asks for in the released data.
+const WORDINGS: (&str, &str) = ("at least one placeholder ", "at least 3 placeholders ");
 
 /// The responses of one file, in the order of the prompts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +51,11 @@ impl Pairing {
             }
         }
         for response in earlier {
-            let place = reworded(&response.prompt).and_then(|prompt| places.get(prompt.as_str()).copied());
-            match place.filter(|&place| {
+            let place = places.get(reworded(&response.prompt).as_str()).copied();
+            let is_free = |&place: &usize| {
                 prompts[place].key == EARLIER_WORDING_KEY && pairing.responses[place].is_none()
-            }) {
+            };
+            match place.filter(is_free) {
                 Some(place) => {
                     pairing.earlier_wordings.push(prompts[place].key);
                     pairing.responses[place] = Some(response.response);
@@ -81,11 +79,9 @@ fn places(prompts: &[Prompt]) -> Result<HashMap<&str, usize>, IfevalError> {
     Ok(places)
 }
 
-/// The present wording of a prompt that has an earlier one.
-fn reworded(prompt: &str) -> Option<String> {
-    WORDINGS.iter().find_map(|(earlier, present)| {
-        prompt.strip_suffix(earlier).map(|beginning| format!("{beginning}{present}"))
-    })
+/// The present wording of a prompt that may have an earlier one.
+fn reworded(prompt: &str) -> String {
+    prompt.replace(WORDINGS.0, WORDINGS.1)
 }
 
 #[cfg(test)]
@@ -123,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_earlier_wording_belongs_to_its_key_alone() {
-        let [(earlier, present)] = WORDINGS;
+        let (earlier, present) = WORDINGS;
         for (key, expected) in [(EARLIER_WORDING_KEY, vec![EARLIER_WORDING_KEY]), (1, vec![])] {
             let prompts = [prompt(key, &format!("Use {present}"))];
             let pairing =

@@ -60,17 +60,18 @@ pub(crate) mod set {
     /// Characters that `str.isupper` needs one of.
     pub(crate) static UPPERCASE: LazyLock<CharSet> =
         LazyLock::new(|| CharSet::new(&class(r"[\p{Uppercase}&&\p{Age:14.0}]")));
-    /// Characters that `str.islower` needs one of.
-    pub(crate) static LOWERCASE: LazyLock<CharSet> =
-        LazyLock::new(|| CharSet::new(&class(r"[\p{Lowercase}&&\p{Age:14.0}]")));
+    /// Characters that `str.islower` needs one of; five modifier letters became lower case after Unicode 14.0.
+    pub(crate) static LOWERCASE: LazyLock<CharSet> = LazyLock::new(|| {
+        CharSet::new(&class(r"[\p{Lowercase}&&\p{Age:14.0}--[\u{10FC}\u{A7F2}-\u{A7F4}\u{AB69}]]"))
+    });
     /// Title case letters, which are neither.
     pub(crate) static TITLECASE: LazyLock<CharSet> = LazyLock::new(|| CharSet::new(&class(r"\p{Lt}")));
     /// Characters that the rule for the final sigma sees as letters with case.
     pub(crate) static CASED: LazyLock<CharSet> =
         LazyLock::new(|| CharSet::new(&class(r"[\p{Cased}&&\p{Age:14.0}]")));
-    /// Characters that the rule for the final sigma looks through.
+    /// Characters that the rule for the final sigma looks through; U+1171E was one of them in Unicode 14.0.
     pub(crate) static CASE_IGNORABLE: LazyLock<CharSet> =
-        LazyLock::new(|| CharSet::new(&class(r"[\p{Case_Ignorable}&&\p{Age:14.0}]")));
+        LazyLock::new(|| CharSet::new(&class(r"[[\p{Case_Ignorable}\u{1171E}]&&\p{Age:14.0}]")));
     /// Characters that Unicode 14.0 assigns.
     pub(crate) static ASSIGNED: LazyLock<CharSet> = LazyLock::new(|| CharSet::new(&class(r"\p{Age:14.0}")));
 }

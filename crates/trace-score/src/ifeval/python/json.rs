@@ -6,8 +6,9 @@ use super::strings::strip;
 
 /// The deepest nesting that is judged.
 ///
-/// Python gives up with a `RecursionError` when its stack has 1000 frames; the official program has about ten of them
-/// in use when it comes to a document.
+/// Python 3.11 gives up with a `RecursionError` when 1000 calls are open. From a function that the main program calls,
+/// `json.loads` was measured to reach 994 levels, and one fewer for each further call; the official program has six
+/// calls open when it comes to a document.
 pub const MAX_JSON_DEPTH: usize = 990;
 
 /// The most digits that Python turns into a whole number.

@@ -65,16 +65,21 @@ impl Replay {
     }
 
     fn push_within(&mut self, name: &'static str, tolerance: f64, row: usize, pair: (f64, f64)) {
+        let quantity = self.quantity(name, tolerance);
+        quantity.pairs.push(pair);
+        if !quantity.agrees(pair.0, pair.1) {
+            self.describe(format!("row {row}: {name}: found {}, recorded {}", pair.0, pair.1));
+        }
+    }
+
+    /// The quantity of this name, new if there is none.
+    fn quantity(&mut self, name: &'static str, tolerance: f64) -> &mut Quantity {
         let known = self.quantities.iter().position(|quantity| quantity.name == name);
         let place = known.unwrap_or_else(|| {
             self.quantities.push(Quantity { name, tolerance, pairs: Vec::new() });
             self.quantities.len() - 1
         });
-        let quantity = &mut self.quantities[place];
-        quantity.pairs.push(pair);
-        if !quantity.agrees(pair.0, pair.1) {
-            self.describe(format!("row {row}: {name}: found {}, recorded {}", pair.0, pair.1));
-        }
+        &mut self.quantities[place]
     }
 
     fn push_truth(&mut self, name: &'static str, row: usize, found: bool, recorded: bool) {
@@ -90,10 +95,10 @@ impl Replay {
         recorded: &T,
     ) {
         let equal = found == recorded;
+        self.quantity(name, 0.0).pairs.push((f64::from(u8::from(equal)), 1.0));
         if !equal {
             self.describe(format!("row {row}: {name}: found {found:?}, recorded {recorded:?}"));
         }
-        self.push_truth(name, row, equal, true);
     }
 
     fn describe(&mut self, difference: String) {
