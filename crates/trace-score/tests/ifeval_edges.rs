@@ -66,6 +66,11 @@ fn numbers_of_words_and_sentences() {
         |text| word_tokens(text).iter().filter(|token| token.chars().all(|c| !c.is_lowercase())).count();
     assert_eq!([capitals("DON'T"), capitals("CAN'T STOP"), capitals("GIMME CANNOT GONNA")], [2, 3, 6]);
     assert_eq!(capitals("HELLO.WORLD"), 1);
+    assert_eq!(word_tokens("«Hi.»"), ["«", "Hi", ".", "»"]);
+    assert_eq!(
+        word_tokens("He'd \"wanna\" 'a' ''go'', 1,000: 'tis"),
+        ["He", "'d", "``", "wan", "na", "''", "'", "a", "'", "``", "go", "''", ",", "1,000", ":", "'t", "is",]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sentences and paragraphs.
 
 use crate::ifeval::punkt::sentences;
-use crate::ifeval::python::{is_blank, is_space, lower_char, split_whitespace};
+use crate::ifeval::python::{is_blank, lower_char, split_whitespace};
 
 pub(super) fn sentence_count(text: &str) -> u64 {
     sentences(text).len() as u64
@@ -9,17 +9,9 @@ pub(super) fn sentence_count(text: &str) -> u64 {
 
 /// The number of paragraphs with `***` between them, unless one in the middle is blank.
 ///
-/// One white space character before and after the stars belongs to the divider.
+/// The official divider takes in white space around it, which does not change what is blank.
 pub(super) fn starred_paragraphs(text: &str) -> Option<u64> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(stars) = rest.find("***") {
-        let piece = &rest[..stars];
-        pieces.push(piece.strip_suffix(is_space).unwrap_or(piece));
-        rest = &rest[stars + 3..];
-        rest = rest.strip_prefix(is_space).unwrap_or(rest);
-    }
-    pieces.push(rest);
+    let pieces: Vec<&str> = text.split("***").collect();
     let last = pieces.len() - 1;
     let mut count = 0;
     for (index, piece) in pieces.into_iter().enumerate() {

@@ -43,3 +43,10 @@ fn words_keep_their_periods() {
     assert_eq!(words("a . . . b 1,000, -x"), ["a", ". . .", "b", "1,000", ",", "-", "x"]);
     assert_eq!(words(". . x . .. y . . . z"), [".", ".", "x", ".", "..", "y", ". . .", "z"]);
 }
+
+#[test]
+fn white_space_at_the_start_divides_no_marks() {
+    // NLTK takes the index 0 of a blank for "no blank".
+    assert_eq!(sentences("\n.!!"), ["\n.!", "!"]);
+    assert_eq!(sentences("\n?!\nhe .."), ["\n?!", "he .."]);
+}
