@@ -61,6 +61,23 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Parity {
+    /// Verdicts of the official IFEval code on whole responses.
+    Ifeval {
+        /// Rows of `key`, `response`, `instruction_id_list`, `strict` and `loose`.
+        file: PathBuf,
+        /// Google's prompts; without it, `ifeval_input_data.jsonl` beside the file or in ../shared/data.
+        prompts: Option<PathBuf>,
+    },
+    /// Verdicts of single IFEval checks.
+    IfevalUnit {
+        /// Rows of `id`, `kwargs`, `response` and `check` with `strict`, or `error`.
+        file: PathBuf,
+    },
+    /// Words, sentences, tokens, case and languages of texts.
+    IfevalUtil {
+        /// Rows of `text`, `words`, `sentences`, `tokens` and so on.
+        file: PathBuf,
+    },
     /// Values and gradients of losses.
     Losses {
         /// A file of `iopo/`, `dpo/`, `simpo/`, `orpo/` or `trl/` tensors.
@@ -140,6 +157,9 @@ fn run(command: Command) -> Result<bool> {
 impl Parity {
     fn run(&self) -> Result<parity::Report> {
         match self {
+            Self::Ifeval { file, prompts } => parity::ifeval::run(file, prompts.as_deref()),
+            Self::IfevalUnit { file } => parity::ifeval::run_unit(file),
+            Self::IfevalUtil { file } => parity::ifeval::run_util(file),
             Self::Losses { file } => parity::losses::run(file),
             Self::Logits { file, model } => parity::logits::run(file, model),
             Self::Logps { file, model } => parity::logps::run(file, model),

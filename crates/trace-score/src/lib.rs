@@ -19,3 +19,4 @@ pub use scores::{
 };
 pub use seeds::{SeedComparison, SeedDifference};
 pub use table::{Cell, Column, Table};
+pub mod ifeval;

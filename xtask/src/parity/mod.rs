@@ -1,6 +1,7 @@
 //! Replays recorded references and reports the largest differences.
 
 mod arrays;
+pub mod ifeval;
 pub mod logits;
 pub mod logps;
 pub mod losses;

@@ -1,0 +1,49 @@
+//! Placeholders, postscripts and set answers.
+
+use crate::ifeval::python::{is_space, lower};
+use crate::ifeval::{CheckError, PostscriptMarker};
+
+/// The number of pairs of square brackets on one line, from an opening one to the next closing one.
+pub(super) fn placeholders(text: &str) -> u64 {
+    let mut count = 0;
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        rest = &rest[open + 1..];
+        if let Some(close) = rest.find([']', '\n']).filter(|&at| rest[at..].starts_with(']')) {
+            count += 1;
+            rest = &rest[close + 1..];
+        }
+    }
+    count
+}
+
+/// Whether the sign of a postscript stands anywhere, in any case.
+pub(super) fn has_postscript(text: &str, marker: &PostscriptMarker) -> Result<bool, CheckError> {
+    let text = lower(text);
+    match marker {
+        PostscriptMarker::Ps => Ok(stands(&text, &["p.", "s."])),
+        PostscriptMarker::Pps => Ok(stands(&text, &["p.", "p.", "s"])),
+        PostscriptMarker::Other(pattern) => Ok(pattern.is_match(&text)?),
+    }
+}
+
+/// Whether the parts follow one another with at most one white space character between two.
+fn stands(text: &str, parts: &[&str]) -> bool {
+    let Some((first, others)) = parts.split_first() else {
+        return true;
+    };
+    text.match_indices(first).any(|(at, _)| {
+        let after_first = &text[at + first.len()..];
+        let parts = others.iter().try_fold(after_first, |rest, part| {
+            rest.strip_prefix(is_space).unwrap_or(rest).strip_prefix(part)
+        });
+        parts.is_some()
+    })
+}
+
+/// Whether one of the three answers stands anywhere.
+pub(super) fn is_constrained(text: &str) -> bool {
+    ["My answer is yes.", "My answer is no.", "My answer is maybe."]
+        .iter()
+        .any(|answer| text.contains(answer))
+}

@@ -1,0 +1,183 @@
+//! Verdicts on all prompts, and what they come to.
+
+use serde::Serialize;
+
+use super::{Category, Checker, InstructionKind, Prompt, ResponseForms};
+
+/// The verdicts on one prompt's response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PromptVerdict {
+    /// The prompt's key.
+    pub key: u64,
+    /// Whether there was a response.
+    pub response: ResponseState,
+    /// The verdict on each instruction.
+    pub instructions: Vec<InstructionVerdict>,
+}
+
+/// Whether a prompt has a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseState {
+    /// There is one.
+    Given,
+    /// The response is null; the official program ends with an error there.
+    Null,
+    /// There is none; the official program ends with an error there.
+    Missing,
+}
+
+/// The verdict on one instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InstructionVerdict {
+    /// The kind of the instruction.
+    pub kind: InstructionKind,
+    /// Whether the response follows it.
+    pub strict: bool,
+    /// Whether some form of the response follows it.
+    pub loose: bool,
+    /// Why the check came to no verdict, if so; the instruction counts as not followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<String>,
+}
+
+impl PromptVerdict {
+    /// Checks one response; `None` is a missing one, `Some(None)` a null one, and neither follows any instruction.
+    pub fn new(checker: &Checker, prompt: &Prompt, response: Option<Option<&str>>) -> Self {
+        let state = match response {
+            None => ResponseState::Missing,
+            Some(None) => ResponseState::Null,
+            Some(Some(_)) => ResponseState::Given,
+        };
+        // A blank text follows no instruction and comes to a verdict at once.
+        let forms = ResponseForms::new(response.flatten().unwrap_or(""));
+        let verdict = |instruction| {
+            let kind = super::Instruction::kind(instruction);
+            match checker.verdict(instruction, &forms) {
+                Ok(verdict) => {
+                    let super::Verdict { strict, loose } = verdict;
+                    InstructionVerdict { kind, strict, loose, undecided: None }
+                }
+                Err(error) => InstructionVerdict {
+                    kind,
+                    strict: false,
+                    loose: false,
+                    undecided: Some(error.to_string()),
+                },
+            }
+        };
+        Self {
+            key: prompt.key,
+            response: state,
+            instructions: prompt.instructions.iter().map(verdict).collect(),
+        }
+    }
+
+    /// Whether the response follows every instruction as it stands.
+    pub fn strict(&self) -> bool {
+        self.instructions.iter().all(|instruction| instruction.strict)
+    }
+
+    /// Whether every instruction is followed by some form of the response.
+    pub fn loose(&self) -> bool {
+        self.instructions.iter().all(|instruction| instruction.loose)
+    }
+}
+
+/// How many of how many were followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Accuracy {
+    /// Those that were followed.
+    pub followed: u64,
+    /// All.
+    pub total: u64,
+}
+
+impl Accuracy {
+    /// followed / total, from 0 to 1; `None` of nothing.
+    pub fn fraction(self) -> Option<f64> {
+        (self.total > 0).then(|| self.followed as f64 / self.total as f64)
+    }
+
+    fn of(verdicts: impl Iterator<Item = bool>) -> Self {
+        verdicts.fold(Self::default(), |sum, followed| Self {
+            followed: sum.followed + u64::from(followed),
+            total: sum.total + 1,
+        })
+    }
+}
+
+/// Both accuracies of a part of the instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PartAccuracy<T> {
+    /// The part: a kind or a category.
+    pub part: T,
+    /// Of the responses as they stand.
+    pub strict: Accuracy,
+    /// Of any of their forms.
+    pub loose: Accuracy,
+}
+
+/// The four accuracies of IFEval, and their parts.
+///
+/// # Source
+///
+/// Zhou et al. (2023), Section 3: prompt-level and instruction-level accuracy, strict and loose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Results {
+    /// Prompts all of whose instructions are followed.
+    pub prompt_strict: Accuracy,
+    /// Prompts all of whose instructions are followed loosely.
+    pub prompt_loose: Accuracy,
+    /// Instructions that are followed.
+    pub instruction_strict: Accuracy,
+    /// Instructions that are followed loosely.
+    pub instruction_loose: Accuracy,
+    /// Prompts without a response; they count as not followed.
+    pub missing: u64,
+    /// Prompts whose response is null; they count as not followed.
+    pub null: u64,
+    /// Instructions whose check came to no verdict; they count as not followed.
+    pub undecided: u64,
+    /// The accuracies of each kind that occurs.
+    pub kinds: Vec<PartAccuracy<InstructionKind>>,
+    /// The accuracies of each category that occurs.
+    pub categories: Vec<PartAccuracy<Category>>,
+}
+
+impl Results {
+    /// Sums up the verdicts.
+    pub fn of(verdicts: &[PromptVerdict]) -> Self {
+        let instructions: Vec<&InstructionVerdict> =
+            verdicts.iter().flat_map(|verdict| &verdict.instructions).collect();
+        let with_state = |state| verdicts.iter().filter(|verdict| verdict.response == state).count() as u64;
+        Self {
+            prompt_strict: Accuracy::of(verdicts.iter().map(PromptVerdict::strict)),
+            prompt_loose: Accuracy::of(verdicts.iter().map(PromptVerdict::loose)),
+            instruction_strict: Accuracy::of(instructions.iter().map(|verdict| verdict.strict)),
+            instruction_loose: Accuracy::of(instructions.iter().map(|verdict| verdict.loose)),
+            missing: with_state(ResponseState::Missing),
+            null: with_state(ResponseState::Null),
+            undecided: instructions.iter().filter(|verdict| verdict.undecided.is_some()).count() as u64,
+            kinds: parts(&instructions, &InstructionKind::ALL, |kind| kind),
+            categories: parts(&instructions, &Category::ALL, InstructionKind::category),
+        }
+    }
+}
+
+/// The accuracies of all parts that occur.
+fn parts<T: Copy + PartialEq>(
+    verdicts: &[&InstructionVerdict],
+    all: &[T],
+    part_of: impl Fn(InstructionKind) -> T,
+) -> Vec<PartAccuracy<T>> {
+    let accuracy = |&part: &T| {
+        let within = || verdicts.iter().filter(|verdict| part_of(verdict.kind) == part);
+        PartAccuracy {
+            part,
+            strict: Accuracy::of(within().map(|verdict| verdict.strict)),
+            loose: Accuracy::of(within().map(|verdict| verdict.loose)),
+        }
+    };
+    all.iter().map(accuracy).filter(|part| part.strict.total > 0).collect()
+}
