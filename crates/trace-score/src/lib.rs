@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cfbench;
+pub mod complexbench;
 pub mod trace;
