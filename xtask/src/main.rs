@@ -78,6 +78,16 @@ enum Parity {
         /// Rows of `text`, `words`, `sentences`, `tokens` and so on.
         file: PathBuf,
     },
+    /// Recorded rows of CFBench's official code.
+    Cfbench {
+        /// `cfbench_score_golden.jsonl`, or another file of the layouts beside it.
+        file: PathBuf,
+    },
+    /// Recorded rows of ComplexBench's official code.
+    Complexbench {
+        /// `complexbench_rule_golden.jsonl`, or another file of the layouts beside it.
+        file: PathBuf,
+    },
     /// Values and gradients of losses.
     Losses {
         /// A file of `iopo/`, `dpo/`, `simpo/`, `orpo/` or `trl/` tensors.
@@ -103,6 +113,11 @@ enum Parity {
         file: PathBuf,
         /// A Hugging Face folder; without it, those that the cases name.
         model: Option<PathBuf>,
+    },
+    /// Recorded readings of judges' answers by TRACE's released script.
+    TraceJudge {
+        /// `trace_judge_parse_golden.jsonl`, or another file of its layout.
+        file: PathBuf,
     },
     /// A recorded training run.
     Train {
@@ -160,10 +175,13 @@ impl Parity {
             Self::Ifeval { file, prompts } => parity::ifeval::run(file, prompts.as_deref()),
             Self::IfevalUnit { file } => parity::ifeval::run_unit(file),
             Self::IfevalUtil { file } => parity::ifeval::run_util(file),
+            Self::Cfbench { file } => parity::cfbench::run(file),
+            Self::Complexbench { file } => parity::complexbench::run(file),
             Self::Losses { file } => parity::losses::run(file),
             Self::Logits { file, model } => parity::logits::run(file, model),
             Self::Logps { file, model } => parity::logps::run(file, model),
             Self::Template { file, model } => parity::template::run(file, model.as_deref()),
+            Self::TraceJudge { file } => parity::trace_judge::run(file),
             Self::Train { dir, model } => parity::train::run(dir, model),
         }
     }

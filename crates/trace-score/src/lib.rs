@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cfbench;
 mod comparison;
+pub mod complexbench;
 mod error;
+pub mod ifeval;
 mod judged;
 mod paired;
 pub mod report;
@@ -9,6 +12,7 @@ mod scores;
 mod seeds;
 pub mod stats;
 mod table;
+pub mod trace;
 
 pub use comparison::{Comparison, ComparisonError, Improvement, Metric, MetricScale, System};
 pub use error::ScoreError;
@@ -19,4 +23,3 @@ pub use scores::{
 };
 pub use seeds::{SeedComparison, SeedDifference};
 pub use table::{Cell, Column, Table};
-pub mod ifeval;

@@ -1,15 +1,20 @@
 //! Replays recorded references and reports the largest differences.
 
 mod arrays;
+pub mod cfbench;
+pub mod complexbench;
 pub mod ifeval;
 pub mod logits;
 pub mod logps;
 pub mod losses;
 mod recorded;
 pub mod template;
+pub mod trace_judge;
 pub mod train;
 
 use std::fmt;
+
+use trace_score::trace::ReplayReport;
 
 /// The differences seen for one quantity, against the tolerance it must hold.
 ///
@@ -116,6 +121,19 @@ impl Report {
     /// Whether every comparison passed, and there was at least one.
     pub fn passed(&self) -> bool {
         !self.comparisons.is_empty() && self.comparisons.iter().all(Comparison::passed)
+    }
+}
+
+impl From<ReplayReport> for Report {
+    /// One comparison of rows, which fails on any that disagrees; a note counts those that agree, and one names each
+    /// that does not.
+    fn from(replayed: ReplayReport) -> Self {
+        let mut rows = Comparison::exact(replayed.layout);
+        (0..replayed.agreeing()).for_each(|_| rows.push(1.0, 1.0));
+        replayed.disagreements.iter().for_each(|_| rows.push(0.0, 1.0));
+        let count = format!("{}: {} of {} rows agree", replayed.layout, replayed.agreeing(), replayed.rows);
+        let others = replayed.disagreements.iter().map(|other| format!("row {}: {}", other.row, other.what));
+        Self { comparisons: vec![rows], notes: std::iter::once(count).chain(others).collect() }
     }
 }
 

@@ -1,0 +1,12 @@
+//! Recorded scores, means and roundings of CFBench's official code.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Report;
+
+/// Replays `file` row by row; its layout is told by the keys of its first row.
+pub fn run(file: &Path) -> Result<Report> {
+    Ok(trace_score::cfbench::replay(file)?.into())
+}
