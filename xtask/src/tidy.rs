@@ -11,7 +11,7 @@ use crate::golden::root;
 
 /// Every published crate with the crates of the workspace that it may use, in path order: a crate
 /// uses only earlier ones.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("trace-schema", &[]),
     ("chat-client", &[]),
     ("trace-synthesis", &["trace-schema", "chat-client"]),
@@ -20,10 +20,22 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("iopo-loss", &[]),
     ("iopo-model", &[]),
     ("iopo-train", &["trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
+    (
+        "iopo-lab",
+        &[
+            "trace-schema",
+            "trace-synthesis",
+            "trace-score",
+            "iopo-data",
+            "iopo-loss",
+            "iopo-model",
+            "iopo-train",
+        ],
+    ),
     ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
     (
         "trace-train",
-        &["trace-schema", "trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train"],
+        &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"],
     ),
 ];
 
@@ -192,6 +204,14 @@ fn broken_links(path: &Path, page: &str) -> Vec<String> {
     };
     let is_broken = |target: &String| !folder.join(target.split('#').next().unwrap()).exists();
     links(page).into_iter().filter(is_path).filter(is_broken).collect()
+}
+
+#[test]
+fn the_page_about_a_new_loss_shows_a_program_that_is_compiled() {
+    let page = fs::read_to_string(root().join("docs/adding-a-loss.md")).unwrap();
+    let example = fs::read_to_string(root().join("crates/iopo-lab/examples/new_loss.rs")).unwrap();
+    assert!(page.contains(&format!("```rust,ignore\n{example}```\n")), "the page and the example differ");
+    assert!(example.lines().count() < 60, "the page promises a loss in under 60 lines");
 }
 
 #[test]

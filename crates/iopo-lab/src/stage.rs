@@ -26,14 +26,13 @@ pub struct Stage {
 /// What a stage gave.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// A Hugging Face folder.
+    /// The Hugging Face folder of the best model: where no update was better than none, that of the start.
     pub model: PathBuf,
     /// Lines of the log.
     pub log: Vec<LogEntry>,
     /// Updates made.
     pub steps: usize,
-    /// The best update and its score, where validation chose. After update 0, none, the best model is that which the
-    /// stage started from, whatever was written.
+    /// The best update and its score, where validation chose; 0 is the start.
     pub best: Option<(usize, f64)>,
     /// From loaded data to the last update, evaluations included.
     pub elapsed: Duration,
@@ -80,9 +79,11 @@ impl Stage {
         }
         let started = Instant::now();
         let summary = trainer.run(observer)?;
+        let best = best(&summary.log, &summary.selection);
+        let start = || trainer.config().model.clone();
         Ok(Trained {
-            model: self.output.clone(),
-            best: best(&summary.log, &summary.selection),
+            model: if best.is_some_and(|(step, _)| step == 0) { start() } else { self.output.clone() },
+            best,
             log: summary.log,
             steps: summary.steps,
             elapsed: started.elapsed(),

@@ -1,0 +1,134 @@
+//! The whole way, as small as it can be.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use iopo_lab::{Author, Decoding, Exam, ExamSizes, Lab, METHODS, Method, Part, Recipe, Writing};
+use iopo_train::TrainArgs;
+use tempfile::tempdir;
+use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair};
+
+fn small() -> Recipe {
+    let mut recipe = Recipe::quickstart();
+    recipe.base.rows = 64;
+    recipe.sft.rows = 64;
+    recipe.sft.epochs = 1.0;
+    recipe.sft.eval_steps = 1;
+    recipe.preference.groups = 8;
+    recipe.preference.batch_size = 4;
+    recipe.preference.steps = 2;
+    recipe.preference.eval_steps = 1;
+    recipe.preference.warmup_steps = 0;
+    recipe.validation = ExamSizes { single: 2, multi: 2, held_out_pairs: 0, more: 0 };
+    recipe.test = ExamSizes { single: 3, multi: 3, held_out_pairs: 3, more: 3 };
+    recipe
+}
+
+fn lab(dir: &Path, seed: u64) -> Lab {
+    Lab::new(small(), seed, dir.to_owned(), Device::flex().autodiff()).unwrap()
+}
+
+#[test]
+fn every_method_trains_from_the_base_model_and_answers() {
+    let dir = tempdir().unwrap();
+    let lab = lab(dir.path(), 1);
+    let base = lab.base(&mut ()).unwrap();
+    let sft = lab.sft(&base.model, &mut ()).unwrap();
+    assert!(sft.best.is_some());
+    let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.path().join("rows")).unwrap();
+    for method in METHODS.iter() {
+        let output = dir.path().join(method.name);
+        let tuned = lab.tune(&base.model, &rows, method, "1e-4", &output, &mut ()).unwrap();
+        assert_eq!(tuned.steps, 2 * method.steps_factor, "{method}");
+        // The configuration beside the results is the whole truth about them.
+        let args = TrainArgs::from_file(&output.with_extension("yaml"), &[]).unwrap();
+        assert!(args.validate_with_evaluator().is_ok(), "{method}");
+    }
+    let judged = lab.examine(&base.model, &lab.test, Decoding::Sampled).unwrap();
+    assert_eq!(judged.len(), 12);
+    assert_eq!(judged, lab.examine(&base.model, &lab.test, Decoding::Sampled).unwrap());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_and_another_seed_another() {
+    let weights = |seed: u64| {
+        let dir = tempdir().unwrap();
+        let base = lab(dir.path(), seed).base(&mut ()).unwrap();
+        fs::read(base.model.join("model.safetensors")).unwrap()
+    };
+    let first = weights(1);
+    assert!(first == weights(1));
+    assert!(first != weights(2));
+}
+
+#[test]
+fn exams_have_the_sizes_asked_for_and_share_no_prompt() {
+    let dir = tempdir().unwrap();
+    let lab = lab(dir.path(), 1);
+    for part in Part::ALL {
+        let ids = lab.test.questions.iter().filter(|question| question.part == part);
+        assert!(ids.clone().all(|question| question.id.starts_with(part.prefix())));
+        assert_eq!(ids.count(), 3, "{part:?}");
+    }
+    let most = lab.recipe().most_constraints;
+    for question in &lab.test.questions {
+        let constraints = question.task.clauses().len();
+        match question.part {
+            Part::Single => assert_eq!(constraints, 1),
+            Part::Multi | Part::HeldOutPairs => assert!((2..=most).contains(&constraints)),
+            Part::More => assert!(constraints > most),
+        }
+    }
+    assert!(lab.test.prompts().is_disjoint(&lab.validation.prompts()));
+}
+
+#[test]
+fn no_training_row_has_a_prompt_of_an_exam() {
+    let dir = tempdir().unwrap();
+    let mut recipe = small();
+    // So many that chance alone would put some of them among the rows.
+    recipe.test.single = 1_500;
+    recipe.preference.groups = 300;
+    let lab = Lab::new(recipe, 1, dir.path().to_owned(), Device::flex().autodiff()).unwrap();
+    let (files, rejections) = lab.preference_rows(Author::World(&Writing::ORACLE), dir.path()).unwrap();
+    let exam: BTreeSet<String> = lab.test.prompts();
+    let file = |path: &Path| fs::File::open(path).map(std::io::BufReader::new).unwrap();
+    let groups = JsonlReader::<_, PreferenceGroup>::new(file(&files.groups), "groups");
+    let pairs = JsonlReader::<_, PreferencePair>::new(file(&files.pairs), "pairs");
+    let groups: Vec<PreferenceGroup> = groups.map(Result::unwrap).collect();
+    let pairs: Vec<PreferencePair> = pairs.map(Result::unwrap).collect();
+    assert_eq!((groups.len(), pairs.len()), (300, 300));
+    for (group, pair) in groups.iter().zip(&pairs) {
+        assert!(!exam.contains(&group.x1.prompt()) && !exam.contains(&group.x2.prompt()));
+        assert_eq!((&group.x1, &group.y1), (&pair.instruction, &pair.chosen));
+    }
+    assert!(rejections.of(trace_synthesis::world::Rejection::InEvaluation) > 0);
+}
+
+#[test]
+fn answers_of_the_responder_follow_every_question() {
+    let dir = tempdir().unwrap();
+    let lab = lab(dir.path(), 1);
+    let mut rng = trace_synthesis::world::world_rng(7, 0);
+    let respond = |exam: &Exam, rng: &mut _| exam.questions.iter().map(|q| q.task.respond(rng)).collect();
+    let answers: Vec<String> = respond(&lab.test, &mut rng);
+    assert!(lab.test.judge(answers).iter().all(|row| row.followed() == Some(true)));
+    let silence = vec![String::new(); lab.test.questions.len()];
+    assert!(lab.test.judge(silence).iter().all(|row| row.followed() == Some(false)));
+}
+
+#[test]
+fn a_method_that_only_harms_returns_its_start() {
+    let dir = tempdir().unwrap();
+    let lab = lab(dir.path(), 1);
+    let base = lab.base(&mut ()).unwrap();
+    let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.path().join("rows")).unwrap();
+    let method = Method::from_name("iopo").unwrap();
+    // A model of two updates follows nothing, and so does what a wild learning rate makes of it.
+    let tuned = lab.tune(&base.model, &rows, &method, "1.0e-2", &dir.path().join("out"), &mut ()).unwrap();
+    assert_eq!(tuned.best.map(|(step, _)| step), Some(0));
+    assert_eq!(tuned.model, base.model);
+}
