@@ -110,7 +110,7 @@ fn rows_times_transposed<T: Real>(
 ) {
     let weight = MatRef::from_row_major_slice(weight, out, inner);
     let block = block_rows(x.len() / inner);
-    y.par_chunks_mut(block * out).zip(x.par_chunks(block * inner)).for_each(|(y, x)| {
+    let multiply = |y: &mut [T], x: &[T]| {
         let rows = x.len() / inner;
         matmul(
             MatMut::from_row_major_slice_mut(y, rows, out),
@@ -120,7 +120,31 @@ fn rows_times_transposed<T: Real>(
             scale,
             Par::Seq,
         );
+    };
+    let least = least_rows(inner, out);
+    y.par_chunks_mut(block * out).zip(x.par_chunks(block * inner)).for_each(|(y, x)| {
+        if x.len() >= least * inner {
+            return multiply(y, x);
+        }
+        let (mut more_y, mut more_x) = (y.to_vec(), x.to_vec());
+        more_y.resize(least * out, T::ZERO);
+        more_x.resize(least * inner, T::ZERO);
+        multiply(&mut more_y, &more_x);
+        y.copy_from_slice(&more_y[..y.len()]);
     });
+}
+
+/// Rows from which on a row of a product does not depend on how many there are.
+///
+/// faer multiplies a single row, and factors with few multiplications between them, by other loops
+/// than the rest, which round in another order. With rows of zeros up to this number all products
+/// go one way, and so a sequence's log-probs are the same to the bit whatever is computed beside it.
+///
+/// # Source
+/// faer 0.24, `linalg::matmul`: vectors, and `NANO_GEMM_THRESHOLD`.
+fn least_rows(inner: usize, out: usize) -> usize {
+    const FEW: usize = 16 * 16 * 16;
+    (FEW / (inner * out).max(1) + 1).max(2)
 }
 
 /// The two sizes of a matrix.

@@ -241,6 +241,35 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// What is generated after a prompt, to the bit, must not depend on the prompts beside it.
+#[test]
+fn a_row_of_a_product_does_not_depend_on_the_rows_beside_it() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for [inner, out] in [[1, 3], [2, 12], [12, 4], [8, 64], [64, 8], [64, 176], [128, 128], [900, 33]] {
+        for dtype in [DType::F32, DType::F64] {
+            let [x, weight, onto] =
+                [[600, inner], [out, inner], [600, out]].map(|shape| random(&mut rng, shape, dtype));
+            let product = |start: usize, rows: usize| {
+                let input = kept(&x.clone().narrow(0, start, rows));
+                let mut onto = Some(onto.clone().narrow(0, start, rows));
+                let added = super::linear(&input, &weight, &mut onto, 0.7).unwrap();
+                let alone = super::linear::<1>(&input, &weight, &mut None, 1.0).unwrap();
+                (values(added), values(alone))
+            };
+            let whole = product(0, 600);
+            for rows in [1, 2, 3, 4, 5, 7, 8, 16, 31, 64, 65, 100, 257, 513] {
+                for start in [0, 1, 600 - rows] {
+                    let (added, alone) = product(start, rows);
+                    let part = start * out..(start + rows) * out;
+                    let what = format!("{rows} rows of {inner} x {out} from {start}, {dtype:?}");
+                    assert!(added == whole.0[part.clone()], "{what}, added");
+                    assert!(alone == whole.1[part], "{what}");
+                }
+            }
+        }
+    }
+}
+
 /// Not a number times a weight of zero would not be a number: what is not seen is not read.
 #[test]
 fn attention_never_reads_what_a_segment_does_not_see() {
