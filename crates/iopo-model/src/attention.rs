@@ -63,12 +63,29 @@ impl GroupedQueryAttention {
 
     /// The heads' outputs side by side, `[tokens, heads · head_dim]`.
     fn attend(&self, x: &Input, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let q = rope.rotate(self.q_proj.apply(x, None));
-        let k = rope.rotate(self.k_proj.apply(x, None));
-        let v = self.v_proj.apply(x, None);
+        let q = self.queries(x, rope);
+        let (k, v) = self.keys_and_values(x, rope);
+        self.attend_segments([q, k, v], layout)
+    }
+
+    /// Queries, turned to their positions: `[tokens, heads · head_dim]`.
+    pub(crate) fn queries(&self, x: &Input, rope: &RotaryEmbedding) -> Tensor<2> {
+        rope.rotate(self.q_proj.apply(x, None))
+    }
+
+    /// Keys, turned to their positions, and values: `[tokens, kv_heads · head_dim]` each.
+    pub(crate) fn keys_and_values(&self, x: &Input, rope: &RotaryEmbedding) -> (Tensor<2>, Tensor<2>) {
+        (rope.rotate(self.k_proj.apply(x, None)), self.v_proj.apply(x, None))
+    }
+
+    /// Attention of every token to what its segment sees.
+    ///
+    /// # Shapes
+    /// - `q`, result: `[tokens, heads · head_dim]`; `k`, `v`: `[tokens, kv_heads · head_dim]`
+    pub(crate) fn attend_segments(&self, [q, k, v]: [Tensor<2>; 3], layout: &TokenLayout) -> Tensor<2> {
         let (kv_heads, head_dim) = (self.num_key_value_heads, self.head_dim);
         cpu::attend([&q, &k, &v], layout, kv_heads, head_dim)
-            .unwrap_or_else(|| attend_by_tensors([q, k, v], layout, kv_heads, head_dim))
+            .unwrap_or_else(|| attend_by_tensors([q, k, v], layout, head_dim))
     }
 }
 
@@ -79,13 +96,9 @@ impl GroupedQueryAttention {
 pub(crate) fn attend_by_tensors(
     [q, k, v]: [Tensor<2>; 3],
     layout: &TokenLayout,
-    kv_heads: usize,
     head_dim: usize,
 ) -> Tensor<2> {
-    let [tokens, width] = q.dims();
-    // `[heads, tokens, head_dim]`: one matrix a head.
-    let split = |y: Tensor<2>, heads: usize| y.reshape([tokens, heads, head_dim]).swap_dims(0, 1);
-    let (q, k, v) = (split(q, width / head_dim), split(k, kv_heads), split(v, kv_heads));
+    let [q, k, v] = [q, k, v].map(|x| heads(x, head_dim));
     let outputs = (0..layout.segments().len())
         .map(|segment| {
             let own = layout.segments()[segment].range.clone();
@@ -101,13 +114,23 @@ pub(crate) fn attend_by_tensors(
     Tensor::cat(outputs, 0)
 }
 
+/// One matrix for each head.
+///
+/// # Shapes
+/// - `x`: `[tokens, heads · head_dim]`
+/// - result: `[heads, tokens, head_dim]`
+pub(crate) fn heads(x: Tensor<2>, head_dim: usize) -> Tensor<3> {
+    let [tokens, width] = x.dims();
+    x.reshape([tokens, width / head_dim, head_dim]).swap_dims(0, 1)
+}
+
 /// Attention of the last `n` of `m` visible tokens.
 ///
 /// # Shapes
 /// - `q`: `[heads, n, head_dim]`
 /// - `k`, `v`: `[kv_heads, m, head_dim]`
 /// - result: `[n, heads · head_dim]`
-fn attend_segment(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<2> {
+pub(crate) fn attend_segment(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<2> {
     let ([heads, n, head_dim], [kv_heads, m, _]) = (q.dims(), k.dims());
     let group = heads / kv_heads;
     // The query heads of a group stand below one another, so that keys need no repeating.

@@ -75,14 +75,23 @@ impl CausalLm {
 
     pub(crate) fn embed(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
         layout.check_vocabulary(self.config.vocab_size)?;
-        let tokens = indices(layout.tokens().iter().map(|&t| i64::from(t)), &self.device());
-        Ok(self.model.embed_tokens.forward(tokens))
+        Ok(self.embed_tokens(layout.tokens()))
+    }
+
+    /// The rows of tokens that are known to be in the vocabulary.
+    pub(crate) fn embed_tokens(&self, tokens: &[u32]) -> Tensor<2> {
+        let tokens = indices(tokens.iter().map(|&t| i64::from(t)), &self.device());
+        self.model.embed_tokens.forward(tokens)
     }
 
     pub(crate) fn rotary(&self, layout: &TokenLayout) -> RotaryEmbedding {
+        self.rotary_at(layout.positions())
+    }
+
+    pub(crate) fn rotary_at(&self, positions: &[u32]) -> RotaryEmbedding {
         RotaryEmbedding::new(
             &self.config.rope.frequencies(self.config.head_dim),
-            layout.positions(),
+            positions,
             self.precision.weights.into(),
             &self.device().without_autodiff(),
         )

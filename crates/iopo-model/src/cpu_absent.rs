@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use crate::generation::{GenerateError, KvShape};
 use crate::layout::TokenLayout;
 use crate::linear::Input;
 use crate::rope::RotaryEmbedding;
@@ -49,6 +50,31 @@ pub(crate) fn threads() -> usize {
 
 pub(crate) fn is_cpu(_: &Device) -> bool {
     false
+}
+
+/// Keys and values in the program's own memory; this build has no access to it.
+pub(crate) enum KeyValues {}
+
+impl KeyValues {
+    pub(crate) fn like(_: &Tensor<2>, _: KvShape) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn admit(&mut self, _: &Tensor<2>, _: &Tensor<2>, _: &[usize]) -> Result<(), GenerateError> {
+        match *self {}
+    }
+
+    pub(crate) fn append(&mut self, _: &Tensor<2>, _: &Tensor<2>) -> Result<(), GenerateError> {
+        match *self {}
+    }
+
+    pub(crate) fn attend(&self, _: &Tensor<2>) -> Result<Tensor<2>, GenerateError> {
+        match *self {}
+    }
+
+    pub(crate) fn retain(&mut self, _: &[bool]) {
+        match *self {}
+    }
 }
 
 /// Turns the CPU kernels on or off; there are none in this build.

@@ -10,6 +10,7 @@
 
 mod attention;
 mod extension;
+mod key_values;
 mod linear;
 mod log_prob;
 mod norm;
@@ -31,6 +32,7 @@ use extension::{Again, CpuKernels, Onto};
 use real::Real;
 
 pub(crate) use attention::AttentionPlan;
+pub(crate) use key_values::KeyValues;
 
 /// The CPU backend's own tensor.
 type FlexTensor = FloatTensor<Flex>;

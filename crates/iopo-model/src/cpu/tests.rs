@@ -128,7 +128,7 @@ fn cases() -> Vec<Case> {
         "attention",
         &[[163, 24], [163, 8], [163, 8]],
         |t| super::attend([&t[0], &t[1], &t[2]], &tree(), 2, 4).unwrap(),
-        |t| attend_by_tensors([t[0].clone(), t[1].clone(), t[2].clone()], &tree(), 2, 4),
+        |t| attend_by_tensors([t[0].clone(), t[1].clone(), t[2].clone()], &tree(), 4),
     );
     case(
         "log-probs of targets",

@@ -1,0 +1,114 @@
+//! Text from prompts: decoding with a key-value cache, many sequences at a time.
+
+mod config;
+mod error;
+mod forward;
+mod kv_cache;
+mod lane;
+mod sampler;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::Module;
+
+use crate::causal_lm::CausalLm;
+use crate::cpu;
+use crate::error::LayoutError;
+use crate::layout::TokenLayout;
+use lane::Lane;
+
+pub(crate) use kv_cache::KvShape;
+
+pub use config::GenerationConfig;
+pub use error::{GenerateError, GenerationProblem};
+
+/// What came after one prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// The new tokens, without the end-of-sequence token that ended them.
+    pub tokens: Vec<u32>,
+    /// Why there are no more.
+    pub finish: FinishReason,
+}
+
+/// Why a sequence ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// One of [`GenerationConfig::eos_token_ids`] came next.
+    Eos,
+    /// The caller's condition held.
+    Stop,
+    /// There are [`GenerationConfig::max_new_tokens`] new tokens.
+    Length,
+}
+
+impl CausalLm {
+    /// Continues each prompt, and returns the continuations in the order of the prompts.
+    ///
+    /// `stop` sees the new tokens of one sequence after each of them, the end-of-sequence token
+    /// excepted, and ends the sequence where it is true. The model knows no text: for strings that
+    /// stop, the caller decodes there, and cuts the text afterwards.
+    ///
+    /// With the CPU kernels a result depends on its own prompt, on `config` and on its own random
+    /// stream alone: neither on the prompts beside it nor on the number of threads. Elsewhere the
+    /// prompts beside it can change how logits are rounded.
+    ///
+    /// # Errors
+    /// Settings out of their ranges, all of them named; a prompt that is empty, holds a token
+    /// outside the vocabulary or leaves no positions for the new tokens; logits that are not
+    /// numbers.
+    pub fn generate(
+        &self,
+        prompts: &[Vec<u32>],
+        config: &GenerationConfig,
+        stop: impl Fn(&[u32]) -> bool + Sync,
+    ) -> Result<Vec<Generated>, GenerateError> {
+        config.validate()?;
+        for (prompt, tokens) in prompts.iter().enumerate() {
+            self.check_prompt(tokens, config).map_err(|source| GenerateError::Prompt { prompt, source })?;
+        }
+        let plain = self.valid();
+        let lanes = lanes(prompts.len());
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(lanes.len())));
+        // A thread takes one lane after the other, so that no more of them are in memory than there
+        // are threads.
+        let work = |_| -> Result<(), GenerateError> {
+            while let Some(range) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let generated = Lane::new(&plain, prompts, config, &stop).run(range.clone());
+                if generated.is_err() {
+                    next.store(lanes.len(), Ordering::Relaxed);
+                }
+                done.lock().unwrap_or_else(PoisonError::into_inner).extend(generated?);
+            }
+            Ok(())
+        };
+        cpu::map((0..cpu::threads().min(lanes.len())).collect(), work)
+            .into_iter()
+            .collect::<Result<(), _>>()?;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_unstable_by_key(|&(prompt, _)| prompt);
+        Ok(done.into_iter().map(|(_, generated)| generated).collect())
+    }
+
+    fn check_prompt(&self, prompt: &[u32], config: &GenerationConfig) -> Result<(), LayoutError> {
+        let positions = prompt.len().saturating_add(config.max_new_tokens);
+        if u32::try_from(positions).is_err() {
+            return Err(LayoutError::Positions { tokens: positions, positions: u32::MAX as usize });
+        }
+        TokenLayout::sequence(prompt.to_vec(), 0)?.check_vocabulary(self.config.vocab_size)
+    }
+}
+
+/// Runs of prompts that a thread works through: several for each thread where there are prompts
+/// enough, and enough prompts in each for fast products.
+///
+/// They follow from the number of prompts alone, so that no result depends on the number of threads.
+fn lanes(prompts: usize) -> Vec<Range<usize>> {
+    let size = (prompts / 8).clamp(32, 256);
+    (0..prompts).step_by(size).map(|start| start..prompts.min(start + size)).collect()
+}
+
+#[cfg(test)]
+mod tests;
