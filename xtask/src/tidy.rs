@@ -33,10 +33,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
-    (
-        "trace-train",
-        &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"],
-    ),
+    ("trace-train", &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"]),
 ];
 
 /// Crates that must work without a tensor library.

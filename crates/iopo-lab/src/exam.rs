@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trace_schema::Constraint;
 use trace_score::{Judged, JudgedConstraint, Verdict};
-use trace_synthesis::world::{CountDistribution, HELD_OUT_PAIRS, HeldOut, Task, TaskSampler, WorldRng};
+use trace_synthesis::world::{CountDistribution, HeldOut, Task, TaskSampler, WorldRng};
 
 use crate::error::LabError;
 use crate::recipe::ExamSizes;
@@ -90,8 +90,7 @@ impl Exam {
                 }
                 Part::HeldOutPairs => {
                     let counts = sampler.count_distribution().at_least(2)?;
-                    let held_out = (HELD_OUT_PAIRS.to_vec(), HeldOut::Require);
-                    (sampler.clone().counts(counts).held_out(held_out.0, held_out.1), sizes.held_out_pairs)
+                    (sampler.clone().counts(counts).held_out(HeldOut::Require), sizes.held_out_pairs)
                 }
                 Part::More => {
                     (sampler.clone().counts(CountDistribution::between(most + 1, most + 2)), sizes.more)

@@ -131,6 +131,7 @@ fn a_continuation_depends_on_its_own_prompt_alone() {
     }
 }
 
+#[cfg(feature = "flex")]
 #[test]
 fn the_number_of_threads_changes_no_token() {
     let model = load(&fixture("qwen2-tiny"), FloatDType::F32);

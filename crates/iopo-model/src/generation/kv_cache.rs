@@ -17,6 +17,7 @@ pub(crate) struct KvCache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KvShape {
     /// Number of key-value heads.
+    #[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "tensors carry it in their shapes"))]
     pub(crate) kv_heads: usize,
     /// Width of one head.
     pub(crate) head_dim: usize,

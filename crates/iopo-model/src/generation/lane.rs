@@ -19,7 +19,7 @@ const IN_FLIGHT: usize = 128;
 /// together.
 const ADMITTED: usize = 32;
 
-/// Bytes that the key-value cache may come to; a single sequence may need more.
+/// Bytes that the key-value cache may come to hold; a single sequence may need more.
 const CACHE_BYTES: usize = 256 << 20;
 
 /// Tokens of prompts that go through the model together; a single prompt may have more.
@@ -32,14 +32,16 @@ pub(crate) struct Lane<'a, F> {
     config: &'a GenerationConfig,
     stop: &'a F,
     cache: KvCache,
+    /// Tokens that the cache may come to hold; a single sequence may need more.
+    pub(crate) most_cached: usize,
     /// In the order of the cache.
-    running: Vec<Running<'a>>,
+    pub(crate) running: Vec<Running<'a>>,
     /// Finished sequences with the indices of their prompts.
     done: Vec<(usize, Generated)>,
 }
 
 /// A sequence in flight.
-struct Running<'a> {
+pub(crate) struct Running<'a> {
     prompt: usize,
     sampler: Sampler<'a>,
     /// The new tokens; the last one is not in the cache yet.
@@ -54,8 +56,16 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
         config: &'a GenerationConfig,
         stop: &'a F,
     ) -> Self {
-        let cache = KvCache::new(model);
-        Self { model, prompts, config, stop, cache, running: Vec::new(), done: Vec::new() }
+        Self {
+            model,
+            prompts,
+            config,
+            stop,
+            cache: KvCache::new(model),
+            most_cached: CACHE_BYTES / bytes_per_token(model),
+            running: Vec::new(),
+            done: Vec::new(),
+        }
     }
 
     /// The continuations of these prompts, in the order in which they finished.
@@ -73,30 +83,34 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
     }
 
     /// Admits as many of the waiting prompts as there is room for, and returns the first that still waits.
-    fn admit(&mut self, waiting: Range<usize>) -> Result<usize, GenerateError> {
-        let limit = CACHE_BYTES / self.bytes_per_token();
+    pub(crate) fn admit(&mut self, waiting: Range<usize>) -> Result<usize, GenerateError> {
         let longest = |prompt: usize| self.prompts[prompt].len() + self.config.max_new_tokens;
         let mut held: usize = self.running.iter().map(|sequence| longest(sequence.prompt)).sum();
         let mut end = waiting.start;
         while end < waiting.end && self.running.len() + (end - waiting.start) < IN_FLIGHT {
             held += longest(end);
-            if held > limit && (end > waiting.start || !self.running.is_empty()) {
+            if held > self.most_cached && (end > waiting.start || !self.running.is_empty()) {
                 break;
             }
             end += 1;
         }
         let mut start = waiting.start;
         while start < end {
-            let mut tokens = self.prompts[start].len();
-            let mut stop = start + 1;
-            while stop < end && tokens + self.prompts[stop].len() <= PREFILL_TOKENS {
-                tokens += self.prompts[stop].len();
-                stop += 1;
-            }
-            self.prefill(start..stop)?;
-            start = stop;
+            let together = self.together(start..end);
+            start = together.end;
+            self.prefill(together)?;
         }
         Ok(end)
+    }
+
+    /// The first of these prompts, and those behind it that go through the model with it.
+    fn together(&self, prompts: Range<usize>) -> Range<usize> {
+        let (mut tokens, mut end) = (self.prompts[prompts.start].len(), prompts.start + 1);
+        while end < prompts.end && tokens + self.prompts[end].len() <= PREFILL_TOKENS {
+            tokens += self.prompts[end].len();
+            end += 1;
+        }
+        prompts.start..end
     }
 
     fn prefill(&mut self, prompts: Range<usize>) -> Result<(), GenerateError> {
@@ -156,12 +170,13 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
         }
         Ok(())
     }
+}
 
-    fn bytes_per_token(&self) -> usize {
-        let config = self.model.config();
-        let values = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
-        values * burn::tensor::DType::from(self.model.precision().weights).size()
-    }
+/// Size of one token's keys and values in all layers.
+fn bytes_per_token(model: &CausalLm) -> usize {
+    let config = model.config();
+    let values = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
+    values * burn::tensor::DType::from(model.precision().weights).size()
 }
 
 impl Running<'_> {

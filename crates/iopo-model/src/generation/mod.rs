@@ -8,17 +8,17 @@ mod lane;
 mod sampler;
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
 
 use crate::causal_lm::CausalLm;
 use crate::cpu;
+use crate::error::LayoutError;
 use crate::layout::TokenLayout;
 use lane::Lane;
 
-#[cfg_attr(not(feature = "flex"), allow(unused_imports, reason = "for the CPU kernels"))]
 pub(crate) use kv_cache::KvShape;
 
 pub use config::GenerationConfig;
@@ -80,22 +80,22 @@ impl CausalLm {
                 if generated.is_err() {
                     next.store(lanes.len(), Ordering::Relaxed);
                 }
-                done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(generated?);
+                done.lock().unwrap_or_else(PoisonError::into_inner).extend(generated?);
             }
             Ok(())
         };
         cpu::map((0..cpu::threads().min(lanes.len())).collect(), work)
             .into_iter()
             .collect::<Result<(), _>>()?;
-        let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_unstable_by_key(|&(prompt, _)| prompt);
         Ok(done.into_iter().map(|(_, generated)| generated).collect())
     }
 
-    fn check_prompt(&self, prompt: &[u32], config: &GenerationConfig) -> Result<(), crate::LayoutError> {
+    fn check_prompt(&self, prompt: &[u32], config: &GenerationConfig) -> Result<(), LayoutError> {
         let positions = prompt.len().saturating_add(config.max_new_tokens);
         if u32::try_from(positions).is_err() {
-            return Err(crate::LayoutError::Positions { tokens: positions, positions: u32::MAX as usize });
+            return Err(LayoutError::Positions { tokens: positions, positions: u32::MAX as usize });
         }
         TokenLayout::sequence(prompt.to_vec(), 0)?.check_vocabulary(self.config.vocab_size)
     }

@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::kv_cache::{KvCache, LayerCache, TensorCache};
-use super::lanes;
+use super::lane::Lane;
+use super::{GenerationConfig, lanes};
 use crate::causal_lm::CausalLm;
 use crate::layout::{SegmentSpan, TokenLayout};
 use crate::{Precision, load_adapter, load_model};
@@ -72,7 +73,9 @@ fn cached_scores_are_those_of_whole_passes(name: &str, dtype: FloatDType, by_ten
     let mut random =
         |length: usize| -> Vec<u32> { (0..length).map(|_| rng.random_range(0..1_000)).collect() };
     let mut cache = KvCache::new(&model);
-    assert!(cache.layers.iter().all(|layer| matches!(layer, LayerCache::Cpu(_))));
+    if cfg!(feature = "flex") {
+        assert!(cache.layers.iter().all(|layer| matches!(layer, LayerCache::Cpu(_))));
+    }
     if by_tensors {
         for layer in &mut cache.layers {
             *layer = LayerCache::Tensors(TensorCache::new(model.config().head_dim));
@@ -108,6 +111,34 @@ fn cached_scores_are_those_of_whole_passes_with_kernels_and_by_tensors() {
             cached_scores_are_those_of_whole_passes(name, FloatDType::F32, by_tensors, 1e-5);
             cached_scores_are_those_of_whole_passes(name, FloatDType::F64, by_tensors, 1e-12);
         }
+    }
+}
+
+/// Ten tokens of prompt and at most twenty new ones: five sequences are 150.
+#[test]
+fn as_many_sequences_are_in_flight_as_the_cache_may_hold() {
+    let model = fixture("qwen2-tiny", FloatDType::F32);
+    let prompts: Vec<Vec<u32>> =
+        (0..200).map(|n| (0..10).map(|i| (n * 31 + i * 7) % 1_000).collect()).collect();
+    let config = GenerationConfig { max_new_tokens: 20, ..GenerationConfig::default() };
+    let never = |_: &[u32]| false;
+    let lane = |most_cached| {
+        let mut lane = Lane::new(&model, &prompts, &config, &never);
+        lane.most_cached = most_cached;
+        lane
+    };
+    let ended = |most_cached| {
+        let mut done = lane(most_cached).run(0..20).unwrap();
+        done.sort_by_key(|&(prompt, _)| prompt);
+        done
+    };
+    let without_limit = ended(usize::MAX);
+    assert_eq!(without_limit.len(), 20);
+    for (most_cached, in_flight) in [(0, 1), (30, 1), (149, 4), (150, 5), (usize::MAX, 128)] {
+        let mut lane = lane(most_cached);
+        assert_eq!(lane.admit(0..200).unwrap(), in_flight);
+        assert_eq!(lane.running.len(), in_flight);
+        assert_eq!(ended(most_cached), without_limit, "{most_cached}");
     }
 }
 
