@@ -23,7 +23,7 @@ pub struct Cli {
 pub enum Command {
     /// Train as a configuration says.
     Run(RunArgs),
-    /// Train IOPO on a tiny built-in model and show what changed.
+    /// Train a small model from random weights, then IOPO, on instructions whose every constraint a program checks.
     Quickstart(QuickstartArgs),
     /// Merge an adapter into its model, and write a folder that transformers and vLLM load.
     Export(ExportArgs),
@@ -47,15 +47,18 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct QuickstartArgs {
-    /// Where model, data and results are written.
+    /// Where models, rows and the report are written.
     #[arg(long, default_value = "iopo-quickstart")]
     pub out: PathBuf,
-    /// Seed of the adapter's start and of the shuffling.
+    /// Seed of the world, of the weights and of the shuffling.
     #[arg(long, default_value_t = 42)]
     pub seed: u32,
     /// Print the table as one line of JSON.
     #[arg(long)]
     pub json: bool,
+    /// As small as it can be, to see whether it runs; the numbers mean nothing.
+    #[arg(long, hide = true)]
+    pub smoke: bool,
     /// Where to train: `auto`, `cpu`, `cuda:N`, or `wgpu[:N]`.
     #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,

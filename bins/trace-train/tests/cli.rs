@@ -306,9 +306,9 @@ fn a_run_outlives_its_readers() {
     assert_eq!(failing.stderr(unread()).status().unwrap().code(), Some(2));
 
     let quickstart = place.path("quickstart");
-    let mut quickstart_run = program(&["quickstart", "--out", quickstart.to_str().unwrap()]);
+    let mut quickstart_run = program(&["quickstart", "--smoke", "--out", quickstart.to_str().unwrap()]);
     assert_eq!(quickstart_run.stdout(unread()).stderr(unread()).status().unwrap().code(), Some(0));
-    assert!(quickstart.join("adapter/adapter_model.safetensors").is_file());
+    assert!(quickstart.join("report.html").is_file());
 }
 
 #[cfg(target_os = "linux")]
@@ -331,17 +331,51 @@ fn a_full_disk_costs_the_lines_and_not_the_run() {
 }
 
 #[test]
-fn the_quickstart_learns_its_groups() {
+fn the_quickstart_prints_one_line_of_json_and_leaves_everything_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let output = program(&["quickstart", "--json", "--out", dir.path().to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let number = |path: &str| table.pointer(path).and_then(serde_json::Value::as_f64).unwrap();
-    assert_eq!(number("/trained_on/before/rewards~1margins"), 0.0);
-    assert!((number("/trained_on/before/loss") - std::f64::consts::LN_2).abs() < 1e-6);
-    assert!(number("/trained_on/after/rewards~1margins") > 0.5);
-    assert!(number("/trained_on/after/loss") < 0.5);
-    assert!(table.pointer("/held_out/after/loss").is_some());
+    let run = |more: &[&str]| {
+        let arguments =
+            [&["quickstart", "--smoke", "--json", "--out", dir.path().to_str().unwrap()], more].concat();
+        let output = program(&arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let first = run(&[]);
+    for system in ["Base", "SFT*", "IOPO", "IOPO + NLL"] {
+        for column in [
+            "single_greedy",
+            "multi_greedy",
+            "pairs_greedy",
+            "more_greedy",
+            "single_sampled",
+            "multi_sampled",
+        ] {
+            let share = &first["systems"][system][column];
+            assert_eq!(share["n"], 3, "{system} {column}: {share}");
+        }
+    }
+    for file in ["report.html", "base.yaml", "iopo.yaml", "base/model.safetensors", "preference/groups.jsonl"]
+    {
+        assert!(dir.path().join(file).is_file(), "{file}");
+    }
+    let groups = || fs::read(dir.path().join("preference/groups.jsonl")).unwrap();
+    let before = groups();
+    // The same seed is the same world, another seed another.
+    assert_eq!(run(&[])["systems"], first["systems"]);
+    assert!(groups() == before);
+    run(&["--seed", "7"]);
+    assert!(groups() != before);
+}
+
+#[test]
+fn the_quickstart_shows_answers_and_where_the_report_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = program(&["quickstart", "--smoke", "--out", dir.path().to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    for expected in ["held-out pairs", "IOPO − Base, IF-M in points", "report.html"] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
 }
 
 /// Kills a run right after it has written checkpoints, and goes on from the last one.

@@ -18,7 +18,7 @@ pub enum LabError {
     Args(#[from] ArgsError),
     /// A stage.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// A model's files.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -48,4 +48,10 @@ pub enum LabError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl From<TrainError> for LabError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
 }

@@ -187,6 +187,9 @@ impl Lab {
             ("warmup_steps", stage.warmup_steps.to_string()),
         ]);
         keys.extend(method.keys.iter().map(|&(key, value)| (key, value.to_owned())));
+        if !method.has_own_beta() {
+            keys.push(("pref_beta", format!("{:?}", stage.beta)));
+        }
         keys.extend(self.selection_keys(stage.eval_steps * method.steps_factor));
         let stage = Stage {
             output: output.to_owned(),

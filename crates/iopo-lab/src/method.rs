@@ -65,6 +65,11 @@ impl Method {
         Self { loss: Some(loss), ..method(name, name, rows, 1, stage) }
     }
 
+    /// Whether it has no β, or one that is not the others'.
+    pub(crate) fn has_own_beta(&self) -> bool {
+        self.keys.iter().any(|&(key, value)| key == "pref_beta" || (key, value) == ("stage", "sft"))
+    }
+
     /// The method of a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -80,17 +85,17 @@ impl fmt::Display for Method {
 
 /// The paper's methods and baselines in the order of its tables.
 ///
-/// β is 0.1, but for SimPO, whose authors use 2 and a margin of about 1, since averaged log-probs
-/// differ by much less than sums. "Without input preference" is not in the list: its loss is that
+/// β is that of the bench, with three exceptions: ORPO's factor is 0.1; SimPO's authors use 2 and a margin of about 1,
+/// since averaged log-probs differ by much less than sums; and one row has the paper's 0.1. "Without input preference" is not in the list: its loss is that
 /// of DPO on the two pairs of a group, DPO*, term by term.
 ///
 /// # Source
 /// IOPO (ACL 2025), Tables 3 and 4, Figures 4 and 5, footnotes 4 and 5; Eq. 11 for the simplified loss.
-pub static METHODS: [Method; 11] = [
+pub static METHODS: [Method; 12] = [
     method("sft", "SFT", Rows::Pairs, 1, &[("stage", "sft")]),
     method("sft-star", "SFT*", Rows::Groups, 2, &[("stage", "sft")]),
     repeated(2, "sft-star-2x", "SFT*, twice the steps", Rows::Groups, 2, &[("stage", "sft")]),
-    method("orpo", "ORPO", Rows::Pairs, 1, &[("stage", "dpo"), ("pref_loss", "orpo")]),
+    method("orpo", "ORPO", Rows::Pairs, 1, &[("stage", "dpo"), ("pref_loss", "orpo"), ("pref_beta", "0.1")]),
     method(
         "simpo",
         "SimPO",
@@ -115,6 +120,7 @@ pub static METHODS: [Method; 11] = [
         &[("stage", "iopo"), ("iopo_variant", "simplified")],
     ),
     method("iopo", "IOPO", Rows::Groups, 1, &[("stage", "iopo")]),
+    method("iopo-paper-beta", "IOPO, β = 0.1", Rows::Groups, 1, &[("stage", "iopo"), ("pref_beta", "0.1")]),
     method("iopo-nll", "IOPO + NLL", Rows::Groups, 1, &[("stage", "iopo"), ("pref_ftx", "1.0")]),
 ];
 

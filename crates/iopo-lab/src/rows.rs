@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use rand::Rng;
 use serde::Serialize;
 use trace_schema::{ConstraintOperation, PreferenceGroup, PreferencePair};
 use trace_synthesis::world::{
-    Conditions, Group, GroupBuilder, Rejection, Rejections, Task, TaskSampler, WorldRng, pair_from,
+    Conditions, Group, GroupBuilder, Rejection, Rejections, Task, TaskSampler, WorldRng, pair_from, world_rng,
 };
 
 use crate::error::LabError;
@@ -70,10 +71,18 @@ impl PreferenceRows {
         rng: &mut WorldRng,
     ) -> Result<Self, LabError> {
         let builder = GroupBuilder { sampler, judge: writing.judge, conditions: Conditions::ALL_FOUR };
-        let mut writer = |task: &Task, rng: &mut WorldRng| Some(writing.teacher.write(task, rng));
         let mut found = Self::default();
         while found.groups.len() < rows {
             let x1 = sampler.sample(rng)?;
+            let draws = world_rng(rng.next_u64(), 0);
+            let mut writer = |task: &Task, rng: &mut WorldRng| {
+                let understood = writing.teacher.understood(task, rng);
+                Some(if writing.same_draws {
+                    understood.respond(&mut draws.clone())
+                } else {
+                    understood.respond(rng)
+                })
+            };
             let operation = ConstraintOperation::ALL[found.groups.len() % 3];
             let group = builder.group(&x1, operation, &mut writer, rng);
             let pair = |group: &Group, rng: &mut WorldRng| {

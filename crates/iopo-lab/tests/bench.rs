@@ -6,29 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use iopo_lab::{Author, Decoding, Exam, ExamSizes, Lab, METHODS, Method, Part, Recipe, Writing};
+use iopo_lab::{Author, Decoding, Exam, Lab, METHODS, Method, Part, Recipe, Writing};
 use iopo_train::TrainArgs;
 use tempfile::tempdir;
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair};
 
-fn small() -> Recipe {
-    let mut recipe = Recipe::quickstart();
-    recipe.base.rows = 64;
-    recipe.sft.rows = 64;
-    recipe.sft.epochs = 1.0;
-    recipe.sft.eval_steps = 1;
-    recipe.preference.groups = 8;
-    recipe.preference.batch_size = 4;
-    recipe.preference.steps = 2;
-    recipe.preference.eval_steps = 1;
-    recipe.preference.warmup_steps = 0;
-    recipe.validation = ExamSizes { single: 2, multi: 2, held_out_pairs: 0, more: 0 };
-    recipe.test = ExamSizes { single: 3, multi: 3, held_out_pairs: 3, more: 3 };
-    recipe
-}
-
 fn lab(dir: &Path, seed: u64) -> Lab {
-    Lab::new(small(), seed, dir.to_owned(), Device::flex().autodiff()).unwrap()
+    Lab::new(Recipe::smoke(), seed, dir.to_owned(), Device::flex().autodiff()).unwrap()
 }
 
 #[test]
@@ -88,7 +72,7 @@ fn exams_have_the_sizes_asked_for_and_share_no_prompt() {
 #[test]
 fn no_training_row_has_a_prompt_of_an_exam() {
     let dir = tempdir().unwrap();
-    let mut recipe = small();
+    let mut recipe = Recipe::smoke();
     // So many that chance alone would put some of them among the rows.
     recipe.test.single = 1_500;
     recipe.preference.groups = 300;

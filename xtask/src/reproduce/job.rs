@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use iopo_lab::{Author, Decoding, Lab, Method, PreferenceFiles, Trained};
+use iopo_lab::{Author, Decoding, Exam, Lab, Method, Part, PreferenceFiles, Trained};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,6 @@ pub enum Regime {
 }
 
 impl Regime {
-    pub const ALL: [Self; 4] = [Self::Paper, Self::Oracle, Self::Noisy, Self::Own];
-
     pub const fn name(self) -> &'static str {
         match self {
             Self::Paper => "paper",
@@ -148,7 +146,7 @@ impl Job {
                 let author = match regime {
                     Regime::Paper => Author::World(&study.recipe.sft.writing),
                     Regime::Noisy => Author::World(&study.noisy),
-                    Regime::Oracle => Author::World(&iopo_lab::Writing::ORACLE),
+                    Regime::Oracle => Author::World(&study.oracle),
                     Regime::Own => Author::Model(&from),
                 };
                 let (_, rejections) =
@@ -202,8 +200,13 @@ fn cpu_seconds() -> f64 {
 }
 
 fn tested(lab: &Lab, model: &std::path::Path) -> Result<Tested> {
-    let sheets = |decoding| -> Result<Vec<Sheet>> {
-        Ok(lab.examine(model, &lab.test, decoding)?.iter().map(Sheet::of).collect())
+    let sheets = |exam: &Exam, decoding| -> Result<Vec<Sheet>> {
+        Ok(lab.examine(model, exam, decoding)?.iter().map(Sheet::of).collect())
     };
-    Ok(Tested { greedy: sheets(Decoding::Greedy)?, sampled: sheets(Decoding::Sampled)? })
+    let mut in_domain = lab.test.clone();
+    in_domain.questions.retain(|question| matches!(question.part, Part::Single | Part::Multi));
+    Ok(Tested {
+        greedy: sheets(&lab.test, Decoding::Greedy)?,
+        sampled: sheets(&in_domain, Decoding::Sampled)?,
+    })
 }

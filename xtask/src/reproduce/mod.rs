@@ -76,7 +76,7 @@ pub fn run(args: &ReproduceArgs) -> Result<bool> {
         let test: Vec<Job> = chosen.into_iter().map(Job::Test).collect();
         pool::run_all(&store, &args.study, &test, args.workers)?;
     }
-    let results = study.regimes.iter().map(|&regime| Results::read(&store, &study, regime));
+    let results = study.plans.iter().map(|plan| Results::read(&store, &study, plan));
     let results = results.collect::<Result<Vec<_>>>()?;
     page::write(&args.docs, &study, &results)?;
     say(format_args!("written: {}", args.docs.join("reproduction.md").display()))?;

@@ -233,11 +233,13 @@ fn cost(page: &mut String, results: &[Results]) -> Result<()> {
         list(results.iter().map(|result| result.regime.name())).replace(", ", " | ")
     )?;
     writeln!(page, "|---|{}", "---|".repeat(results.len()))?;
-    let Some(first) = results.first() else { return Ok(()) };
-    for (index, (_, system)) in first.methods.iter().enumerate() {
+    let Some(first) = results.first() else {
+        return Ok(());
+    };
+    for (name, system) in &first.methods {
         let seconds = |result: &Results| {
-            let system = result.methods.get(index).and_then(|(_, system)| system.seconds);
-            system.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"))
+            let seconds = result.method(name).ok().and_then(|system| system.seconds);
+            seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"))
         };
         let cells: Vec<String> = results.iter().map(seconds).collect();
         writeln!(page, "| {} | {} |", system.label, cells.join(" | "))?;

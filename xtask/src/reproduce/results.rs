@@ -21,7 +21,7 @@ pub struct Tuned {
 pub struct Tested {
     /// Verdicts on the most likely answers.
     pub greedy: Vec<Sheet>,
-    /// Verdicts on answers drawn at temperature 1.
+    /// Verdicts on answers drawn at temperature 1, to rows with one constraint and with several.
     pub sampled: Vec<Sheet>,
 }
 

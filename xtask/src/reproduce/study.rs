@@ -11,15 +11,29 @@ use super::job::{Job, Regime, Start, Tuning};
 use super::results::Tuned;
 use super::store::Store;
 
+/// A regime and what is compared in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub regime: Regime,
+    /// Names in the order of the tables.
+    pub methods: Vec<String>,
+}
+
+/// The paper's method, its variants, and the baselines on the same groups.
+const CORE: [&str; 7] =
+    ["sft-star", "dpo", "dpo-star", "iopo-input-only", "iopo-simplified", "iopo", "iopo-nll"];
+
 /// A study.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Study {
     pub recipe: Recipe,
+    /// Who writes in [`Regime::Oracle`].
+    pub oracle: Writing,
     /// Who writes in [`Regime::Noisy`].
     pub noisy: Writing,
-    pub regimes: Vec<Regime>,
-    pub methods: Vec<String>,
+    pub plans: Vec<Plan>,
     /// The grid, the same for every method.
     pub learning_rates: Vec<String>,
     pub seeds: Vec<u64>,
@@ -48,10 +62,17 @@ impl Study {
         recipe.test = ExamSizes { single: 400, multi: 800, held_out_pairs: 400, more: 400 };
         Self {
             recipe,
+            oracle: Writing::ORACLE,
             noisy: Writing::judged(0.2, 0.4),
-            regimes: Regime::ALL.to_vec(),
-            methods: METHODS.iter().map(|method| method.name.to_owned()).collect(),
-            learning_rates: ["1e-5", "3e-5", "1e-4", "3e-4"].map(str::to_owned).to_vec(),
+            plans: [
+                (Regime::Paper, METHODS.iter().map(|method| method.name).collect()),
+                (Regime::Oracle, METHODS.iter().map(|method| method.name).collect()),
+                (Regime::Noisy, CORE.to_vec()),
+                (Regime::Own, CORE.to_vec()),
+            ]
+            .map(|(regime, methods): (_, Vec<&str>)| Plan { regime, methods: owned(&methods) })
+            .to_vec(),
+            learning_rates: owned(&["3e-5", "1e-4", "3e-4"]),
             seeds: vec![1, 2, 3, 4, 5],
             selection_seeds: vec![1],
         }
@@ -59,21 +80,13 @@ impl Study {
 
     /// Every step of it, as small as it can be: whether the program works, and nothing else.
     fn smoke() -> Self {
-        let mut study = Self::full();
-        let recipe = &mut study.recipe;
-        recipe.base.rows = 256;
-        recipe.sft.rows = 64;
-        recipe.sft.eval_steps = 2;
-        recipe.preference.groups = 32;
-        recipe.preference.steps = 2;
-        recipe.preference.eval_steps = 1;
-        recipe.preference.warmup_steps = 0;
-        recipe.validation = ExamSizes { single: 4, multi: 4, held_out_pairs: 0, more: 0 };
-        recipe.test = ExamSizes { single: 4, multi: 4, held_out_pairs: 4, more: 4 };
+        let mut study = Self { recipe: Recipe::smoke(), ..Self::full() };
         // A model that has seen so little writes nothing that the verifiers accept.
-        study.regimes.retain(|regime| *regime != Regime::Own);
-        study.methods = ["sft-star", "dpo", "dpo-star", "iopo"].map(str::to_owned).to_vec();
-        study.learning_rates = vec!["1e-4".to_owned()];
+        study.plans.retain(|plan| plan.regime != Regime::Own);
+        for plan in &mut study.plans {
+            plan.methods = owned(&["sft-star", "dpo", "dpo-star", "iopo"]);
+        }
+        study.learning_rates = owned(&["1e-4"]);
         study.seeds = vec![1, 2];
         study
     }
@@ -92,7 +105,7 @@ impl Study {
     pub fn rows(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
         for &seed in &self.seeds {
-            jobs.extend(self.regimes.iter().map(|&regime| Job::Rows { regime, seed }));
+            jobs.extend(self.plans.iter().map(|plan| Job::Rows { regime: plan.regime, seed }));
             jobs.extend([Start::Base, Start::Sft].map(|start| Job::TestStart { start, seed }));
         }
         jobs
@@ -101,10 +114,10 @@ impl Study {
     /// Every method at every learning rate, on the seeds that choose.
     pub fn selection(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
-        for &regime in &self.regimes {
-            for method in &self.methods {
+        for Plan { regime, methods } in &self.plans {
+            for method in methods {
                 for rate in &self.learning_rates {
-                    jobs.extend(self.selection_seeds.iter().map(|&seed| tune(regime, method, rate, seed)));
+                    jobs.extend(self.selection_seeds.iter().map(|&seed| tune(*regime, method, rate, seed)));
                 }
             }
         }
@@ -130,14 +143,18 @@ impl Study {
     /// Every method at its learning rate, on all seeds.
     pub fn chosen(&self, store: &Store) -> Result<Vec<Tuning>> {
         let mut jobs = Vec::new();
-        for &regime in &self.regimes {
-            for method in &self.methods {
-                let rate = self.chosen_rate(store, regime, method)?;
-                jobs.extend(self.seeds.iter().map(|&seed| tuning(regime, method, rate, seed)));
+        for Plan { regime, methods } in &self.plans {
+            for method in methods {
+                let rate = self.chosen_rate(store, *regime, method)?;
+                jobs.extend(self.seeds.iter().map(|&seed| tuning(*regime, method, rate, seed)));
             }
         }
         Ok(jobs)
     }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 pub fn tuning(regime: Regime, method: &str, rate: &str, seed: u64) -> Tuning {

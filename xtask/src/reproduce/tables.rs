@@ -9,7 +9,7 @@ use trace_score::stats::{IntervalConfig, SeedMean};
 use super::job::{Job, Regime, Start};
 use super::results::{Sheet, Tested, Tuned};
 use super::store::Store;
-use super::study::{Study, tuning};
+use super::study::{Plan, Study, tuning};
 
 /// One row of a table: a start or a tuned method, over all seeds.
 #[derive(Debug, Clone)]
@@ -34,10 +34,11 @@ pub struct Results {
 }
 
 impl Results {
-    pub fn read(store: &Store, study: &Study, regime: Regime) -> Result<Self> {
+    pub fn read(store: &Store, study: &Study, plan: &Plan) -> Result<Self> {
+        let regime = plan.regime;
         let start = start(store, study, regime.start())?;
         let mut methods = Vec::new();
-        for name in &study.methods {
+        for name in &plan.methods {
             let rate = study.chosen_rate(store, regime, name)?;
             let jobs = || study.seeds.iter().map(|&seed| tuning(regime, name, rate, seed));
             let read = |tuning| store.read::<Tuned>(&Job::Tune(tuning));
@@ -135,7 +136,10 @@ pub fn lines(results: &[Results]) -> Vec<Line> {
         let methods = result.methods.iter().map(|(_, system)| system);
         for system in std::iter::once(&result.start).chain(methods) {
             for part in Part::ALL {
-                for decoding in [Decoding::Greedy, Decoding::Sampled] {
+                let in_domain = matches!(part, Part::Single | Part::Multi);
+                let decodings: &[Decoding] =
+                    if in_domain { &[Decoding::Greedy, Decoding::Sampled] } else { &[Decoding::Greedy] };
+                for &decoding in decodings {
                     lines.push(Line {
                         regime: result.regime.name(),
                         system: system.label.clone(),

@@ -35,7 +35,7 @@ fn summary(run: &Run) -> String {
     format!(
         "A base model of about a million parameters was trained from random weights on rows whose writer often overlooked \
          constraints. From it, each method learned from the same {} instructions and right responses. All answered {} \
-         instructions that no row had, greedily; an instruction counts as followed if every constraint and every default of its \
+         instructions that no row had, once with the most likely answer and once drawn at temperature 1; an instruction counts as followed if every constraint and every default of its \
          description holds. Intervals are Wilson's, 95 %.",
         run.lab.recipe().preference.groups,
         run.lab.test.questions.len()
@@ -44,7 +44,7 @@ fn summary(run: &Run) -> String {
 
 fn by_dimension(run: &Run) -> Result<BarChart> {
     let score = |rows| Scores::of(rows, &IntervalConfig::default());
-    let scores = run.systems.all.iter().map(|system| score(&system.rows)).collect::<Result<Vec<_>, _>>()?;
+    let scores = run.systems.all.iter().map(|system| score(&system.greedy)).collect::<Result<Vec<_>, _>>()?;
     let named: Vec<_> = run.systems.all.iter().map(|system| system.name.as_str()).zip(&scores).collect();
     Ok(BarChart::by_dimension(&named))
 }
@@ -65,7 +65,8 @@ fn curves(run: &Run) -> Vec<Block> {
     };
     vec![
         chart("Loss of the base model", "loss", vec![series("Base", &run.base, "loss", 1.0)]),
-        chart("Validation instructions followed", "%", tuned("eval_if", 100.0)),
+        chart("Validation: most likely answers that follow", "%", tuned("eval_if_greedy", 100.0)),
+        chart("Validation: drawn answers that follow", "%", tuned("eval_if_sampled", 100.0)),
         chart("Margin: matched − swapped", "reward", tuned("rewards/margins", 1.0)),
     ]
 }
@@ -77,7 +78,7 @@ fn series(label: &str, trained: &Trained, name: &str, factor: f64) -> Series {
 
 fn answers(run: &Run) -> Result<Answers> {
     let runs: Vec<_> =
-        run.systems.all.iter().map(|system| (system.name.as_str(), system.rows.as_slice())).collect();
+        run.systems.all.iter().map(|system| (system.name.as_str(), system.greedy.as_slice())).collect();
     Ok(Answers::of(&runs)?.keep(ANSWERS, |row| row.is_split()))
 }
 

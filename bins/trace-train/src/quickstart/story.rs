@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use iopo_lab::Part;
+use iopo_lab::{Decoding, Part};
 use trace_score::{Judged, PairedShare};
 
 use super::Run;
+use super::systems::{COLUMNS, System};
 use crate::console::print;
 
 /// How many answers are shown before and after.
@@ -16,22 +17,18 @@ const EXAMPLES: usize = 3;
 pub fn tell(run: &Run, report: &Path) -> Result<()> {
     print(&run.systems.comparison.table_of_intervals().to_text())?;
     for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
-        let parts = Part::ALL.iter().zip(differences).map(|(part, share)| difference(*part, share));
-        print(&format!("{} − Base, in points: {}", system.name, parts.collect::<Vec<_>>().join("; ")))?;
-    }
-    if let [before, .., after] = &run.systems.all[..] {
+        let columns = COLUMNS.iter().zip(differences).filter(|((part, _), _)| *part == Part::Multi);
+        let columns = columns.map(|((_, decoding), share)| difference(*decoding, share));
         print(&format!(
-            "\nThe first {EXAMPLES} instructions with several constraints that one of {} and {} followed, and the other did not:",
-            before.name, after.name
+            "{} − Base, IF-M in points: {}",
+            system.name,
+            columns.collect::<Vec<_>>().join("; ")
         ))?;
-        let pairs = before.rows.iter().zip(&after.rows);
-        let split = pairs
-            .filter(|(before, after)| before.constraint_count() > 1 && before.followed() != after.followed());
-        for (row, other) in split.take(EXAMPLES) {
-            print(&format!("\n{}", indented(&row.prompt)))?;
-            print(&answer(&before.name, row))?;
-            print(&answer(&after.name, other))?;
-        }
+    }
+    let before = run.systems.all.first();
+    let after = run.systems.all.iter().find(|system| system.name == "IOPO");
+    if let (Some(before), Some(after)) = (before, after) {
+        examples(before, after)?;
     }
     print(&format!(
         "\n{:.0} s in all. Models, rows and the configurations that made them are beside {};\nopen it to read more answers.",
@@ -40,13 +37,34 @@ pub fn tell(run: &Run, report: &Path) -> Result<()> {
     ))
 }
 
-/// `IF-M +6.2 [+3.1, +9.4], p 0.0002`
-pub fn difference(part: Part, share: &PairedShare) -> String {
+/// The first instructions that one of two systems followed and the other did not, whichever it was.
+fn examples(before: &System, after: &System) -> Result<()> {
+    print(&format!(
+        "\nThe first {EXAMPLES} instructions with several constraints that one of {} and {} followed, and the other did not:",
+        before.name, after.name
+    ))?;
+    let pairs = before.greedy.iter().zip(&after.greedy);
+    let split = pairs
+        .filter(|(before, after)| before.constraint_count() > 1 && before.followed() != after.followed());
+    for (row, other) in split.take(EXAMPLES) {
+        print(&format!("\n{}", indented(&row.prompt)))?;
+        print(&answer(&before.name, row))?;
+        print(&answer(&after.name, other))?;
+    }
+    Ok(())
+}
+
+/// `drawn +6.2 [+3.1, +9.4], p 0.02`
+fn difference(decoding: Decoding, share: &PairedShare) -> String {
+    let name = match decoding {
+        Decoding::Greedy => "most likely",
+        Decoding::Sampled => "drawn",
+    };
     let points = share.difference.map_or_else(|| "-".to_owned(), |value| format!("{:+.1}", value * 100.0));
     let interval = share.interval.as_ref();
     let interval =
         interval.map(|interval| format!(" [{:+.1}, {:+.1}]", interval.low * 100.0, interval.high * 100.0));
-    format!("{} {points}{}, p {:.2}", part.label(), interval.unwrap_or_default(), share.p_value)
+    format!("{name} {points}{}, p {:.2}", interval.unwrap_or_default(), share.p_value)
 }
 
 fn answer(name: &str, row: &Judged) -> String {

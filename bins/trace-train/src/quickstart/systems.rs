@@ -1,31 +1,44 @@
 //! Answered exams of several systems, and what they score.
 
 use anyhow::{Context, Result};
-use iopo_lab::Part;
+use iopo_lab::{Decoding, Part};
 use serde_json::{Map, Value, json};
 use trace_score::stats::{Estimate, IntervalConfig};
 use trace_score::{Comparison, Judged, Metric, PairedShare, RunComparison, Scores};
 
+/// What the table's columns are about.
+pub const COLUMNS: [(Part, Decoding); 6] = [
+    (Part::Single, Decoding::Greedy),
+    (Part::Multi, Decoding::Greedy),
+    (Part::HeldOutPairs, Decoding::Greedy),
+    (Part::More, Decoding::Greedy),
+    (Part::Single, Decoding::Sampled),
+    (Part::Multi, Decoding::Sampled),
+];
+
 /// A model's answered exam.
 pub struct System {
     pub name: String,
-    pub rows: Vec<Judged>,
+    /// The most likely answers.
+    pub greedy: Vec<Judged>,
+    /// Answers drawn at temperature 1.
+    pub sampled: Vec<Judged>,
 }
 
 impl System {
-    pub fn new(name: &str, rows: Vec<Judged>) -> Self {
-        Self { name: name.to_owned(), rows }
+    /// The rows of a column.
+    fn rows(&self, (part, decoding): (Part, Decoding)) -> Vec<Judged> {
+        let rows = match decoding {
+            Decoding::Greedy => &self.greedy,
+            Decoding::Sampled => &self.sampled,
+        };
+        rows.iter().filter(|row| row.id.starts_with(part.prefix())).cloned().collect()
     }
 
-    /// The rows of one part.
-    fn part(&self, part: Part) -> Vec<Judged> {
-        self.rows.iter().filter(|row| row.id.starts_with(part.prefix())).cloned().collect()
-    }
-
-    /// The share of instructions followed, part by part.
+    /// The share of instructions followed, column by column.
     fn shares(&self) -> Result<Vec<Estimate>> {
-        let share = |part| Ok(Scores::of(&self.part(part), &IntervalConfig::default())?.all.followed);
-        Part::ALL.into_iter().map(share).collect()
+        let share = |column| Ok(Scores::of(&self.rows(column), &IntervalConfig::default())?.all.followed);
+        COLUMNS.into_iter().map(share).collect()
     }
 }
 
@@ -33,15 +46,20 @@ impl System {
 pub struct Systems {
     pub all: Vec<System>,
     pub comparison: Comparison,
-    /// For every system but the first: itself against the first, part by part.
+    /// For every system but the first: itself against the first, column by column.
     pub against_start: Vec<Vec<PairedShare>>,
 }
 
 impl Systems {
     pub fn of(all: Vec<System>) -> Result<Self> {
-        let metrics =
-            Part::ALL.map(|part| Metric::percent("held-out instructions followed, %", part.label()));
-        let mut comparison = Comparison::new(metrics.to_vec());
+        let metric = |(part, decoding): (Part, Decoding)| {
+            let answers = match decoding {
+                Decoding::Greedy => "most likely answers, %",
+                Decoding::Sampled => "drawn answers, %",
+            };
+            Metric::percent(answers, part.label())
+        };
+        let mut comparison = Comparison::new(COLUMNS.map(metric).to_vec());
         for system in &all {
             comparison.add("", &system.name, system.shares()?)?;
         }
@@ -50,22 +68,29 @@ impl Systems {
         Ok(Self { all, comparison, against_start })
     }
 
-    /// The table as one value, for programs.
+    /// The table as one value, for programs: shares from 0 to 1.
     pub fn to_json(&self) -> Value {
         let rows = self.comparison.systems().iter().map(|system| {
-            let values: Map<String, Value> = Part::ALL
-                .iter()
-                .zip(&system.values)
-                .map(|(part, value)| (part.label().to_owned(), json!(value)))
-                .collect();
+            let columns = COLUMNS.iter().zip(&system.values);
+            let values: Map<String, Value> =
+                columns.map(|((part, decoding), value)| (key(*part, *decoding), json!(value))).collect();
             (system.method.clone(), Value::from(values))
         });
         Value::from(rows.collect::<Map<_, _>>())
     }
 }
 
+fn key(part: Part, decoding: Decoding) -> String {
+    let suffix = match decoding {
+        Decoding::Greedy => "greedy",
+        Decoding::Sampled => "sampled",
+    };
+    format!("{}_{suffix}", part.prefix())
+}
+
 fn against(start: &System, system: &System) -> Result<Vec<PairedShare>> {
     let config = IntervalConfig::default();
-    let part = |part| Ok(RunComparison::of(&start.part(part), &system.part(part), &config)?.all.followed);
-    Part::ALL.into_iter().map(part).collect()
+    let compare =
+        |column| Ok(RunComparison::of(&start.rows(column), &system.rows(column), &config)?.all.followed);
+    COLUMNS.into_iter().map(compare).collect()
 }

@@ -21,6 +21,11 @@ impl Teacher {
 
     /// Writes a response.
     pub fn write(&self, task: &Task, rng: &mut WorldRng) -> String {
+        self.understood(task, rng).respond(rng)
+    }
+
+    /// The task as the writer takes it: what it overlooks is missing, what it confuses is a near twin.
+    pub fn understood(&self, task: &Task, rng: &mut WorldRng) -> Task {
         let mut understood = task.clone();
         let mut overlooked = Vec::new();
         for position in 0..task.clauses().len() {
@@ -32,7 +37,7 @@ impl Teacher {
                 None => overlooked.push(position),
             }
         }
-        understood.respond_ignoring(&overlooked, rng)
+        understood.without(&overlooked)
     }
 }
 
