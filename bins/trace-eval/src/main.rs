@@ -9,7 +9,9 @@ mod cli;
 mod console;
 mod files;
 mod ifeval;
+mod judging;
 mod outcome;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),
+        Command::Trace(args) => trace::run(&args),
     };
     match result {
         Ok(outcome) => outcome.into(),

@@ -3,12 +3,18 @@
 mod answer;
 mod ask;
 mod ifeval;
+mod intervals;
+mod judge;
+mod trace;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use answer::{AnswerArgs, Benchmark};
 pub(crate) use ask::AskArgs;
 pub(crate) use ifeval::IfevalArgs;
+pub(crate) use intervals::IntervalArgs;
+pub(crate) use judge::JudgeArgs;
+pub(crate) use trace::{LanguageArg, QueryArg, TraceArgs};
 
 /// Asks models for answers, judges them, and reports: TRACE, IFEval and CFBench.
 ///
@@ -35,4 +41,10 @@ pub(crate) enum Command {
     /// Every finished question is kept in a journal beside the answers. A run that was killed or stopped by a cap goes
     /// on where it ended when it is started again, and asks nothing twice.
     Answer(AnswerArgs),
+    /// Have a judge score answers to TRACE, constraint by constraint.
+    ///
+    /// DIR gets judged.jsonl (for `compare`), votes.jsonl, scores.json, tables.md, report.html and journal.jsonl, in which
+    /// every answer of the judge is kept. A judge whose answer cannot be read is asked again; what still cannot be read
+    /// is a failed row, which is in no share and no mean, and is shown.
+    Trace(TraceArgs),
 }

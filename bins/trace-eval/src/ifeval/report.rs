@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use trace_score::ifeval::{
-    Accuracy, Instruction, InstructionVerdict, PartAccuracy, Prompt, PromptVerdict, ResponseState, Results,
+    Accuracy, InstructionVerdict, PartAccuracy, Prompt, PromptVerdict, ResponseState, Results,
 };
 use trace_score::report::{Answers, Block, Report, Section};
 use trace_score::stats::{Estimate, IntervalConfig};
@@ -56,18 +56,17 @@ fn pairs(provenance: &Provenance) -> Vec<(String, String)> {
 
 /// A response as a row to read: its strict verdicts, with a remark where the loose one differs.
 fn judged(prompt: &Prompt, response: Option<&Option<String>>, verdict: &PromptVerdict) -> Judged {
-    let of_instruction = |(instruction, verdict): (&Instruction, &InstructionVerdict)| {
+    let of_instruction = |verdict: &InstructionVerdict| {
         let InstructionVerdict { kind, strict, loose, undecided } = verdict;
         let remark = match (undecided, strict, loose) {
             (Some(reason), ..) => format!(" – no verdict: {reason}"),
             (None, false, true) => " – followed loosely".to_owned(),
             _ => String::new(),
         };
-        let text = format!("{kind}{}{remark}", arguments(instruction));
+        let text = format!("{kind}{remark}");
         JudgedConstraint { text, dimension: None, score: ConstraintScore::from(*strict) }
     };
-    let constraints: Vec<_> =
-        prompt.instructions.iter().zip(&verdict.instructions).map(of_instruction).collect();
+    let constraints: Vec<_> = verdict.instructions.iter().map(of_instruction).collect();
     let missing = match verdict.response {
         ResponseState::Given => None,
         ResponseState::Null => Some("the response is null"),
@@ -88,12 +87,6 @@ fn judged(prompt: &Prompt, response: Option<&Option<String>>, verdict: &PromptVe
             },
         },
     }
-}
-
-/// What an instruction asks for beyond its kind, as the debug form of its fields has it.
-fn arguments(instruction: &Instruction) -> String {
-    let shown = format!("{instruction:?}");
-    shown.split_once(' ').map_or_else(String::new, |(_, fields)| format!(" {fields}"))
 }
 
 fn tables(results: &Results) -> Vec<Table> {

@@ -1,6 +1,8 @@
 //! Running the program, and files for it.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod trace;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
