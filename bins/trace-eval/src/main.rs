@@ -6,6 +6,7 @@ mod answer;
 mod answer_row;
 mod asking;
 mod cli;
+mod compare;
 mod console;
 mod files;
 mod ifeval;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Compare(args) => compare::run(&args),
     };
     match result {
         Ok(outcome) => outcome.into(),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod compare;
 mod ifeval;
 mod intervals;
 mod judge;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use answer::{AnswerArgs, Benchmark};
 pub(crate) use ask::AskArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use ifeval::IfevalArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use judge::JudgeArgs;
@@ -47,4 +49,9 @@ pub(crate) enum Command {
     /// every answer of the judge is kept. A judge whose answer cannot be read is asked again; what still cannot be read
     /// is a failed row, which is in no share and no mean, and is shown.
     Trace(TraceArgs),
+    /// Set systems side by side, as the paper's Table 3 does.
+    ///
+    /// Each FILE is a judged.jsonl of `trace`, or a verdicts.jsonl of `ifeval` or `cfbench`. Files under one name are
+    /// one row. DIR gets comparison.json, tables.md and report.html with the answers about which systems differ.
+    Compare(CompareArgs),
 }
