@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use chat_client::{AskError, ChatRequest, Message, Question};
 use serde::Serialize;
+use trace_score::{Cell, Column, Table};
 
 use crate::asking::{Asker, Endpoint, Totals, is_fatal, request, told};
 use crate::cli::JudgeArgs;
@@ -56,14 +57,14 @@ pub(crate) struct Task {
     pub(crate) messages: Vec<Message>,
 }
 
-/// Asks for every judgement; `read` is given the task's place and the judge's answer.
+/// Asks for every judgement; `read` is given the task's place, the judge's answer, and whether it is the last one.
 ///
 /// Each further time has a tag of its own, so that the journal tells it from the time before.
 pub(crate) fn judge<T>(
     args: &JudgeArgs,
     journal: &Path,
     tasks: &[Task],
-    read: impl Fn(usize, &str) -> Result<T, String>,
+    read: impl Fn(usize, &str, bool) -> Result<T, String>,
 ) -> Result<Judging<T>> {
     let question = |task: &Task, attempt| {
         Question::new(format!("{} attempt {attempt}", task.name), judge_request(args, task, attempt))
@@ -88,7 +89,7 @@ pub(crate) fn judge<T>(
             ballots[place] = match answered.outcome {
                 Ok(answer) => {
                     answered_by.extend(answer.response.model);
-                    match read(place, &answer.response.content) {
+                    match read(place, &answer.response.content, attempt == args.parse_attempts) {
                         Ok(judgement) => Ballot::Read { judgement, attempts: attempt },
                         Err(reason) => {
                             unread.push(place);
@@ -165,5 +166,21 @@ impl BallotCounts {
             unanswered: count(|ballot| matches!(ballot, Ballot::Unanswered { .. })),
             not_asked: count(|ballot| matches!(ballot, Ballot::Unasked { .. })),
         }
+    }
+
+    /// The counts as a table.
+    pub(crate) fn table(&self, without_answer: usize) -> Table {
+        let rows = [
+            ("responses missing, so that there is nothing to judge", without_answer),
+            ("judgements", self.judgements),
+            ("read", self.read),
+            ("asked for more than once", self.asked_again),
+            ("failed: no answer could be read", self.unreadable),
+            ("failed: the judge gave no answer", self.unanswered),
+            ("not asked for", self.not_asked),
+        ];
+        let rows = rows.map(|(name, count)| vec![Cell::from(name), count.to_string().into()]).to_vec();
+        let columns = vec![Column::text(""), Column::number("count")];
+        Table { caption: "Judgements".to_owned(), columns, rows, notes: Vec::new() }
     }
 }

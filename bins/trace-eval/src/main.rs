@@ -5,6 +5,7 @@
 mod answer;
 mod answer_row;
 mod asking;
+mod cfbench;
 mod cli;
 mod compare;
 mod console;
@@ -12,6 +13,7 @@ mod files;
 mod ifeval;
 mod judging;
 mod outcome;
+mod provenance;
 mod trace;
 
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Cfbench(args) => cfbench::run(&args),
         Command::Compare(args) => compare::run(&args),
     };
     match result {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use chat_client::{Message, Role};
 use serde::Deserialize;
 use trace_schema::{EvalRow, JsonlReader, Record, RowError, UnknownLabels};
+use trace_score::cfbench::{CfBenchItem, load_items};
 use trace_score::ifeval::read_prompts;
 
 use crate::cli::Benchmark;
@@ -64,6 +65,13 @@ pub(super) fn read(benchmark: Benchmark, path: &Path) -> Result<Vec<Prompt>> {
                 messages: vec![Message::user(prompt.prompt)],
             };
             read_prompts(path)?.into_iter().map(prompt).collect()
+        }
+        Benchmark::Cfbench => {
+            let prompt = |item: CfBenchItem| Prompt {
+                id: item.id.to_string(),
+                messages: vec![Message::user(item.prompt)],
+            };
+            load_items(path)?.into_iter().map(prompt).collect()
         }
         Benchmark::Prompts => {
             let rows = JsonlReader::<_, PromptRow>::open(path)?;

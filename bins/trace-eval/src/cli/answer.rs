@@ -43,6 +43,8 @@ pub(crate) enum Benchmark {
     Trace,
     /// Google's prompts of IFEval.
     Ifeval,
+    /// Your own copy of CFBench's data.
+    Cfbench,
     /// Rows with an id, and a prompt or a list of messages.
     Prompts,
 }

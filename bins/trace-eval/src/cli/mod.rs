@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod bench;
 mod compare;
 mod ifeval;
 mod intervals;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use answer::{AnswerArgs, Benchmark};
 pub(crate) use ask::AskArgs;
+pub(crate) use bench::{BenchArgs, Mode};
 pub(crate) use compare::CompareArgs;
 pub(crate) use ifeval::IfevalArgs;
 pub(crate) use intervals::IntervalArgs;
@@ -49,6 +51,11 @@ pub(crate) enum Command {
     /// every answer of the judge is kept. A judge whose answer cannot be read is asked again; what still cannot be read
     /// is a failed row, which is in no share and no mean, and is shown.
     Trace(TraceArgs),
+    /// Have a judge check answers to CFBench, criterion by criterion.
+    ///
+    /// DIR gets verdicts.jsonl (for `compare`), results.json, tables.md, report.html and journal.jsonl. The released
+    /// code asks its judge up to ten times at temperature 0.01: `--mode official --parse-attempts 10 --temperature 0.01`.
+    Cfbench(BenchArgs),
     /// Set systems side by side, as the paper's Table 3 does.
     ///
     /// Each FILE is a judged.jsonl of `trace`, or a verdicts.jsonl of `ifeval` or `cfbench`. Files under one name are

@@ -63,11 +63,15 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Outcome> {
 fn comparison(runs: &[Run], baseline: Option<&str>, config: &IntervalConfig) -> Result<Comparison> {
     let has_trace = runs.iter().any(|run| run.trace.is_some());
     let has_ifeval = runs.iter().any(|run| run.ifeval.is_some());
+    let has_cfbench = runs.iter().any(|run| run.cfbench.is_some());
     let columns = [
-        has_trace.then_some(["IF-S", "IF-M"].map(|name| Metric::percent("TRACE", name))),
-        has_ifeval.then_some(["S-Acc", "L-Acc"].map(|name| Metric::percent("IFEval", name))),
+        ("TRACE", has_trace, &["IF-S", "IF-M"][..]),
+        ("IFEval", has_ifeval, &["S-Acc", "L-Acc"]),
+        ("CFBench", has_cfbench, &["CSR", "ISR", "PSR"]),
     ];
-    let mut comparison = Comparison::new(columns.into_iter().flatten().flatten().collect());
+    let columns = columns.into_iter().filter(|(_, is_there, _)| *is_there);
+    let metrics = columns.flat_map(|(of, _, names)| names.iter().map(move |name| Metric::percent(of, *name)));
+    let mut comparison = Comparison::new(metrics.collect());
     for run in runs {
         let mut values = Vec::new();
         if has_trace {
@@ -75,6 +79,9 @@ fn comparison(runs: &[Run], baseline: Option<&str>, config: &IntervalConfig) -> 
         }
         if has_ifeval {
             values.extend(ifeval_values(run, config));
+        }
+        if has_cfbench {
+            values.extend(cfbench_values(run, config));
         }
         comparison.add(&run.model, &run.method, values)?;
     }
@@ -109,6 +116,19 @@ fn ifeval_values(run: &Run, config: &IntervalConfig) -> [Estimate; 2] {
         let followed = rows.iter().filter(|row| verdict(row)).count();
         Estimate::share(followed, rows.len(), 0, config)
     })
+}
+
+fn cfbench_values(run: &Run, config: &IntervalConfig) -> [Estimate; 3] {
+    let Some(rows) = &run.cfbench else { return Default::default() };
+    let scores: Vec<_> = rows.iter().filter_map(|row| row.score).collect();
+    let n_failed = rows.len() - scores.len();
+    let csr: Vec<f64> = scores.iter().map(|score| score.csr).collect();
+    let share = |held: usize| Estimate::share(held, scores.len(), n_failed, config);
+    [
+        Estimate::mean(&csr, n_failed, config),
+        share(scores.iter().filter(|score| score.isr == 1).count()),
+        share(scores.iter().filter(|score| score.psr == 1).count()),
+    ]
 }
 
 fn tables(comparison: &Comparison, paired: &[Paired]) -> Vec<Table> {

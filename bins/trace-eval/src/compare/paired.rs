@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use trace_score::cfbench::CfBenchScore;
 use trace_score::stats::IntervalConfig;
-use trace_score::{Cell, Column, PairedShare, RunComparison, Table};
+use trace_score::{Cell, Column, PairedMean, PairedShare, RunComparison, Table};
 
-use super::runs::{PromptRow, Run};
+use super::runs::{CfBenchRow, PromptRow, Run};
 
 /// One metric of a system against that of its baseline.
 #[derive(Debug, Serialize)]
@@ -17,7 +18,32 @@ pub(super) struct Paired {
     benchmark: &'static str,
     metric: &'static str,
     /// Differences are system − baseline.
-    share: PairedShare,
+    share: Difference,
+}
+
+/// Shares have McNemar's test, means have not.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Difference {
+    Share(PairedShare),
+    Mean(PairedMean),
+}
+
+impl Difference {
+    /// What both have: values, difference, items.
+    fn mean(&self) -> PairedMean {
+        match self {
+            Self::Mean(mean) => *mean,
+            Self::Share(PairedShare { first, second, difference, interval, n, n_failed, .. }) => PairedMean {
+                first: *first,
+                second: *second,
+                difference: *difference,
+                interval: *interval,
+                n: *n,
+                n_failed: *n_failed,
+            },
+        }
+    }
 }
 
 /// Compares each system with its baseline, in every benchmark that both have.
@@ -54,19 +80,50 @@ fn compare(base: &Run, system: &Run, config: &IntervalConfig) -> Result<Vec<Pair
     if let (Some(first), Some(second)) = (&base.trace, &system.trace) {
         let comparison = RunComparison::of(first, second, config)?;
         let metrics = [("IF-S", comparison.single), ("IF-M", comparison.multi), ("IF", comparison.all)];
-        all.extend(metrics.map(|(metric, scores)| paired("TRACE", metric, scores.followed)));
+        all.extend(
+            metrics.map(|(metric, scores)| paired("TRACE", metric, Difference::Share(scores.followed))),
+        );
     }
     if let (Some(first), Some(second)) = (&base.ifeval, &system.ifeval) {
         let pairs = match_prompts((&base.name(), first), (&system.name(), second))?;
         let of = |verdict: fn(&PromptRow) -> bool| {
             let verdicts: Vec<_> =
                 pairs.iter().map(|(first, second)| (verdict(first), verdict(second))).collect();
-            PairedShare::of(&verdicts, 0, config)
+            Difference::Share(PairedShare::of(&verdicts, 0, config))
         };
         all.push(paired("IFEval", "S-Acc", of(PromptRow::strict)));
         all.push(paired("IFEval", "L-Acc", of(PromptRow::loose)));
     }
+    if let (Some(first), Some(second)) = (&base.cfbench, &system.cfbench) {
+        let differences = cfbench((&base.name(), first), (&system.name(), second), config)?;
+        all.extend(differences.map(|(metric, difference)| paired("CFBench", metric, difference)));
+    }
     Ok(all)
+}
+
+/// CSR, ISR and PSR over the items that failed in neither.
+fn cfbench(
+    (first_name, first): (&str, &[CfBenchRow]),
+    (second_name, second): (&str, &[CfBenchRow]),
+    config: &IntervalConfig,
+) -> Result<[(&'static str, Difference); 3]> {
+    let by_id: HashMap<u64, &CfBenchRow> = second.iter().map(|row| (row.id, row)).collect();
+    let pairs: Vec<_> = first.iter().filter_map(|row| Some((row, *by_id.get(&row.id)?))).collect();
+    if [pairs.len(), by_id.len(), second.len()].iter().any(|count| *count != first.len()) {
+        bail!("{first_name} and {second_name} are not over the same items of CFBench");
+    }
+    let scored: Vec<_> = pairs.iter().filter_map(|(first, second)| first.score.zip(second.score)).collect();
+    let n_failed = pairs.len() - scored.len();
+    let share = |holds: fn(&CfBenchScore) -> bool| {
+        let held: Vec<_> = scored.iter().map(|(first, second)| (holds(first), holds(second))).collect();
+        Difference::Share(PairedShare::of(&held, n_failed, config))
+    };
+    let csr: Vec<_> = scored.iter().map(|(first, second)| (first.csr, second.csr)).collect();
+    Ok([
+        ("CSR", Difference::Mean(PairedMean::of(&csr, n_failed, config))),
+        ("ISR", share(|score| score.isr == 1)),
+        ("PSR", share(|score| score.psr == 1)),
+    ])
 }
 
 /// The rows of the same key; both systems must have the same.
@@ -88,15 +145,22 @@ pub(super) fn table(paired: &[Paired]) -> Table {
     let percent =
         |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}", 100.0 * share));
     let row = |of: &Paired| {
-        let share = &of.share;
+        let share = of.share.mean();
         let change = |value: f64| format!("{:+.1}", 100.0 * value);
         let difference = Cell {
             text: share.difference.map_or_else(|| "–".to_owned(), change),
             detail: share.interval.map(|ends| format!("[{}, {}]", change(ends.low), change(ends.high))),
             is_best: false,
         };
-        let counts = [share.only_first, share.only_second].map(|count| Cell::from(count.to_string()));
-        let [only_first, only_second] = counts;
+        let test = match &of.share {
+            Difference::Mean(_) => ["–", "–", "–"].map(Cell::from),
+            Difference::Share(share) => {
+                let counts = [share.only_first, share.only_second].map(|count| count.to_string());
+                let [only_first, only_second] = counts;
+                [only_first, only_second, p_value(share.p_value)].map(Cell::from)
+            }
+        };
+        let [only_first, only_second, p_value] = test;
         vec![
             of.system.as_str().into(),
             of.baseline.as_str().into(),
@@ -106,7 +170,7 @@ pub(super) fn table(paired: &[Paired]) -> Table {
             difference,
             only_first,
             only_second,
-            p_value(share.p_value).into(),
+            p_value,
             share.n.to_string().into(),
             share.n_failed.to_string().into(),
         ]

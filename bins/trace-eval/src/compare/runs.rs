@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use trace_schema::{JsonlReader, Record, UnknownLabels};
 use trace_score::Judged;
+use trace_score::cfbench::CfBenchScore;
 
 /// What is known of a system.
 #[derive(Debug, Default)]
@@ -15,7 +16,41 @@ pub(super) struct Run {
     pub(super) method: String,
     pub(super) trace: Option<Vec<Judged>>,
     pub(super) ifeval: Option<Vec<PromptRow>>,
+    pub(super) cfbench: Option<Vec<CfBenchRow>>,
 }
+
+/// A row of `trace-eval cfbench`; one without rates failed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "CfBenchFields")]
+pub(super) struct CfBenchRow {
+    pub(super) id: u64,
+    pub(super) score: Option<CfBenchScore>,
+}
+
+#[derive(Deserialize)]
+struct CfBenchFields {
+    id: u64,
+    csr: Option<f64>,
+    isr: Option<u8>,
+    psr: Option<u8>,
+    failed: Option<String>,
+}
+
+impl TryFrom<CfBenchFields> for CfBenchRow {
+    type Error = &'static str;
+
+    fn try_from(fields: CfBenchFields) -> Result<Self, Self::Error> {
+        let CfBenchFields { id, csr, isr, psr, failed } = fields;
+        let score = match (csr, isr, psr, failed) {
+            (Some(csr), Some(isr), Some(psr), None) => Some(CfBenchScore { csr, isr, psr }),
+            (None, None, None, Some(_)) => None,
+            _ => return Err("there must be csr, isr and psr, or else failed"),
+        };
+        Ok(Self { id, score })
+    }
+}
+
+impl Record for CfBenchRow {}
 
 /// A row of `trace-eval ifeval`.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,10 +101,12 @@ impl Run {
         match kind(path)? {
             Kind::Trace if self.trace.is_some() => bail!(of("TRACE")),
             Kind::Ifeval if self.ifeval.is_some() => bail!(of("IFEval")),
+            Kind::CfBench if self.cfbench.is_some() => bail!(of("CFBench")),
             Kind::Trace => {
                 let rows = JsonlReader::open(path)?.unknown_labels(UnknownLabels::Keep);
                 self.trace = Some(rows.collect::<Result<_, _>>()?);
             }
+            Kind::CfBench => self.cfbench = Some(JsonlReader::open(path)?.collect::<Result<_, _>>()?),
             Kind::Ifeval => self.ifeval = Some(JsonlReader::open(path)?.collect::<Result<_, _>>()?),
         }
         Ok(())
@@ -80,6 +117,7 @@ impl Run {
 enum Kind {
     Trace,
     Ifeval,
+    CfBench,
 }
 
 /// Tells by the keys of the first row.
@@ -91,6 +129,7 @@ fn kind(path: &Path) -> Result<Kind> {
     match (has(&["id", "prompt", "answer"]), has(&["key", "instructions"])) {
         (true, _) => Ok(Kind::Trace),
         (_, true) => Ok(Kind::Ifeval),
+        _ if has(&["id", "split"]) => Ok(Kind::CfBench),
         _ => bail!("{} is neither a judged.jsonl nor a verdicts.jsonl of this program", path.display()),
     }
 }

@@ -1,12 +1,11 @@
 //! Evaluation rows with their answers.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use trace_schema::{EvalRow, Instruction, JsonlReader, UnknownLabels};
 
-use crate::answer_row::AnswerRow;
+use crate::answer_row::{AnswerRow, answer_or_reason, check_nothing_left, read_answers, the_model};
 
 /// What is to be judged.
 #[derive(Debug)]
@@ -43,33 +42,8 @@ pub(super) fn read(rows: &Path, answers: &Path) -> Result<Cases> {
     if cases.is_empty() {
         bail!("{} has no rows", rows.display());
     }
-    match by_id.keys().min() {
-        Some(id) => bail!(
-            "{} of the answers in {} are to none of the rows, for instance that with the id {id:?}",
-            by_id.len(),
-            answers.display()
-        ),
-        None => Ok(Cases { cases, model }),
-    }
-}
-
-fn read_answers(path: &Path) -> Result<HashMap<String, AnswerRow>> {
-    let mut by_id = HashMap::new();
-    for row in JsonlReader::<_, AnswerRow>::open(path)? {
-        let row = row?;
-        if let Some(first) = by_id.insert(row.id.clone(), row) {
-            bail!("{} has the id {:?} more than once", path.display(), first.id);
-        }
-    }
-    Ok(by_id)
-}
-
-fn the_model<'a>(answers: impl Iterator<Item = &'a AnswerRow>) -> Option<String> {
-    let models: std::collections::BTreeSet<_> = answers.map(|row| row.model.as_deref()).collect();
-    match models.len() {
-        1 => models.into_iter().next().flatten().map(str::to_owned),
-        _ => None,
-    }
+    check_nothing_left(&by_id, answers)?;
+    Ok(Cases { cases, model })
 }
 
 fn case(row: &EvalRow, answer: Option<AnswerRow>, answers: &Path) -> Result<Case> {
@@ -77,11 +51,6 @@ fn case(row: &EvalRow, answer: Option<AnswerRow>, answers: &Path) -> Result<Case
     if answer.as_ref().and_then(|answer| answer.prompt.as_ref()).is_some_and(|asked| *asked != prompt) {
         bail!("the answer with the id {:?} in {} is to another prompt", row.id, answers.display());
     }
-    let none = || "there is no answer to judge".to_owned();
-    let answer = match answer {
-        Some(AnswerRow { response: Some(response), .. }) => Ok(response),
-        Some(AnswerRow { failed: Some(reason), .. }) => Err(format!("{}: {reason}", none())),
-        _ => Err(none()),
-    };
+    let answer = answer_or_reason(answer);
     Ok(Case { id: row.id.clone(), prompt, instruction: row.instruction(), answer })
 }

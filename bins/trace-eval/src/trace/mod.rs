@@ -18,8 +18,9 @@ use crate::console::{note, print};
 use crate::files::OutFolder;
 use crate::judging::{BallotCounts, Judging, Task, judge};
 use crate::outcome::Outcome;
+use crate::provenance::JudgeProvenance;
 use cases::{Case, Cases};
-use provenance::Provenance;
+use provenance::{Provenance, template_digest};
 use verdicts::{Parser, VoteAgreement, agreement_of, judged, vote_rows};
 
 /// scores.json.
@@ -49,10 +50,11 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Outcome> {
     let answered: Vec<&Case> = cases.iter().filter(|case| case.answer.is_ok()).collect();
     let tasks: Vec<Task> = answered.iter().flat_map(|case| tasks(args, &prompts, case)).collect();
     let votes = args.votes as usize;
-    let judging =
-        judge(&args.judge, &journal, &tasks, |place, answer| parser.read(answered[place / votes], answer))?;
-    let mut provenance = Provenance::new(args, &prompts, parser, &intervals, model)?;
-    provenance.judge_answered_as = judging.answered_by.iter().cloned().collect();
+    let judging = judge(&args.judge, &journal, &tasks, |place, answer, _| {
+        parser.read(answered[place / votes], answer)
+    })?;
+    let by_judge = JudgeProvenance::new(&args.judge, judging.answered_by.clone(), template_digest(&prompts));
+    let provenance = Provenance::new(args, by_judge, parser, &intervals, model)?;
 
     let rows = write_verdicts(args, &folder, &cases, &judging, parser)?;
     let by_case: Vec<_> = judging.ballots.chunks(votes).collect();

@@ -7,6 +7,7 @@ use trace_score::{Cell, Column, Judged, Table};
 
 use super::Output;
 use super::verdicts::Parser;
+use crate::provenance::pairs_of;
 
 /// Of the tables of scores, those that need no scores of single constraints.
 const TABLES_OF_INSTRUCTIONS: usize = 2;
@@ -32,7 +33,7 @@ pub(super) fn report(output: &Output, rows: &[Judged], parser: Parser, show: usi
         Section::new("Scores", blocks(score_tables(output, parser))),
         Section::new("Charts", charts.into_iter().map(Block::Bars).collect()),
         Section::new("Judging", blocks(judging_tables(output))),
-        Section::new("Provenance", vec![Block::KeyValues(output.provenance.pairs()?)]),
+        Section::new("Provenance", vec![Block::KeyValues(pairs_of(&output.provenance)?)]),
         Section::new("Answers that do not follow, or have no verdict", vec![Block::Answers(shown)]),
     ];
     let subtitle = "Instructions whose every constraint a judge scores with 10".to_owned();
@@ -53,19 +54,7 @@ fn score_tables(output: &Output, parser: Parser) -> Vec<Table> {
 }
 
 fn judging_tables(output: &Output) -> Vec<Table> {
-    let counts = &output.judging;
-    let rows = [
-        ("rows without an answer to judge", output.without_answer),
-        ("judgements", counts.judgements),
-        ("read", counts.read),
-        ("asked for more than once", counts.asked_again),
-        ("failed: no answer could be read", counts.unreadable),
-        ("failed: the judge gave no answer", counts.unanswered),
-        ("not asked for", counts.not_asked),
-    ];
-    let rows = rows.map(|(name, count)| vec![Cell::from(name), count.to_string().into()]).to_vec();
-    let columns = vec![Column::text(""), Column::number("count")];
-    let mut tables = vec![Table { caption: "Judgements".to_owned(), columns, rows, notes: Vec::new() }];
+    let mut tables = vec![output.judging.table(output.without_answer)];
     tables.extend(output.agreement.as_ref().map(|of| {
         let score = of.score.iter().map(|score| ("on the score", score));
         agreement_table([("on whether it is 10", &of.full_score)].into_iter().chain(score))
