@@ -5,9 +5,11 @@
 mod answer;
 mod answer_row;
 mod asking;
+mod bench;
 mod cfbench;
 mod cli;
 mod compare;
+mod complexbench;
 mod console;
 mod files;
 mod ifeval;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Answer(args) => answer::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Cfbench(args) => cfbench::run(&args),
+        Command::Complexbench(args) => complexbench::run(&args),
         Command::Compare(args) => compare::run(&args),
     };
     match result {

@@ -8,6 +8,7 @@ use chat_client::{Message, Role};
 use serde::Deserialize;
 use trace_schema::{EvalRow, JsonlReader, Record, RowError, UnknownLabels};
 use trace_score::cfbench::{CfBenchItem, load_items};
+use trace_score::complexbench::{self, ComplexBenchItem};
 use trace_score::ifeval::read_prompts;
 
 use crate::cli::Benchmark;
@@ -72,6 +73,13 @@ pub(super) fn read(benchmark: Benchmark, path: &Path) -> Result<Vec<Prompt>> {
                 messages: vec![Message::user(item.prompt)],
             };
             load_items(path)?.into_iter().map(prompt).collect()
+        }
+        Benchmark::Complexbench => {
+            let prompt = |item: ComplexBenchItem| Prompt {
+                id: item.main_id.to_string(),
+                messages: vec![Message::user(item.instruction)],
+            };
+            complexbench::load_items(path)?.into_iter().map(prompt).collect()
         }
         Benchmark::Prompts => {
             let rows = JsonlReader::<_, PromptRow>::open(path)?;

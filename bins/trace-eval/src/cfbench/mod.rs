@@ -14,34 +14,19 @@ use trace_score::{Cell, Column, Judged, Table};
 
 use crate::answer_row::{answer_or_reason, check_nothing_left, read_answers, the_model};
 use crate::asking::Totals;
+use crate::bench::BenchProvenance;
 use crate::cli::{BenchArgs, Mode};
 use crate::console::{note, print};
-use crate::files::{OutFolder, digest, file_digest, version};
+use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, BallotCounts, Task, judge};
 use crate::outcome::Outcome;
 use crate::provenance::{JudgeProvenance, pairs_of};
 use verdicts::Case;
 
-/// What a run was made of.
-#[derive(Debug, Serialize)]
-struct Provenance {
-    program: String,
-    system: String,
-    mode: Mode,
-    data: String,
-    data_sha256: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answers_sha256: Option<String>,
-    #[serde(flatten)]
-    judge: JudgeProvenance,
-}
-
 /// results.json.
 #[derive(Debug, Serialize)]
 struct Output {
-    provenance: Provenance,
+    provenance: BenchProvenance,
     without_answer: usize,
     judging: BallotCounts,
     /// What the questions of the journal took.
@@ -72,7 +57,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     };
     let scores: Vec<_> = cases.iter().map(|case| (case.item.split, case.score())).collect();
     let output = Output {
-        provenance: provenance(args, by_judge, model)?,
+        provenance: BenchProvenance::new(args, by_judge, model)?,
         without_answer,
         judging: counts,
         spent: judging.totals,
@@ -127,21 +112,6 @@ fn task(prompt: &CfBenchPrompt, case: &Case) -> Task {
         vote: 0,
         messages: vec![Message::user(prompt.render(&case.item, response))],
     }
-}
-
-fn provenance(args: &BenchArgs, judge: JudgeProvenance, model: Option<String>) -> Result<Provenance> {
-    let file = args.answers.as_ref().unwrap_or(&args.data);
-    let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Provenance {
-        program: version(),
-        system: args.system.clone().or(model).unwrap_or_else(stem),
-        mode: args.mode,
-        data: args.data.display().to_string(),
-        data_sha256: file_digest(&args.data)?,
-        answers: args.answers.as_ref().map(|path| path.display().to_string()),
-        answers_sha256: args.answers.as_deref().map(file_digest).transpose()?,
-        judge,
-    })
 }
 
 /// SHA-256 of the judge's prompt with the names of the places in the places.

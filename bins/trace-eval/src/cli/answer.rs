@@ -45,6 +45,8 @@ pub(crate) enum Benchmark {
     Ifeval,
     /// Your own copy of CFBench's data.
     Cfbench,
+    /// Your own copy of ComplexBench's data.
+    Complexbench,
     /// Rows with an id, and a prompt or a list of messages.
     Prompts,
 }

@@ -7,14 +7,15 @@ use serde::Serialize;
 
 use super::JudgeArgs;
 
-/// The arguments of `trace-eval cfbench`.
+/// The arguments of `trace-eval cfbench` and `trace-eval complexbench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Your own copy of the benchmark's data.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
 
-    /// The answers: id and response per line, as `trace-eval answer` writes them; without it, those in the data.
+    /// The answers: id and response per line, as `trace-eval answer` writes them; without it, those that CFBench's data may
+    /// hold.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
 

@@ -20,7 +20,7 @@ pub(crate) use intervals::IntervalArgs;
 pub(crate) use judge::JudgeArgs;
 pub(crate) use trace::{LanguageArg, QueryArg, TraceArgs};
 
-/// Asks models for answers, judges them, and reports: TRACE, IFEval and CFBench.
+/// Asks models for answers, judges them, and reports: TRACE, IFEval, CFBench and ComplexBench.
 ///
 /// The exit code is 0 when everything was done, 3 when a cap was reached or questions stayed without an answer, and 2
 /// for an error.
@@ -56,9 +56,13 @@ pub(crate) enum Command {
     /// DIR gets verdicts.jsonl (for `compare`), results.json, tables.md, report.html and journal.jsonl. The released
     /// code asks its judge up to ten times at temperature 0.01: `--mode official --parse-attempts 10 --temperature 0.01`.
     Cfbench(BenchArgs),
+    /// Have a judge, and rules, answer the questions of ComplexBench about answers to it.
+    ///
+    /// DIR gets the same files as that of `cfbench`. A question about a response that is missing is not asked and has no
+    /// verdict, also in official mode, where DRFR counts it as not satisfied.
+    Complexbench(BenchArgs),
     /// Set systems side by side, as the paper's Table 3 does.
     ///
-    /// Each FILE is a judged.jsonl of `trace`, or a verdicts.jsonl of `ifeval` or `cfbench`. Files under one name are
-    /// one row. DIR gets comparison.json, tables.md and report.html with the answers about which systems differ.
+    /// Each FILE is a judged.jsonl of `trace`, or a verdicts.jsonl of the others. Files under one name are one row. DIR gets comparison.json, tables.md and report.html with the answers about which systems differ.
     Compare(CompareArgs),
 }

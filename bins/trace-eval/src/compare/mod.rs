@@ -14,7 +14,7 @@ use crate::console::print;
 use crate::files::{OutFolder, version};
 use crate::outcome::Outcome;
 use paired::Paired;
-use runs::{PromptRow, Run};
+use runs::{ComplexBenchRow, PromptRow, Run};
 
 /// comparison.json.
 #[derive(Debug, Serialize)]
@@ -64,10 +64,12 @@ fn comparison(runs: &[Run], baseline: Option<&str>, config: &IntervalConfig) -> 
     let has_trace = runs.iter().any(|run| run.trace.is_some());
     let has_ifeval = runs.iter().any(|run| run.ifeval.is_some());
     let has_cfbench = runs.iter().any(|run| run.cfbench.is_some());
+    let has_complexbench = runs.iter().any(|run| run.complexbench.is_some());
     let columns = [
         ("TRACE", has_trace, &["IF-S", "IF-M"][..]),
         ("IFEval", has_ifeval, &["S-Acc", "L-Acc"]),
         ("CFBench", has_cfbench, &["CSR", "ISR", "PSR"]),
+        ("ComplexBench", has_complexbench, &["DRFR"]),
     ];
     let columns = columns.into_iter().filter(|(_, is_there, _)| *is_there);
     let metrics = columns.flat_map(|(of, _, names)| names.iter().map(move |name| Metric::percent(of, *name)));
@@ -82,6 +84,9 @@ fn comparison(runs: &[Run], baseline: Option<&str>, config: &IntervalConfig) -> 
         }
         if has_cfbench {
             values.extend(cfbench_values(run, config));
+        }
+        if has_complexbench {
+            values.push(drfr(run, config));
         }
         comparison.add(&run.model, &run.method, values)?;
     }
@@ -129,6 +134,14 @@ fn cfbench_values(run: &Run, config: &IntervalConfig) -> [Estimate; 3] {
         share(scores.iter().filter(|score| score.isr == 1).count()),
         share(scores.iter().filter(|score| score.psr == 1).count()),
     ]
+}
+
+/// The share of questions that are satisfied, with a bootstrap over whole items.
+fn drfr(run: &Run, config: &IntervalConfig) -> Estimate {
+    let Some(rows) = &run.complexbench else { return Estimate::default() };
+    let counts: Vec<_> = rows.iter().map(ComplexBenchRow::counts).collect();
+    let of_item: Vec<_> = counts.iter().map(|&(hold, all, _)| (hold as f64, all)).collect();
+    Estimate::mean_of_rows(&of_item, counts.iter().map(|(.., without)| without).sum(), config)
 }
 
 fn tables(comparison: &Comparison, paired: &[Paired]) -> Vec<Table> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use trace_schema::{JsonlReader, Record, UnknownLabels};
 use trace_score::Judged;
 use trace_score::cfbench::CfBenchScore;
+use trace_score::complexbench;
 
 /// What is known of a system.
 #[derive(Debug, Default)]
@@ -17,6 +18,29 @@ pub(super) struct Run {
     pub(super) trace: Option<Vec<Judged>>,
     pub(super) ifeval: Option<Vec<PromptRow>>,
     pub(super) cfbench: Option<Vec<CfBenchRow>>,
+    pub(super) complexbench: Option<Vec<ComplexBenchRow>>,
+}
+
+/// A row of `trace-eval complexbench`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ComplexBenchRow {
+    questions: Vec<QuestionRow>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct QuestionRow {
+    verdict: complexbench::Verdict,
+}
+
+impl Record for ComplexBenchRow {}
+
+impl ComplexBenchRow {
+    /// Questions that are satisfied, those with a verdict, and those without.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        let count = |verdict| self.questions.iter().filter(|question| question.verdict == verdict).count();
+        let (hold, fail) = (count(complexbench::Verdict::Holds), count(complexbench::Verdict::Fails));
+        (hold, hold + fail, self.questions.len() - hold - fail)
+    }
 }
 
 /// A row of `trace-eval cfbench`; one without rates failed.
@@ -106,6 +130,10 @@ impl Run {
                 let rows = JsonlReader::open(path)?.unknown_labels(UnknownLabels::Keep);
                 self.trace = Some(rows.collect::<Result<_, _>>()?);
             }
+            Kind::ComplexBench if self.complexbench.is_some() => bail!(of("ComplexBench")),
+            Kind::ComplexBench => {
+                self.complexbench = Some(JsonlReader::open(path)?.collect::<Result<_, _>>()?);
+            }
             Kind::CfBench => self.cfbench = Some(JsonlReader::open(path)?.collect::<Result<_, _>>()?),
             Kind::Ifeval => self.ifeval = Some(JsonlReader::open(path)?.collect::<Result<_, _>>()?),
         }
@@ -118,6 +146,7 @@ enum Kind {
     Trace,
     Ifeval,
     CfBench,
+    ComplexBench,
 }
 
 /// Tells by the keys of the first row.
@@ -129,6 +158,7 @@ fn kind(path: &Path) -> Result<Kind> {
     match (has(&["id", "prompt", "answer"]), has(&["key", "instructions"])) {
         (true, _) => Ok(Kind::Trace),
         (_, true) => Ok(Kind::Ifeval),
+        _ if has(&["main_id", "questions"]) => Ok(Kind::ComplexBench),
         _ if has(&["id", "split"]) => Ok(Kind::CfBench),
         _ => bail!("{} is neither a judged.jsonl nor a verdicts.jsonl of this program", path.display()),
     }
