@@ -11,7 +11,7 @@ use crate::golden::root;
 
 /// Every published crate with the crates of the workspace that it may use, in path order: a crate
 /// uses only earlier ones.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("trace-schema", &[]),
     ("chat-client", &[]),
     ("trace-synthesis", &["trace-schema", "chat-client"]),
@@ -33,12 +33,20 @@ const LAYERS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
+    ("trace-eval", &["trace-schema", "chat-client", "trace-score"]),
     ("trace-train", &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"]),
 ];
 
 /// Crates that must work without a tensor library.
-const WITHOUT_BURN: [&str; 6] =
-    ["trace-schema", "chat-client", "trace-synthesis", "trace-score", "iopo-data", "trace-build"];
+const WITHOUT_BURN: [&str; 7] = [
+    "trace-schema",
+    "chat-client",
+    "trace-synthesis",
+    "trace-score",
+    "iopo-data",
+    "trace-build",
+    "trace-eval",
+];
 
 /// Features of burn that bring a backend along.
 const BACKENDS: [&str; 13] = [

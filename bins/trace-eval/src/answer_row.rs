@@ -1,0 +1,86 @@
+//! One answer of a system: a row of what `trace-eval answer` writes and the judging commands read.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use trace_schema::{JsonlReader, Record, RowError, UnknownLabels};
+
+/// An answer. IFEval's readers take the same rows, since these have Google's keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AnswerRow {
+    /// The id of the prompt.
+    pub(crate) id: String,
+    /// The text of the last user message; what is judged must have been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prompt: Option<String>,
+    /// The answer; null where there is none.
+    #[serde(alias = "answer")]
+    pub(crate) response: Option<String>,
+    /// The model that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// Why the answer ended, as the endpoint says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) finish_reason: Option<String>,
+    /// Why there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<String>,
+}
+
+impl Record for AnswerRow {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+
+    fn validate(&self, _: UnknownLabels) -> Result<(), RowError> {
+        match self.id.trim().is_empty() {
+            true => Err(RowError::EmptyId),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Reads answers by their ids, which must differ.
+pub(crate) fn read_answers(path: &Path) -> Result<HashMap<String, AnswerRow>> {
+    let mut by_id = HashMap::new();
+    for row in JsonlReader::<_, AnswerRow>::open(path)? {
+        let row = row?;
+        if let Some(first) = by_id.insert(row.id.clone(), row) {
+            bail!("{} has the id {:?} more than once", path.display(), first.id);
+        }
+    }
+    Ok(by_id)
+}
+
+/// The model as the answers name it, if all name the same.
+pub(crate) fn the_model<'a>(answers: impl Iterator<Item = &'a AnswerRow>) -> Option<String> {
+    let models: std::collections::BTreeSet<_> = answers.map(|row| row.model.as_deref()).collect();
+    match models.len() {
+        1 => models.into_iter().next().flatten().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// The answer, or why there is none.
+pub(crate) fn answer_or_reason(answer: Option<AnswerRow>) -> Result<String, String> {
+    let none = || "there is no answer to judge".to_owned();
+    match answer {
+        Some(AnswerRow { response: Some(response), .. }) => Ok(response),
+        Some(AnswerRow { failed: Some(reason), .. }) => Err(format!("{}: {reason}", none())),
+        _ => Err(none()),
+    }
+}
+
+/// Checks that every answer was to something.
+pub(crate) fn check_nothing_left(by_id: &HashMap<String, AnswerRow>, path: &Path) -> Result<()> {
+    match by_id.keys().min() {
+        None => Ok(()),
+        Some(id) => bail!(
+            "{} of the answers in {} are to none of the rows, for instance that with the id {id:?}",
+            by_id.len(),
+            path.display()
+        ),
+    }
+}

@@ -1,0 +1,173 @@
+//! Asking many questions through a journal, with a bar that shows how far the run is.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chat_client::{
+    AskConfig, AskError, AskProgress, BlockingAnswers, BlockingRuntime, Caps, ChatRequest, EndpointConfig,
+    Journal, JournaledClient, Message, Prices, Question, RetryConfig,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli::AskArgs;
+use crate::console::note;
+
+/// Which model is asked where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) api_key_env: Option<&'a str>,
+}
+
+/// Asks questions and keeps what comes back.
+pub(crate) struct Asker {
+    runtime: BlockingRuntime,
+    client: JournaledClient,
+    at_once: usize,
+    bar: ProgressBar,
+}
+
+/// What a journal has taken, those of earlier runs included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) questions: u64,
+    pub(crate) prompt_tokens: u64,
+    pub(crate) completion_tokens: u64,
+    /// Absent without prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<f64>,
+}
+
+impl Asker {
+    /// Opens the journal and sets up the client; nothing is sent.
+    pub(crate) fn open(endpoint: Endpoint<'_>, args: &AskArgs, journal: &Path) -> Result<Self> {
+        let at_once = usize::from(args.concurrency);
+        let retry = RetryConfig {
+            max_attempts: args.attempts,
+            base_delay: args.retry_delay,
+            ..RetryConfig::default()
+        };
+        let config = EndpointConfig {
+            api_key_env: endpoint.api_key_env.map(str::to_owned),
+            max_concurrency: at_once,
+            request_timeout: args.timeout,
+            retry,
+            ..EndpointConfig::new(endpoint.url, endpoint.model)
+        };
+        let chat = config.init()?;
+        let journal = open_journal(journal)?;
+        let bar = ProgressBar::no_length().with_style(style());
+        let shown = bar.clone();
+        let observer = move |progress: &AskProgress| show(&shown, progress);
+        let client = JournaledClient::with_observer(chat, journal, ask_config(args), observer)?;
+        Ok(Self { runtime: BlockingRuntime::new()?, client, at_once, bar })
+    }
+
+    /// Asks; what becomes of the questions comes in their order.
+    pub(crate) fn ask<I: ExactSizeIterator<Item = Question>>(&self, questions: I) -> BlockingAnswers<'_, I> {
+        let before = self.client.progress();
+        let before = before.done + before.failed + before.from_journal;
+        self.bar.set_length(before + questions.len() as u64);
+        self.runtime.ask_all(&self.client, questions, self.at_once)
+    }
+
+    /// Takes the bar away and tells what the questions took.
+    pub(crate) fn finish(&self, args: &AskArgs) -> Totals {
+        self.bar.finish_and_clear();
+        let AskProgress { asked, from_journal, failed, retries, spent, .. } = self.client.progress();
+        let totals = Totals {
+            questions: spent.questions,
+            prompt_tokens: spent.prompt_tokens,
+            completion_tokens: spent.completion_tokens,
+            cost: args.input_price.map(|_| spent.cost),
+        };
+        note(&format!(
+            "{asked} questions asked, {from_journal} answered by the journal, {failed} failed, {retries} requests repeated"
+        ));
+        let cost = totals.cost.map(|cost| format!(", cost {cost:.4}")).unwrap_or_default();
+        note(&format!(
+            "{} in all: {} questions, {} prompt tokens, {} completion tokens{cost}",
+            self.client.journal().path().display(),
+            totals.questions,
+            totals.prompt_tokens,
+            totals.completion_tokens
+        ));
+        totals
+    }
+}
+
+/// The journal that stands beside an output: `answers.jsonl` has `answers.journal.jsonl`.
+pub(crate) fn journal_path(args: &AskArgs, output: &Path) -> PathBuf {
+    args.journal.clone().unwrap_or_else(|| output.with_extension("journal.jsonl"))
+}
+
+/// A request with the settings that were typed.
+pub(crate) fn request(args: &AskArgs, messages: Vec<Message>) -> ChatRequest {
+    ChatRequest {
+        temperature: args.temperature,
+        top_p: args.top_p,
+        max_tokens: args.max_tokens,
+        seed: args.seed,
+        ..ChatRequest::new(messages)
+    }
+}
+
+/// Whether nothing more can be asked: the journal or this program failed, and not the question.
+pub(crate) fn is_fatal(error: &AskError) -> bool {
+    !matches!(
+        error,
+        AskError::Failed(_) | AskError::Invalid(_) | AskError::CapReached { .. } | AskError::Stopped
+    )
+}
+
+/// An error and its causes on one line.
+pub(crate) fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text += &format!(": {words}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn ask_config(args: &AskArgs) -> AskConfig {
+    let prices = args.input_price.zip(args.output_price);
+    let prices =
+        prices.map(|(input, output)| Prices { input_per_million: input, output_per_million: output });
+    let caps = Caps {
+        max_cost: args.max_cost,
+        max_questions: args.max_questions,
+        max_tokens: args.max_total_tokens,
+    };
+    AskConfig { prices, caps }
+}
+
+fn open_journal(path: &Path) -> Result<Journal> {
+    let journal = Journal::open(path)?;
+    let report = journal.report();
+    if let Some(torn) = report.torn {
+        let (line, path) = (torn.line, path.display());
+        note(&format!("note: line {line} of {path} was not written to its end and is taken off"));
+    }
+    if report.answers > 0 {
+        note(&format!("{} has {} answers already", path.display(), report.answers));
+    }
+    Ok(journal)
+}
+
+fn style() -> ProgressStyle {
+    let template = "{bar:30} {pos}/{len} {msg} {elapsed} (about {eta} left)";
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn show(bar: &ProgressBar, progress: &AskProgress) {
+    bar.set_position(progress.done + progress.failed + progress.from_journal);
+    bar.set_message(format!("{} under way, {} failed", progress.in_flight, progress.failed));
+}

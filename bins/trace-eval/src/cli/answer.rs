@@ -1,0 +1,52 @@
+//! The arguments of `trace-eval answer`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::AskArgs;
+
+/// The arguments of `trace-eval answer`.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// What the file of prompts is.
+    #[arg(long, value_enum)]
+    pub(crate) benchmark: Benchmark,
+
+    /// The prompts.
+    pub(crate) file: PathBuf,
+
+    /// The address of the endpoint before /chat/completions, https://api.openai.com/v1 for instance.
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: String,
+
+    /// The model that is asked.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: String,
+
+    /// The environment variable that holds the API key; without one no key is sent.
+    #[arg(long, value_name = "VAR")]
+    pub(crate) api_key_env: Option<String>,
+
+    /// The file for the answers: id, prompt and response per line, in the order of the prompts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+/// What a file of prompts is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Benchmark {
+    /// TRACE's evaluation rows; their messages are sent as they are.
+    Trace,
+    /// Google's prompts of IFEval.
+    Ifeval,
+    /// Your own copy of CFBench's data.
+    Cfbench,
+    /// Your own copy of ComplexBench's data.
+    Complexbench,
+    /// Rows with an id, and a prompt or a list of messages.
+    Prompts,
+}

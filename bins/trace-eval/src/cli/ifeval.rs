@@ -1,0 +1,41 @@
+//! The arguments of `trace-eval ifeval`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The arguments of `trace-eval ifeval`.
+#[derive(Debug, Args)]
+pub(crate) struct IfevalArgs {
+    /// Google's file of prompts: key, prompt, instruction_id_list and kwargs per line.
+    #[arg(long, value_name = "FILE", required_unless_present = "samples", requires = "responses")]
+    pub(crate) prompts: Option<PathBuf>,
+
+    /// The responses: prompt and response per line, as Google's program and `trace-eval answer` write them.
+    #[arg(long, value_name = "FILE", requires = "prompts")]
+    pub(crate) responses: Option<PathBuf>,
+
+    /// A file of samples by lm-evaluation-harness, in the place of prompts and responses.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prompts", "responses"])]
+    pub(crate) samples: Option<PathBuf>,
+
+    /// The folder for the report; made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What the report calls the responses; the name of their file unless given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) system: Option<String>,
+
+    /// The seed of the language detector; the official program has none.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) language_seed: u64,
+
+    /// Most responses that the report shows.
+    #[arg(long, value_name = "N", default_value_t = 541)]
+    pub(crate) show: usize,
+
+    /// Print the results as one line of JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

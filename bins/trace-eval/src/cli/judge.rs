@@ -1,0 +1,34 @@
+//! The arguments of everything that has a judge.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::AskArgs;
+
+/// Who judges, and how the judge is asked.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The address of the judge's endpoint before /chat/completions.
+    #[arg(long, value_name = "URL")]
+    pub(crate) judge_endpoint: String,
+
+    /// The judge.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) judge_model: String,
+
+    /// The environment variable that holds the API key of the judge's endpoint; without one no key is sent.
+    #[arg(long, value_name = "VAR")]
+    pub(crate) judge_api_key_env: Option<String>,
+
+    /// A folder with prompt templates that take the place of the built-in ones of the same names.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) prompts_dir: Option<PathBuf>,
+
+    /// How often a judge is asked until its answer can be read.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) parse_attempts: u32,
+
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}

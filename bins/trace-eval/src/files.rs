@@ -1,0 +1,94 @@
+//! Files in and out, and where numbers come from.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use trace_schema::{AtomicFile, JsonlWriter};
+use trace_score::Table;
+use trace_score::report::{Block, Report};
+
+/// A folder that takes the files of a run.
+pub(crate) struct OutFolder(PathBuf);
+
+impl OutFolder {
+    /// Makes the folder if it is missing.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Where a file of the folder stands.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes rows of JSON, all or none.
+    pub(crate) fn write_rows<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<()> {
+        write_rows(&self.path(name), rows)
+    }
+
+    /// Writes one JSON document.
+    pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)? + "\n";
+        write_text(&self.path(name), &text)
+    }
+
+    /// Writes tables as one Markdown page under the title of the report, and the report itself.
+    pub(crate) fn write_report(&self, report: &Report) -> Result<()> {
+        write_text(&self.path("tables.md"), &markdown(report))?;
+        write_text(&self.path("report.html"), &report.render()?)
+    }
+}
+
+/// Writes rows of JSON, all or none.
+pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+    let mut writer = JsonlWriter::create(path)?;
+    rows.iter().try_for_each(|row| writer.write(row))?;
+    writer.finish()?;
+    Ok(())
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(file.finish()?)
+}
+
+/// The tables of a report, and what its numbers rest on.
+fn markdown(report: &Report) -> String {
+    let mut text = format!("# {}\n", report.title);
+    for block in report.sections.iter().flat_map(|section| &section.blocks) {
+        match block {
+            Block::Table(table) => text += &format!("\n{}", table.to_markdown()),
+            Block::KeyValues(pairs) => text += &format!("\n{}", table_of(pairs).to_markdown()),
+            _ => {}
+        }
+    }
+    text
+}
+
+fn table_of(pairs: &[(String, String)]) -> Table {
+    let rows = pairs.iter().map(|(name, value)| vec![name.as_str().into(), value.as_str().into()]).collect();
+    let columns = ["", ""].map(trace_score::Column::text).to_vec();
+    Table { columns, rows, ..Table::default() }
+}
+
+/// SHA-256 of a file in hexadecimal digits.
+pub(crate) fn file_digest(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(digest(&bytes))
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Name and version of this program.
+pub(crate) fn version() -> String {
+    concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()
+}
