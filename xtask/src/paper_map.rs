@@ -69,19 +69,40 @@ impl Sources {
 
     /// Why `item` is not a public item, if it is not.
     fn missing_item(&self, item: &str) -> Option<String> {
-        let mut parts = item.split("::");
-        let (library, name, member) = (parts.next()?, parts.next().unwrap_or_default(), parts.next());
-        let folder = Path::new("crates").join(library.replace('_', "-")).join("src");
+        let (library, path) = item.split_once("::")?;
+        let mut folder = Path::new("crates").join(library.replace('_', "-")).join("src");
+        let mut root = folder.join("lib.rs");
+        let mut path = path.split("::").peekable();
+        // A module has a folder of its own, whose `mod.rs` exports what is in it.
+        while let Some(module) = path.next_if(|part| part.starts_with(char::is_lowercase)) {
+            let inside = folder.join(module).join("mod.rs");
+            if path.peek().is_none() || !self.0.iter().any(|(path, _)| *path == inside) {
+                return self.missing_name(item, &folder, &root, module, path.next());
+            }
+            folder = folder.join(module);
+            root = inside;
+        }
+        self.missing_name(item, &folder, &root, path.next().unwrap_or_default(), path.next())
+    }
+
+    fn missing_name(
+        &self,
+        item: &str,
+        folder: &Path,
+        root: &Path,
+        name: &str,
+        member: Option<&str>,
+    ) -> Option<String> {
         let own: Vec<&str> = self
             .0
             .iter()
-            .filter(|(path, _)| path.starts_with(&folder))
+            .filter(|(path, _)| path.starts_with(folder))
             .map(|(_, text)| text.as_str())
             .collect();
-        let library = self.0.iter().find(|(path, _)| *path == folder.join("lib.rs"));
+        let library = self.0.iter().find(|(path, _)| path == root);
         let Some((_, library)) = library else { return Some(format!("no crate of `{item}`")) };
         if !is_exported(library, name) {
-            return Some(format!("`{item}`: {} does not export {name}", folder.join("lib.rs").display()));
+            return Some(format!("`{item}`: {} does not export {name}", root.display()));
         }
         if !own.iter().any(|text| text.lines().any(|line| defines(line, name))) {
             return Some(format!("`{item}`: {name} is not defined in {}", folder.display()));
