@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use iopo_train::CustomLoss;
 
-/// Which file of a [`Dataset`](crate::Dataset) a method trains on.
+/// Which of the [`PreferenceFiles`](crate::PreferenceFiles) a method trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     /// x₁ with y₁ and a worse answer: the paper's Appendix C.

@@ -16,7 +16,7 @@ pub(crate) struct AnswerArgs {
     /// The prompts.
     pub(crate) file: PathBuf,
 
-    /// The address of the endpoint before /chat/completions, https://api.openai.com/v1 for instance.
+    /// The address of the endpoint before /chat/completions, `https://api.openai.com/v1` for instance.
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: String,
 
