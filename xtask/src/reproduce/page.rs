@@ -89,7 +89,7 @@ fn heading(page: &mut String, study: &Study) -> Result<()> {
     let (validation, test) = (&recipe.validation, &recipe.test);
     writeln!(
         page,
-        "- **Validation**: {} rows with one constraint, {} with several, answered greedily. **Test**: {} with one constraint (IF-S), \
+        "- **Validation**: {} rows with one constraint, {} with several, answered greedily and drawn: the score is the mean of both shares. **Test**: {} with one constraint (IF-S), \
          {} with several (IF-M), {} with pairs of dimensions that never met in training, {} with {} or {} constraints. No training row \
          has a prompt of either.",
         validation.single,
