@@ -39,7 +39,8 @@ pub struct Trained {
 }
 
 impl Stage {
-    /// The configuration; `trace-train run` takes it as it is.
+    /// The configuration. `trace-train run` takes it where validation chooses nothing; where it does, the validation rows
+    /// and a loss of a program's own are not in it.
     fn lines(&self) -> Vec<String> {
         let comment = self.comment.lines().map(|line| format!("# {line}"));
         let keys = self.keys.iter().map(|(key, value)| format!("{key}: {value}"));
