@@ -78,3 +78,36 @@ fn sorted(
     };
     Ok((Group { operation, x1, y1, x2, y2 }, pair))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use trace_synthesis::world::{CountDistribution, world_rng};
+
+    use super::*;
+
+    #[test]
+    fn samples_take_their_places_by_what_they_follow() {
+        let sampler = TaskSampler::new(CountDistribution::up_to(1));
+        let mut rng = world_rng(3, 0);
+        let (x1, x2, y1, y2) = loop {
+            let x1 = sampler.sample(&mut rng).unwrap();
+            let Some(x2) = sampler.perturb(&x1, ConstraintOperation::Revise, &mut rng) else { continue };
+            let (y1, y2) = (x1.respond(&mut rng), x2.respond(&mut rng));
+            if !x2.verdict(&y1).followed() && !x1.verdict(&y2).followed() {
+                break (x1, x2, y1, y2);
+            }
+        };
+        let wrong = "nothing of the kind".to_owned();
+        let sort = |first: &[String], second: &[String]| {
+            sorted(ConstraintOperation::Revise, x1.clone(), x2.clone(), first, second, 0)
+        };
+        let first = [wrong.clone(), y2.clone(), y1.clone()];
+        let (group, pair) = sort(&first, &[wrong.clone(), y1.clone(), y2.clone()]).unwrap();
+        assert_eq!((&group.y1, &group.y2), (&y1, &y2));
+        assert_eq!((&pair.chosen, &pair.rejected), (&y1, &wrong));
+        assert_eq!(sort(&first[..2], std::slice::from_ref(&y2)).err(), Some(Rejection::NoFirstResponse));
+        assert_eq!(sort(&first, std::slice::from_ref(&y1)).err(), Some(Rejection::NoSecondResponse));
+        assert_eq!(sort(&first[2..], &[y2.clone()]).err(), Some(Rejection::NoWorseResponse));
+    }
+}
