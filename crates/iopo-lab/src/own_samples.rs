@@ -108,6 +108,6 @@ mod tests {
         assert_eq!((&pair.chosen, &pair.rejected), (&y1, &wrong));
         assert_eq!(sort(&first[..2], std::slice::from_ref(&y2)).err(), Some(Rejection::NoFirstResponse));
         assert_eq!(sort(&first, std::slice::from_ref(&y1)).err(), Some(Rejection::NoSecondResponse));
-        assert_eq!(sort(&first[2..], &[y2.clone()]).err(), Some(Rejection::NoWorseResponse));
+        assert_eq!(sort(&first[2..], std::slice::from_ref(&y2)).err(), Some(Rejection::NoWorseResponse));
     }
 }
