@@ -1,62 +1,20 @@
 //! Rows to answer, and the verifiers' verdicts on answers.
 
-use serde::{Deserialize, Serialize};
 use trace_schema::Constraint;
 use trace_score::{Judged, JudgedConstraint, Verdict};
-use trace_synthesis::world::{CountDistribution, HeldOut, Task, TaskSampler, WorldRng};
+use trace_synthesis::world::{EvaluationKind, Task, TaskSampler, WorldRng};
 
 use crate::error::LabError;
 use crate::recipe::ExamSizes;
 use crate::rows::Reserved;
-
-/// A part of an exam.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// One constraint: IF-S.
-    Single,
-    /// Several, as in training: IF-M.
-    Multi,
-    /// Two dimensions that never met in training.
-    HeldOutPairs,
-    /// More constraints than in training.
-    More,
-}
-
-impl Part {
-    /// All parts, easiest first.
-    pub const ALL: [Self; 4] = [Self::Single, Self::Multi, Self::HeldOutPairs, Self::More];
-
-    /// The name in tables.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Single => "IF-S",
-            Self::Multi => "IF-M",
-            Self::HeldOutPairs => "held-out pairs",
-            Self::More => "more constraints",
-        }
-    }
-
-    /// What the ids of its questions begin with.
-    #[must_use]
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Multi => "multi",
-            Self::HeldOutPairs => "pairs",
-            Self::More => "more",
-        }
-    }
-}
 
 /// One row to answer.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// Unique in the exam.
     pub id: String,
-    /// Where it belongs.
-    pub part: Part,
+    /// What it asks.
+    pub kind: EvaluationKind,
     /// What it means.
     pub task: Task,
 }
@@ -64,7 +22,7 @@ pub struct Question {
 /// Rows to answer.
 #[derive(Debug, Clone)]
 pub struct Exam {
-    /// The rows, part by part.
+    /// The rows, kind by kind.
     pub questions: Vec<Question>,
 }
 
@@ -79,28 +37,15 @@ impl Exam {
         reserved: &Reserved,
         rng: &mut WorldRng,
     ) -> Result<Self, LabError> {
-        let most = sampler.count_distribution().largest();
         let mut seen = reserved.clone();
         let mut questions = Vec::new();
-        for part in Part::ALL {
-            let (sampler, rows) = match part {
-                Part::Single => (sampler.clone().counts(CountDistribution::up_to(1)), sizes.single),
-                Part::Multi => {
-                    (sampler.clone().counts(sampler.count_distribution().at_least(2)?), sizes.multi)
-                }
-                Part::HeldOutPairs => {
-                    let counts = sampler.count_distribution().at_least(2)?;
-                    (sampler.clone().counts(counts).held_out(HeldOut::Require), sizes.held_out_pairs)
-                }
-                Part::More => {
-                    (sampler.clone().counts(CountDistribution::between(most + 1, most + 2)), sizes.more)
-                }
-            };
+        for kind in EvaluationKind::ALL {
+            let (sampler, rows) = (kind.sampler(sampler)?, sizes.of(kind));
             let mut number = 0;
             while number < rows {
                 let task = sampler.sample(rng)?;
                 if seen.insert(task.prompt()) {
-                    questions.push(Question { id: format!("{}-{number}", part.prefix()), part, task });
+                    questions.push(Question { id: format!("{}-{number}", kind.name()), kind, task });
                     number += 1;
                 }
             }

@@ -8,7 +8,7 @@ use iopo_data::{TokenizerTraining, train_tokenizer};
 use iopo_model::{CausalLm, Precision, Qwen2Config, load_model};
 use iopo_train::Observer;
 use trace_score::Judged;
-use trace_synthesis::world::{CountDistribution, Rejections, TaskSampler, WorldRng, world_rng};
+use trace_synthesis::world::{CountDistribution, Rejections, SftRow, TaskSampler, WorldRng, world_rng};
 
 use crate::answer::{Decoding, Respondent};
 use crate::error::LabError;
@@ -16,7 +16,7 @@ use crate::exam::Exam;
 use crate::files::write_rows;
 use crate::method::{Method, Rows};
 use crate::recipe::{Recipe, SupervisedStage, Writing};
-use crate::rows::{PreferenceRows, Reserved, SupervisedRow, supervised_rows};
+use crate::rows::{PreferenceRows, Reserved, supervised_rows};
 use crate::stage::{Stage, Trained};
 use crate::validation::Validation;
 
@@ -218,13 +218,13 @@ impl Lab {
         Ok(Validation { respondent: Respondent::from_dir(start)?, exam: self.validation.clone() })
     }
 
-    fn supervised_rows(&self, stage: &SupervisedStage, stream: u64) -> Result<Vec<SupervisedRow>, LabError> {
+    fn supervised_rows(&self, stage: &SupervisedStage, stream: u64) -> Result<Vec<SftRow>, LabError> {
         let rng = &mut self.rng(stream);
         supervised_rows(&self.sampler, &stage.writing, &self.reserved(), stage.rows, rng)
     }
 
     /// A folder with a tokenizer and `config.json`.
-    fn blank_model(&self, rows: Vec<SupervisedRow>, dir: &Path) -> Result<(), LabError> {
+    fn blank_model(&self, rows: Vec<SftRow>, dir: &Path) -> Result<(), LabError> {
         let shape = &self.recipe.model;
         let texts = rows.into_iter().flat_map(|row| [row.prompt, row.completion]);
         let training = TokenizerTraining { vocab_size: shape.vocabulary, ..TokenizerTraining::default() };

@@ -14,10 +14,10 @@ mod validation;
 
 pub use answer::{Decoding, Respondent};
 pub use error::LabError;
-pub use exam::{Exam, Part, Question};
+pub use exam::{Exam, Question};
 pub use lab::{Author, Lab, PreferenceFiles};
 pub use method::{METHODS, Method, Rows};
 pub use recipe::{ExamSizes, ModelShape, PreferenceStage, Recipe, SupervisedStage, Writing};
-pub use rows::{PreferenceRows, Reserved, SupervisedRow, supervised_rows};
+pub use rows::{PreferenceRows, Reserved, supervised_rows};
 pub use stage::{Stage, Trained};
 pub use validation::Validation;

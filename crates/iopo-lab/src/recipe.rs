@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trace_schema::ConstraintDimension;
-use trace_synthesis::world::{DIMENSIONS, Judge, Teacher};
+use trace_synthesis::world::{DIMENSIONS, EvaluationKind, Judge, Teacher};
 
 /// Sizes of a Qwen2 model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,20 @@ pub struct ExamSizes {
     pub held_out_pairs: usize,
     /// More constraints than in training.
     pub more: usize,
+}
+
+impl ExamSizes {
+    /// No rows.
+    pub const NONE: Self = Self { single: 0, multi: 0, held_out_pairs: 0, more: 0 };
+
+    pub(crate) const fn of(&self, kind: EvaluationKind) -> usize {
+        match kind {
+            EvaluationKind::Single => self.single,
+            EvaluationKind::Multi => self.multi,
+            EvaluationKind::Pairs => self.held_out_pairs,
+            EvaluationKind::More => self.more,
+        }
+    }
 }
 
 /// A bench: one world, one model shape, and the stages before preference training.

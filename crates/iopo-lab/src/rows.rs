@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use rand::Rng;
-use serde::Serialize;
 use trace_schema::{ConstraintOperation, PreferenceGroup, PreferencePair};
 use trace_synthesis::world::{
-    Conditions, Group, GroupBuilder, Rejection, Rejections, Task, TaskSampler, WorldRng, pair_from, world_rng,
+    Conditions, Group, GroupBuilder, Rejection, Rejections, SftRow, Task, TaskSampler, WorldRng, pair_from,
+    world_rng,
 };
 
 use crate::error::LabError;
@@ -14,15 +14,6 @@ use crate::recipe::Writing;
 
 /// Prompts that no training row may have.
 pub type Reserved = BTreeSet<String>;
-
-/// A row of supervised training.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SupervisedRow {
-    /// The instruction.
-    pub prompt: String,
-    /// Its response.
-    pub completion: String,
-}
 
 /// Draws rows that a writer wrote and a judge let pass.
 ///
@@ -34,14 +25,14 @@ pub fn supervised_rows(
     reserved: &Reserved,
     rows: usize,
     rng: &mut WorldRng,
-) -> Result<Vec<SupervisedRow>, LabError> {
+) -> Result<Vec<SftRow>, LabError> {
     let mut found = Vec::with_capacity(rows);
     while found.len() < rows {
         let task = sampler.sample(rng)?;
         let prompt = task.prompt();
         let completion = writing.teacher.write(&task, rng);
         if !reserved.contains(&prompt) && writing.judge.accepts(&task, &completion, rng) {
-            found.push(SupervisedRow { prompt, completion });
+            found.push(SftRow { prompt, completion });
         }
     }
     Ok(found)

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use iopo_lab::{Author, Decoding, Exam, Lab, METHODS, Method, Part, Recipe, Writing};
+use iopo_lab::{Author, Decoding, Exam, Lab, METHODS, Method, Recipe, Writing};
 use iopo_train::TrainArgs;
 use tempfile::tempdir;
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair};
+use trace_synthesis::world::EvaluationKind;
 
 fn lab(dir: &Path, seed: u64) -> Lab {
     Lab::new(Recipe::smoke(), seed, dir.to_owned(), Device::flex().autodiff()).unwrap()
@@ -52,18 +53,18 @@ fn the_same_seed_gives_the_same_model_and_another_seed_another() {
 fn exams_have_the_sizes_asked_for_and_share_no_prompt() {
     let dir = tempdir().unwrap();
     let lab = lab(dir.path(), 1);
-    for part in Part::ALL {
-        let ids = lab.test.questions.iter().filter(|question| question.part == part);
-        assert!(ids.clone().all(|question| question.id.starts_with(part.prefix())));
-        assert_eq!(ids.count(), 3, "{part:?}");
+    for kind in EvaluationKind::ALL {
+        let ids = lab.test.questions.iter().filter(|question| question.kind == kind);
+        assert!(ids.clone().all(|question| question.id.starts_with(kind.name())));
+        assert_eq!(ids.count(), 3, "{kind:?}");
     }
     let most = lab.recipe().most_constraints;
     for question in &lab.test.questions {
         let constraints = question.task.clauses().len();
-        match question.part {
-            Part::Single => assert_eq!(constraints, 1),
-            Part::Multi | Part::HeldOutPairs => assert!((2..=most).contains(&constraints)),
-            Part::More => assert!(constraints > most),
+        match question.kind {
+            EvaluationKind::Single => assert_eq!(constraints, 1),
+            EvaluationKind::Multi | EvaluationKind::Pairs => assert!((2..=most).contains(&constraints)),
+            EvaluationKind::More => assert!(constraints > most),
         }
     }
     assert!(lab.test.prompts().is_disjoint(&lab.validation.prompts()));

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use iopo_lab::{Decoding, Part};
+use iopo_lab::Decoding;
 use plotters::prelude::*;
+use trace_synthesis::world::EvaluationKind;
 
 use super::tables::{Results, System};
 
 /// Colours that people who confuse red and green tell apart.
-const PANELS: [(Part, Decoding, &str, RGBColor); 3] = [
-    (Part::Multi, Decoding::Greedy, "IF-M, most likely answers", RGBColor(0, 114, 178)),
-    (Part::HeldOutPairs, Decoding::Greedy, "held-out pairs, most likely answers", RGBColor(0, 158, 115)),
-    (Part::Multi, Decoding::Sampled, "IF-M, drawn answers", RGBColor(213, 94, 0)),
+const PANELS: [(EvaluationKind, Decoding, &str, RGBColor); 3] = [
+    (EvaluationKind::Multi, Decoding::Greedy, "IF-M, most likely answers", RGBColor(0, 114, 178)),
+    (EvaluationKind::Pairs, Decoding::Greedy, "held-out pairs, most likely answers", RGBColor(0, 158, 115)),
+    (EvaluationKind::Multi, Decoding::Sampled, "IF-M, drawn answers", RGBColor(213, 94, 0)),
 ];
 
 const WIDTH: u32 = 900;
@@ -46,10 +47,10 @@ pub fn draw(result: &Results, path: &Path) -> Result<()> {
 
 fn draw_panel<B: DrawingBackend>(
     systems: &[&System],
-    (part, decoding, title, colour): (Part, Decoding, &str, RGBColor),
+    (kind, decoding, title, colour): (EvaluationKind, Decoding, &str, RGBColor),
     area: &DrawingArea<B, plotters::coord::Shift>,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let scores: Vec<_> = systems.iter().map(|system| system.score(part, decoding)).collect();
+    let scores: Vec<_> = systems.iter().map(|system| system.score(kind, decoding)).collect();
     let highest = scores.iter().filter_map(|score| score.interval.as_ref().map(|i| i.high).or(score.mean));
     let top = 1.05 * highest.fold(1.0, f64::max);
     let rows = systems.len() as f64;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use iopo_lab::{Decoding, Part};
+use iopo_lab::Decoding;
 use trace_score::{Judged, PairedShare};
+use trace_synthesis::world::EvaluationKind;
 
 use super::Run;
 use super::systems::{COLUMNS, System};
@@ -17,7 +18,7 @@ const EXAMPLES: usize = 3;
 pub fn tell(run: &Run, report: &Path) -> Result<()> {
     print(&run.systems.comparison.table_of_intervals().to_text())?;
     for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
-        let columns = COLUMNS.iter().zip(differences).filter(|((part, _), _)| *part == Part::Multi);
+        let columns = COLUMNS.iter().zip(differences).filter(|((kind, _), _)| *kind == EvaluationKind::Multi);
         let columns = columns.map(|((_, decoding), share)| difference(*decoding, share));
         print(&format!(
             "{} − Base, IF-M in points: {}",

@@ -1,19 +1,20 @@
 //! Answered exams of several systems, and what they score.
 
 use anyhow::{Context, Result};
-use iopo_lab::{Decoding, Part};
+use iopo_lab::Decoding;
 use serde_json::{Map, Value, json};
 use trace_score::stats::{Estimate, IntervalConfig};
 use trace_score::{Comparison, Judged, Metric, PairedShare, RunComparison, Scores};
+use trace_synthesis::world::EvaluationKind;
 
 /// What the table's columns are about.
-pub const COLUMNS: [(Part, Decoding); 6] = [
-    (Part::Single, Decoding::Greedy),
-    (Part::Multi, Decoding::Greedy),
-    (Part::HeldOutPairs, Decoding::Greedy),
-    (Part::More, Decoding::Greedy),
-    (Part::Single, Decoding::Sampled),
-    (Part::Multi, Decoding::Sampled),
+pub const COLUMNS: [(EvaluationKind, Decoding); 6] = [
+    (EvaluationKind::Single, Decoding::Greedy),
+    (EvaluationKind::Multi, Decoding::Greedy),
+    (EvaluationKind::Pairs, Decoding::Greedy),
+    (EvaluationKind::More, Decoding::Greedy),
+    (EvaluationKind::Single, Decoding::Sampled),
+    (EvaluationKind::Multi, Decoding::Sampled),
 ];
 
 /// A model's answered exam.
@@ -27,12 +28,12 @@ pub struct System {
 
 impl System {
     /// The rows of a column.
-    fn rows(&self, (part, decoding): (Part, Decoding)) -> Vec<Judged> {
+    fn rows(&self, (kind, decoding): (EvaluationKind, Decoding)) -> Vec<Judged> {
         let rows = match decoding {
             Decoding::Greedy => &self.greedy,
             Decoding::Sampled => &self.sampled,
         };
-        rows.iter().filter(|row| row.id.starts_with(part.prefix())).cloned().collect()
+        rows.iter().filter(|row| row.id.starts_with(kind.name())).cloned().collect()
     }
 
     /// The share of instructions followed, column by column.
@@ -52,12 +53,12 @@ pub struct Systems {
 
 impl Systems {
     pub fn of(all: Vec<System>) -> Result<Self> {
-        let metric = |(part, decoding): (Part, Decoding)| {
+        let metric = |(kind, decoding): (EvaluationKind, Decoding)| {
             let answers = match decoding {
                 Decoding::Greedy => "most likely answers, %",
                 Decoding::Sampled => "drawn answers, %",
             };
-            Metric::percent(answers, part.label())
+            Metric::percent(answers, kind.label())
         };
         let mut comparison = Comparison::new(COLUMNS.map(metric).to_vec());
         for system in &all {
@@ -73,19 +74,19 @@ impl Systems {
         let rows = self.comparison.systems().iter().map(|system| {
             let columns = COLUMNS.iter().zip(&system.values);
             let values: Map<String, Value> =
-                columns.map(|((part, decoding), value)| (key(*part, *decoding), json!(value))).collect();
+                columns.map(|((kind, decoding), value)| (key(*kind, *decoding), json!(value))).collect();
             (system.method.clone(), Value::from(values))
         });
         Value::from(rows.collect::<Map<_, _>>())
     }
 }
 
-fn key(part: Part, decoding: Decoding) -> String {
+fn key(kind: EvaluationKind, decoding: Decoding) -> String {
     let suffix = match decoding {
         Decoding::Greedy => "greedy",
         Decoding::Sampled => "sampled",
     };
-    format!("{}_{suffix}", part.prefix())
+    format!("{}_{suffix}", kind.name())
 }
 
 fn against(start: &System, system: &System) -> Result<Vec<PairedShare>> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trace_schema::EvalRow;
 
 use super::DatasetConfig;
@@ -12,7 +12,7 @@ use crate::world::{CountDistribution, HeldOut, TaskSampler, WorldError, world_rn
 const ATTEMPTS_PER_ROW: u64 = 100;
 
 /// What an evaluation set asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluationKind {
     /// One constraint; IF-S.
@@ -26,7 +26,7 @@ pub enum EvaluationKind {
 }
 
 impl EvaluationKind {
-    /// All kinds.
+    /// All kinds, easiest first.
     pub const ALL: [Self; 4] = [Self::Single, Self::Multi, Self::Pairs, Self::More];
 
     /// The name in ids and file names.
@@ -36,6 +36,16 @@ impl EvaluationKind {
             Self::Multi => "multi",
             Self::Pairs => "pairs",
             Self::More => "more",
+        }
+    }
+
+    /// The name in tables.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Single => "IF-S",
+            Self::Multi => "IF-M",
+            Self::Pairs => "held-out pairs",
+            Self::More => "more constraints",
         }
     }
 
