@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lab = Lab::new(Recipe::quickstart(), 1, dir.clone(), Device::flex().autodiff())?;
     let base = lab.base(&mut ())?.model;
     let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.join("rows"))?;
-    let worse = Method::custom("worse-margin", Rows::Groups, Arc::new(WorseMargin { beta: 0.1 }));
+    let worse = Method::custom("worse-margin", Rows::Groups, Arc::new(WorseMargin { beta: 1.0 }));
     for method in [Method::from_name("iopo").ok_or("IOPO is gone")?, worse] {
         let tuned = lab.tune(&base, &rows, &method, "1e-4", &dir.join(method.name), &mut ())?;
         let judged = lab.examine(&tuned.model, &lab.test, Decoding::Greedy)?;
