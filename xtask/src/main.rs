@@ -13,6 +13,7 @@ mod interop;
 #[cfg(test)]
 mod paper_map;
 mod parity;
+mod release;
 mod reproduce;
 #[cfg(test)]
 mod tidy;

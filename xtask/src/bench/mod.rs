@@ -6,7 +6,7 @@ mod compare;
 mod figure;
 mod group_file;
 mod machine;
-mod measure;
+pub mod measure;
 mod one;
 mod plan;
 mod prepare;
@@ -19,14 +19,10 @@ mod session;
 mod synthetic;
 mod target;
 
-use std::env;
-use std::process::Command;
-
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::golden::root;
-use crate::say;
+use crate::{release, say};
 
 /// What to measure.
 #[derive(Args)]
@@ -51,7 +47,7 @@ enum Kind {
 /// Runs a measurement; false if a part of it failed.
 pub fn run(args: &BenchArgs) -> Result<bool> {
     if cfg!(debug_assertions) {
-        return in_release();
+        return release::run_again();
     }
     match &args.kind {
         None => compare::run(&args.compare),
@@ -61,16 +57,4 @@ pub fn run(args: &BenchArgs) -> Result<bool> {
         Some(Kind::Prepare(args)) => prepare::run(args).map(|()| true),
         Some(Kind::Ablations(args)) => ablations::run(args).map(|()| true),
     }
-}
-
-/// `cargo xtask` is a debug build, whose times mean nothing: the same command from a release build.
-fn in_release() -> Result<bool> {
-    let status = Command::new("cargo")
-        .args(["run", "--release", "--quiet", "--package", "xtask", "--manifest-path"])
-        .arg(root().join("Cargo.toml"))
-        .arg("--")
-        .args(env::args_os().skip(1))
-        .status()
-        .context("cannot run cargo")?;
-    Ok(status.success())
 }

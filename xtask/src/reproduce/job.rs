@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use iopo_lab::{Author, Decoding, Exam, Lab, Method, Part, PreferenceFiles, Trained};
-use rustix::time::{ClockId, clock_gettime};
+use iopo_lab::{Author, Decoding, Exam, ExamSizes, Lab, Method, PreferenceFiles, Recipe, Trained};
 use serde::{Deserialize, Serialize};
+use trace_synthesis::world::EvaluationKind;
 
-use super::results::{Sheet, Tested, Tuned};
+use super::results::{Cost, Sheet, Tested, Tuned};
 use super::store::Store;
 use super::study::Study;
+use crate::bench::measure::{MemoryProbe, Stopwatch};
 
 /// Where a method starts, and who writes what it learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,6 +108,8 @@ pub enum Job {
     TestStart { start: Start, seed: u64 },
     /// Answers of a tuned model to the test rows.
     Test(Tuning),
+    /// What a method's training takes, without validation.
+    Cost { method: String },
 }
 
 impl Job {
@@ -119,16 +122,23 @@ impl Job {
             Self::Tune(tuning) => format!("tune-{tuning}"),
             Self::TestStart { start, seed } => format!("test-{}-{seed}", start.name()),
             Self::Test(tuning) => format!("test-{tuning}"),
+            Self::Cost { method } => format!("cost-{method}"),
         }
+    }
+
+    /// Whether memory is measured, which the allocator must know when the process starts.
+    pub const fn measures_memory(&self) -> bool {
+        matches!(self, Self::Cost { .. })
     }
 
     /// Does the work and writes its result.
     pub fn run(&self, store: &Store, study: &Study) -> Result<()> {
         let device = Device::flex().autodiff();
-        let lab = |seed: u64| {
+        let lab_of = |recipe: Recipe, seed: u64| {
             let dir = store.root().join("models").join(format!("seed-{seed}"));
-            Lab::new(study.recipe.clone(), seed, dir, device.clone())
+            Lab::new(recipe, seed, dir, device.clone())
         };
+        let lab = |seed: u64| lab_of(study.recipe.clone(), seed);
         let start = |start: Start, seed: u64| {
             store.root().join("models").join(format!("seed-{seed}")).join(start.name())
         };
@@ -174,9 +184,24 @@ impl Job {
                 };
                 store.write(self, &tested(&lab(tuning.seed)?, &model)?)
             }
+            Self::Cost { method: name } => {
+                let seed = study.cost_seed()?;
+                let recipe = Recipe { validation: ExamSizes::NONE, ..study.recipe.clone() };
+                let (lab, from) = (lab_of(recipe, seed)?, start(COST_REGIME.start(), seed));
+                let rows = PreferenceFiles::in_dir(&rows_dir(store, COST_REGIME, seed));
+                let output = store.root().join("models").join(self.name());
+                let (probe, watch) = (MemoryProbe::start()?, Stopwatch::start());
+                // The rate changes no cost, and this one no weight to speak of.
+                lab.tune(&from, &rows, &method(name)?, "1e-6", &output, &mut ())?;
+                let (_, seconds) = watch.seconds();
+                store.write(self, &Cost { seconds, memory: probe.finish()? })
+            }
         }
     }
 }
+
+/// Whose rows the costs are measured on.
+pub const COST_REGIME: Regime = Regime::Oracle;
 
 fn rows_dir(store: &Store, regime: Regime, seed: u64) -> PathBuf {
     store.root().join("rows").join(format!("{}-{seed}", regime.name()))
@@ -190,13 +215,7 @@ fn method(name: &str) -> Result<Method> {
 fn tuned(trained: &Trained) -> Tuned {
     let curve: Vec<(usize, f64)> =
         trained.log.iter().filter_map(|entry| Some((entry.step, entry.get("eval_if")?))).collect();
-    Tuned { curve, best: trained.best, steps: trained.steps, seconds: cpu_seconds() }
-}
-
-/// Seconds that all threads of this process have computed.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+    Tuned { curve, best: trained.best, steps: trained.steps }
 }
 
 fn tested(lab: &Lab, model: &std::path::Path) -> Result<Tested> {
@@ -204,7 +223,9 @@ fn tested(lab: &Lab, model: &std::path::Path) -> Result<Tested> {
         Ok(lab.examine(model, exam, decoding)?.iter().map(Sheet::of).collect())
     };
     let mut in_domain = lab.test.clone();
-    in_domain.questions.retain(|question| matches!(question.part, Part::Single | Part::Multi));
+    in_domain
+        .questions
+        .retain(|question| matches!(question.kind, EvaluationKind::Single | EvaluationKind::Multi));
     Ok(Tested {
         greedy: sheets(&lab.test, Decoding::Greedy)?,
         sampled: sheets(&in_domain, Decoding::Sampled)?,

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::golden::root;
-use crate::say;
+use crate::{release, say};
 use job::Job;
 use store::Store;
 use study::Study;
@@ -47,6 +47,9 @@ pub struct ReproduceArgs {
 }
 
 pub fn run(args: &ReproduceArgs) -> Result<bool> {
+    if cfg!(debug_assertions) {
+        return release::run_again();
+    }
     let study = Study::from_name(&args.study)?;
     if args.print {
         say(serde_json::to_string_pretty(&study)?)?;
@@ -75,10 +78,12 @@ pub fn run(args: &ReproduceArgs) -> Result<bool> {
         pool::run_all(&store, &args.study, &tune, args.workers)?;
         let test: Vec<Job> = chosen.into_iter().map(Job::Test).collect();
         pool::run_all(&store, &args.study, &test, args.workers)?;
+        say("== costs, one at a time")?;
+        pool::run_all(&store, &args.study, &study.costs(), 1)?;
     }
     let results = study.plans.iter().map(|plan| Results::read(&store, &study, plan));
     let results = results.collect::<Result<Vec<_>>>()?;
-    page::write(&args.docs, &study, &results)?;
+    page::write(&args.docs, &study, &results, &tables::costs(&store, &study)?)?;
     say(format_args!("written: {}", args.docs.join("reproduction.md").display()))?;
     Ok(true)
 }

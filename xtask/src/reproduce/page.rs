@@ -5,12 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use iopo_lab::{Decoding, Part, SupervisedStage, Writing};
+use iopo_lab::{Decoding, SupervisedStage, Writing};
 use trace_score::SeedDifference;
 use trace_score::stats::{Interval, SeedMean};
+use trace_synthesis::world::EvaluationKind;
 
 use super::figure;
 use super::job::Regime;
+use super::results::Cost;
 use super::study::Study;
 use super::tables::{Results, System, lines};
 
@@ -18,7 +20,7 @@ use super::tables::{Results, System, lines};
 const READING: &str = include_str!("reading.md");
 
 /// Writes the page, its figures and its numbers.
-pub fn write(dir: &Path, study: &Study, results: &[Results]) -> Result<()> {
+pub fn write(dir: &Path, study: &Study, results: &[Results], costs: &[(String, Cost)]) -> Result<()> {
     let mut page = String::new();
     heading(&mut page, study)?;
     page.push_str(READING);
@@ -26,7 +28,7 @@ pub fn write(dir: &Path, study: &Study, results: &[Results]) -> Result<()> {
         regime(&mut page, result)?;
     }
     tokens(&mut page, results)?;
-    cost(&mut page, results)?;
+    cost(&mut page, study, costs)?;
     let write = |name: &str, text: &str| {
         let path = dir.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -141,7 +143,7 @@ fn regime(page: &mut String, result: &Results) -> Result<()> {
     let methods = result.methods.iter().map(|(_, system)| system);
     for system in std::iter::once(&result.start).chain(methods) {
         let steps: Vec<String> = system.best_steps.iter().map(ToString::to_string).collect();
-        let greedy = Part::ALL.map(|part| mean(&system.score(part, Decoding::Greedy)));
+        let greedy = EvaluationKind::ALL.map(|kind| mean(&system.score(kind, Decoding::Greedy)));
         writeln!(
             page,
             "| {} | {} | {} | {} | {} |",
@@ -149,7 +151,7 @@ fn regime(page: &mut String, result: &Results) -> Result<()> {
             system.learning_rate.as_deref().unwrap_or("-"),
             steps.join(", "),
             greedy.join(" | "),
-            mean(&system.score(Part::Multi, Decoding::Sampled))
+            mean(&system.score(EvaluationKind::Multi, Decoding::Sampled))
         )?;
     }
     writeln!(page, "\nIOPO, and its relatives, against others, in points:\n")?;
@@ -157,9 +159,9 @@ fn regime(page: &mut String, result: &Results) -> Result<()> {
     writeln!(page, "|---|---|---|---|---|---|---|")?;
     for (first, second) in comparisons(result)? {
         let cells = [
-            second.against(first, Part::Multi, Decoding::Greedy),
-            second.against(first, Part::HeldOutPairs, Decoding::Greedy),
-            second.against(first, Part::Multi, Decoding::Sampled),
+            second.against(first, EvaluationKind::Multi, Decoding::Greedy),
+            second.against(first, EvaluationKind::Pairs, Decoding::Greedy),
+            second.against(first, EvaluationKind::Multi, Decoding::Sampled),
         ];
         let cells: Vec<String> = cells.iter().map(difference).collect();
         writeln!(page, "| {} − {} | {} |", second.label, first.label, cells.join(" | "))?;
@@ -200,8 +202,13 @@ fn tokens(page: &mut String, results: &[Results]) -> Result<()> {
                 Err(_) => continue,
             },
         };
-        let score = |part| mean(&system.score(part, Decoding::Greedy));
-        writeln!(page, "| {label} | {qwen} | {llama} | {} | {} |", score(Part::Single), score(Part::Multi))?;
+        let score = |kind| mean(&system.score(kind, Decoding::Greedy));
+        writeln!(
+            page,
+            "| {label} | {qwen} | {llama} | {} | {} |",
+            score(EvaluationKind::Single),
+            score(EvaluationKind::Multi)
+        )?;
     }
     Ok(())
 }
@@ -219,33 +226,45 @@ const PAPER: [(&str, &str, &str, &str); 9] = [
     ("iopo-simplified", "IOPO simplified (Eq. 11)", "not printed", "not printed"),
 ];
 
-fn cost(page: &mut String, results: &[Results]) -> Result<()> {
+/// Table 5 of the paper beside ours.
+fn cost(page: &mut String, study: &Study, costs: &[(String, Cost)]) -> Result<()> {
     writeln!(page, "\n## Cost\n")?;
     writeln!(
         page,
-        "CPU seconds of a whole training process with one thread, loading and the answers to the validation rows included, mean over \
-         seeds. Of the paper's Table 5, time was 14.54 h for SFT, 26.30 h for DPO and 34.27 h for IOPO, and memory 1, 2 and 4 times. \
-         Step time and memory by themselves, measured on larger models and beside PyTorch, are on [Benchmarks](benchmarks.md).\n"
+        "{} updates of {} rows in one micro-batch, from the base model of seed {}, without validation, one process with one thread at a \
+         time: CPU seconds, and the highest resident memory above that of the process before it loaded anything. Table 5 of the paper is \
+         about 7B models: its times are hours, its memory multiples of SFT's. Step time and memory on larger models and beside PyTorch \
+         are on [Benchmarks](benchmarks.md).\n",
+        study.recipe.preference.steps,
+        study.recipe.preference.batch_size,
+        study.cost_seed()?
     )?;
-    writeln!(
-        page,
-        "| method | {} |",
-        list(results.iter().map(|result| result.regime.name())).replace(", ", " | ")
-    )?;
-    writeln!(page, "|---|{}", "---|".repeat(results.len()))?;
-    let Some(first) = results.first() else {
+    writeln!(page, "| method | CPU seconds | over SFT | paper | memory, MB | over SFT | paper |")?;
+    writeln!(page, "|---|---|---|---|---|---|---|")?;
+    let Some((_, sft)) = costs.iter().find(|(label, _)| label == "SFT") else {
         return Ok(());
     };
-    for (name, system) in &first.methods {
-        let seconds = |result: &Results| {
-            let seconds = result.method(name).ok().and_then(|system| system.seconds);
-            seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"))
-        };
-        let cells: Vec<String> = results.iter().map(seconds).collect();
-        writeln!(page, "| {} | {} |", system.label, cells.join(" | "))?;
+    for (label, cost) in costs {
+        let (hours, memory) = PAPER_COST
+            .into_iter()
+            .find_map(|(name, hours, memory)| {
+                (name == label).then(|| (format!("{:.2}", hours / PAPER_COST[0].1), memory))
+            })
+            .unwrap_or(("-".to_owned(), "-"));
+        writeln!(
+            page,
+            "| {label} | {:.1} | {:.2} | {hours} | {:.0} | {:.2} | {memory} |",
+            cost.seconds,
+            cost.seconds / sft.seconds,
+            cost.memory.delta,
+            cost.memory.delta / sft.memory.delta
+        )?;
     }
     Ok(())
 }
+
+/// The paper's Table 5: label here, hours, memory as a multiple of SFT's.
+const PAPER_COST: [(&str, f64, &str); 3] = [("SFT", 14.54, "1"), ("DPO", 26.30, "2"), ("IOPO", 34.27, "4")];
 
 fn mean(score: &SeedMean) -> String {
     match (score.mean, half(score.interval.as_ref())) {

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::job::Job;
 use super::store::Store;
+use crate::bench::measure::RETURN_FREED_MEMORY;
 use crate::say;
 
 /// Runs the jobs that have no result yet, in order, `workers` at a time.
@@ -49,7 +50,11 @@ pub fn run_all(store: &Store, study: &str, jobs: &[Job], workers: usize) -> Resu
 fn run_one(store: &Store, study: &str, job: &Job) -> Result<()> {
     let path = store.log(job);
     let log = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    let status = Command::new(env::current_exe().context("this program has no path")?)
+    let mut command = Command::new(env::current_exe().context("this program has no path")?);
+    if job.measures_memory() {
+        command.envs(RETURN_FREED_MEMORY);
+    }
+    let status = command
         .args(["reproduce", "--study", study, "--out"])
         .arg(store.root())
         .args(["--job", &serde_json::to_string(job)?])

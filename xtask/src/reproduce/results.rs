@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use trace_score::Judged;
 
+use crate::bench::measure::Memory;
+
 /// A training job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tuned {
@@ -12,8 +14,15 @@ pub struct Tuned {
     pub best: Option<(usize, f64)>,
     /// Updates made in all.
     pub steps: usize,
-    /// CPU seconds of the whole process, validation included.
+}
+
+/// What a method's training takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cost {
+    /// CPU seconds, loading and saving included.
     pub seconds: f64,
+    /// Resident memory, above what the process held before it loaded model and rows.
+    pub memory: Memory,
 }
 
 /// Answers to the test rows.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use iopo_lab::{ExamSizes, METHODS, Recipe, Writing};
 use serde::{Deserialize, Serialize};
 
-use super::job::{Job, Regime, Start, Tuning};
+use super::job::{COST_REGIME, Job, Regime, Start, Tuning};
 use super::results::Tuned;
 use super::store::Store;
 
@@ -122,6 +122,18 @@ impl Study {
             }
         }
         jobs
+    }
+
+    /// The seed whose start and rows costs are measured with.
+    pub fn cost_seed(&self) -> Result<u64> {
+        self.seeds.first().copied().context("the study has no seed")
+    }
+
+    /// Every method's cost, for those that are compared where costs are measured.
+    pub fn costs(&self) -> Vec<Job> {
+        let plan = self.plans.iter().find(|plan| plan.regime == COST_REGIME);
+        let methods = plan.into_iter().flat_map(|plan| &plan.methods);
+        methods.map(|method| Job::Cost { method: method.clone() }).collect()
     }
 
     /// The learning rate with the best mean validation score, the smaller of equals.

@@ -1,13 +1,14 @@
-//! Test results as numbers: by system, part of the exam and decoding.
+//! Test results as numbers: by system, kind of question and decoding.
 
-use anyhow::{Context, Result};
-use iopo_lab::{Decoding, Part};
+use anyhow::{Context, Result, bail};
+use iopo_lab::Decoding;
 use serde::Serialize;
 use trace_score::SeedDifference;
 use trace_score::stats::{IntervalConfig, SeedMean};
+use trace_synthesis::world::EvaluationKind;
 
 use super::job::{Job, Regime, Start};
-use super::results::{Sheet, Tested, Tuned};
+use super::results::{Cost, Sheet, Tested, Tuned};
 use super::store::Store;
 use super::study::{Plan, Study, tuning};
 
@@ -20,8 +21,6 @@ pub struct System {
     pub learning_rate: Option<String>,
     /// The update whose weights were kept, seed by seed.
     pub best_steps: Vec<usize>,
-    /// CPU seconds of a training process, mean over seeds.
-    pub seconds: Option<f64>,
     tests: Vec<Tested>,
 }
 
@@ -43,16 +42,12 @@ impl Results {
             let jobs = || study.seeds.iter().map(|&seed| tuning(regime, name, rate, seed));
             let read = |tuning| store.read::<Tuned>(&Job::Tune(tuning));
             let tuned = jobs().map(read).collect::<Result<Vec<_>>>()?;
-            let seconds = tuned.iter().map(|run| run.seconds).sum::<f64>() / tuned.len().max(1) as f64;
-            let label =
-                iopo_lab::Method::from_name(name).map_or(name.as_str(), |method| method.label).to_owned();
             methods.push((
                 name.clone(),
                 System {
-                    label,
+                    label: label(name),
                     learning_rate: Some(rate.to_owned()),
                     best_steps: tuned.iter().filter_map(|run| run.best.map(|(step, _)| step)).collect(),
-                    seconds: Some(seconds),
                     tests: jobs().map(|tuning| store.read(&Job::Test(tuning))).collect::<Result<_>>()?,
                 },
             ));
@@ -66,6 +61,19 @@ impl Results {
     }
 }
 
+/// What training takes, by the label of the method.
+pub fn costs(store: &Store, study: &Study) -> Result<Vec<(String, Cost)>> {
+    let read = |job: Job| match &job {
+        Job::Cost { method } => Ok((label(method), store.read(&job)?)),
+        job => bail!("{} measures no cost", job.name()),
+    };
+    study.costs().into_iter().map(read).collect()
+}
+
+fn label(name: &str) -> String {
+    iopo_lab::Method::from_name(name).map_or(name, |method| method.label).to_owned()
+}
+
 fn start(store: &Store, study: &Study, start: Start) -> Result<System> {
     let label = match start {
         Start::Base => "Base",
@@ -76,7 +84,6 @@ fn start(store: &Store, study: &Study, start: Start) -> Result<System> {
         label: label.to_owned(),
         learning_rate: None,
         best_steps: Vec::new(),
-        seconds: None,
         tests: study.seeds.iter().map(test).collect::<Result<_>>()?,
     })
 }
@@ -89,25 +96,25 @@ impl System {
         })
     }
 
-    /// Verdicts on a part, seed by seed, item by item; 100 for an instruction that was followed.
-    fn verdicts(&self, part: Part, decoding: Decoding) -> Vec<Vec<f64>> {
+    /// Verdicts on a kind of question, seed by seed, item by item; 100 for an instruction that was followed.
+    fn verdicts(&self, kind: EvaluationKind, decoding: Decoding) -> Vec<Vec<f64>> {
         let of_seed = |sheets: &[Sheet]| {
-            let kept = sheets.iter().filter(|sheet| sheet.id.starts_with(part.prefix()));
+            let kept = sheets.iter().filter(|sheet| sheet.id.starts_with(kind.name()));
             kept.map(|sheet| if sheet.followed { 100.0 } else { 0.0 }).collect()
         };
         self.sheets(decoding).map(of_seed).collect()
     }
 
     /// Percent of instructions followed, over seeds.
-    pub fn score(&self, part: Part, decoding: Decoding) -> SeedMean {
+    pub fn score(&self, kind: EvaluationKind, decoding: Decoding) -> SeedMean {
         let mean = |items: Vec<f64>| items.iter().sum::<f64>() / items.len().max(1) as f64;
-        let means: Vec<f64> = self.verdicts(part, decoding).into_iter().map(mean).collect();
+        let means: Vec<f64> = self.verdicts(kind, decoding).into_iter().map(mean).collect();
         SeedMean::of(&means, IntervalConfig::default().level)
     }
 
     /// This system minus another, item by item and seed by seed, in points.
-    pub fn against(&self, other: &Self, part: Part, decoding: Decoding) -> SeedDifference {
-        let (first, second) = (other.verdicts(part, decoding), self.verdicts(part, decoding));
+    pub fn against(&self, other: &Self, kind: EvaluationKind, decoding: Decoding) -> SeedDifference {
+        let (first, second) = (other.verdicts(kind, decoding), self.verdicts(kind, decoding));
         let pairs: Vec<Vec<Option<(f64, f64)>>> = first
             .into_iter()
             .zip(second)
@@ -135,8 +142,8 @@ pub fn lines(results: &[Results]) -> Vec<Line> {
     for result in results {
         let methods = result.methods.iter().map(|(_, system)| system);
         for system in std::iter::once(&result.start).chain(methods) {
-            for part in Part::ALL {
-                let in_domain = matches!(part, Part::Single | Part::Multi);
+            for kind in EvaluationKind::ALL {
+                let in_domain = matches!(kind, EvaluationKind::Single | EvaluationKind::Multi);
                 let decodings: &[Decoding] =
                     if in_domain { &[Decoding::Greedy, Decoding::Sampled] } else { &[Decoding::Greedy] };
                 for &decoding in decodings {
@@ -145,9 +152,9 @@ pub fn lines(results: &[Results]) -> Vec<Line> {
                         system: system.label.clone(),
                         learning_rate: system.learning_rate.clone(),
                         best_steps: system.best_steps.clone(),
-                        part: part.label(),
+                        part: kind.label(),
                         decoding,
-                        score: system.score(part, decoding),
+                        score: system.score(kind, decoding),
                     });
                 }
             }
