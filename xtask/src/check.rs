@@ -29,6 +29,21 @@ const CHECKS: &[Check] = &[
         env: &[("RUSTDOCFLAGS", "-D warnings")],
     },
     Check { name: "tests and doctests", args: &["test", "--workspace"], env: &[] },
+    // Its other half is in the workspace's own lints; this is the program for those who have an endpoint.
+    Check {
+        name: "lints of trace-eval without local models",
+        args: &[
+            "clippy",
+            "-p",
+            "trace-eval",
+            "--no-default-features",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        env: &[],
+    },
     // cubecl's build scripts download LLVM for `cuda`; under DOCS_RS they return early, which is
     // enough to type-check where nothing can be downloaded.
     Check {
@@ -37,6 +52,8 @@ const CHECKS: &[Check] = &[
             "clippy",
             "-p",
             "trace-train",
+            "-p",
+            "trace-eval",
             "--all-targets",
             "--features",
             "cuda,wgpu",

@@ -2,9 +2,6 @@
 // Those macros panic where nobody listens, for example in `| head -1`; `say` and `note` do not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
-// The one of the program that is measured.
-#[path = "../../bins/trace-train/src/allocator.rs"]
-mod allocator;
 mod bench;
 mod check;
 mod fixtures;
@@ -130,7 +127,8 @@ enum Parity {
 }
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
+    // The allocator of the program that is measured.
+    iopo_device::keep_freed_memory();
     match run(Cli::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -11,7 +11,7 @@ use crate::golden::root;
 
 /// Every published crate with the crates of the workspace that it may use, in path order: a crate
 /// uses only earlier ones.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("trace-schema", &[]),
     ("chat-client", &[]),
     ("trace-synthesis", &["trace-schema", "chat-client"]),
@@ -19,7 +19,20 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("iopo-data", &["trace-schema"]),
     ("iopo-loss", &[]),
     ("iopo-model", &[]),
-    ("iopo-train", &["trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
+    ("iopo-answer", &["iopo-data", "iopo-model"]),
+    ("iopo-device", &[]),
+    (
+        "iopo-train",
+        &[
+            "trace-schema",
+            "trace-synthesis",
+            "trace-score",
+            "iopo-data",
+            "iopo-loss",
+            "iopo-model",
+            "iopo-answer",
+        ],
+    ),
     (
         "iopo-lab",
         &[
@@ -29,15 +42,38 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "iopo-data",
             "iopo-loss",
             "iopo-model",
+            "iopo-answer",
             "iopo-train",
         ],
     ),
     ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
-    ("trace-eval", &["trace-schema", "chat-client", "trace-score"]),
-    ("trace-train", &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"]),
+    (
+        "trace-eval",
+        &[
+            "trace-schema",
+            "chat-client",
+            "trace-score",
+            "iopo-data",
+            "iopo-model",
+            "iopo-answer",
+            "iopo-device",
+        ],
+    ),
+    (
+        "trace-train",
+        &[
+            "trace-synthesis",
+            "trace-score",
+            "iopo-data",
+            "iopo-model",
+            "iopo-device",
+            "iopo-train",
+            "iopo-lab",
+        ],
+    ),
 ];
 
-/// Crates that must work without a tensor library.
+/// Crates that must work without a tensor library; of optional dependencies, without those.
 const WITHOUT_BURN: [&str; 7] = [
     "trace-schema",
     "chat-client",
@@ -47,6 +83,9 @@ const WITHOUT_BURN: [&str; 7] = [
     "trace-build",
     "trace-eval",
 ];
+
+/// The crate through which programs choose a backend.
+const CHOOSER: &str = "iopo-device";
 
 /// Features of burn that bring a backend along.
 const BACKENDS: [&str; 13] = [
@@ -87,6 +126,15 @@ const MAX_LINES: usize = 500;
 type Dependencies = BTreeMap<String, Vec<String>>;
 
 fn manifests() -> BTreeMap<String, Dependencies> {
+    manifests_of(|_| true)
+}
+
+/// Without dependencies that a feature brings.
+fn manifests_without_optional() -> BTreeMap<String, Dependencies> {
+    manifests_of(|dependency| dependency["optional"] == false)
+}
+
+fn manifests_of(counts: impl Fn(&Value) -> bool) -> BTreeMap<String, Dependencies> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
@@ -96,12 +144,12 @@ fn manifests() -> BTreeMap<String, Dependencies> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().map(|package| (text(&package["name"]), dependencies(package))).collect()
+    packages.iter().map(|package| (text(&package["name"]), dependencies(package, &counts))).collect()
 }
 
-fn dependencies(package: &Value) -> Dependencies {
+fn dependencies(package: &Value, counts: &impl Fn(&Value) -> bool) -> Dependencies {
     let all = package["dependencies"].as_array().unwrap().iter();
-    all.filter(|dependency| dependency["kind"] != "dev")
+    all.filter(|dependency| dependency["kind"] != "dev" && counts(dependency))
         .map(|dependency| {
             let mut features: Vec<String> =
                 dependency["features"].as_array().unwrap().iter().map(text).collect();
@@ -235,13 +283,17 @@ fn dependencies_reach_down_only() {
 
 #[test]
 fn crates_for_data_do_not_know_burn() {
-    let manifests = manifests();
+    let (manifests, needed) = (manifests(), manifests_without_optional());
     for name in WITHOUT_BURN {
         assert!(manifests.contains_key(name), "{name} is gone");
-        assert_eq!(path_to(&manifests, name, "burn"), None);
+        assert_eq!(path_to(&needed, name, "burn"), None);
     }
     // The search finds what is there.
     assert!(path_to(&manifests, "iopo-train", "burn").is_some());
+}
+
+fn chooser() -> PathBuf {
+    Path::new("crates").join(CHOOSER)
 }
 
 #[test]
@@ -253,15 +305,18 @@ fn the_losses_need_tensors_and_errors_alone() {
 #[test]
 fn no_library_chooses_a_backend() {
     let manifests = manifests();
-    for path in files(&["crates"], "toml") {
+    for path in files(&["crates"], "toml").into_iter().filter(|path| !path.starts_with(chooser())) {
         let name = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         for feature in manifests[&name].get("burn").into_iter().flatten() {
             assert!(!BACKENDS.contains(&feature.as_str()), "{name} asks burn for {feature}");
         }
     }
     // The kernels of one backend ask whether a tensor is on it.
-    let is_library =
-        |path: &Path| path.starts_with("crates") && !path.starts_with("crates/iopo-model/src/cpu");
+    let is_library = |path: &Path| {
+        path.starts_with("crates")
+            && !path.starts_with("crates/iopo-model/src/cpu")
+            && !path.starts_with(chooser())
+    };
     for (path, code) in code().into_iter().filter(|(path, _)| is_library(path)) {
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
             let named = DEVICES.iter().find(|device| line.contains(**device));

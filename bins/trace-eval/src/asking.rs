@@ -31,7 +31,7 @@ pub(crate) struct Asker {
 }
 
 /// What a journal has taken, those of earlier runs included.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(crate) struct Totals {
     pub(crate) questions: u64,
     pub(crate) prompt_tokens: u64,
@@ -149,7 +149,8 @@ fn ask_config(args: &AskArgs) -> AskConfig {
     AskConfig { prices, caps }
 }
 
-fn open_journal(path: &Path) -> Result<Journal> {
+/// Opens a journal, and tells what it has.
+pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
     let journal = Journal::open(path)?;
     let report = journal.report();
     if let Some(torn) = report.torn {
@@ -162,7 +163,8 @@ fn open_journal(path: &Path) -> Result<Journal> {
     Ok(journal)
 }
 
-fn style() -> ProgressStyle {
+/// A bar over questions.
+pub(crate) fn style() -> ProgressStyle {
     let template = "{bar:30} {pos}/{len} {msg} {elapsed} (about {eta} left)";
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

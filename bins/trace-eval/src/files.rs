@@ -33,8 +33,7 @@ impl OutFolder {
 
     /// Writes one JSON document.
     pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
-        let text = serde_json::to_string_pretty(value)? + "\n";
-        write_text(&self.path(name), &text)
+        write_json(&self.path(name), value)
     }
 
     /// Writes tables as one Markdown page under the title of the report, and the report itself.
@@ -50,6 +49,11 @@ pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     rows.iter().try_for_each(|row| writer.write(row))?;
     writer.finish()?;
     Ok(())
+}
+
+/// Writes one JSON document.
+pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 fn write_text(path: &Path, text: &str) -> Result<()> {

@@ -28,6 +28,8 @@ use crate::cli::{Cli, Command};
 const USER_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "local")]
+    iopo_device::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),

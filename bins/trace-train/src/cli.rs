@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-
-use crate::devices::DeviceChoice;
+use iopo_device::DeviceChoice;
 
 /// Trains language models on preference groups: IOPO, DPO, SimPO, ORPO and SFT.
 #[derive(Debug, Parser)]

@@ -2,7 +2,6 @@
 // Those macros panic where nobody listens; `console` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-mod allocator;
 mod cli;
 mod console;
 mod devices;
@@ -14,11 +13,11 @@ mod run;
 mod table;
 mod tokenizer;
 
-use std::num::NonZero;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use iopo_device::on_threads;
 
 use cli::{Cli, Command};
 use console::note;
@@ -27,8 +26,9 @@ use console::note;
 const USER_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
-    match on_threads(Cli::parse()) {
+    iopo_device::keep_freed_memory();
+    let cli = Cli::parse();
+    match on_threads(cli.threads, || dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let message = error.to_string();
@@ -40,15 +40,6 @@ fn main() -> ExitCode {
             ExitCode::from(USER_ERROR)
         }
     }
-}
-
-/// Everything happens on a thread of the pool, so that it works along with those it shares work among.
-fn on_threads(cli: Cli) -> Result<()> {
-    /// A main thread's.
-    const STACK: usize = 8 << 20;
-    let threads = cli.threads.map_or(0, NonZero::get);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build()?;
-    pool.install(|| dispatch(cli))
 }
 
 fn dispatch(cli: Cli) -> Result<()> {

@@ -19,8 +19,10 @@ const BLUE: RGBColor = RGBColor(31, 119, 180);
 const ORANGE: RGBColor = RGBColor(255, 127, 14);
 const GREEN: RGBColor = RGBColor(44, 160, 44);
 const RED: RGBColor = RGBColor(214, 39, 40);
+const GREY: RGBColor = RGBColor(90, 90, 90);
+const LIGHT_GREY: RGBColor = RGBColor(170, 170, 170);
 
-const PANELS: [Panel; 3] = [
+const PANELS: [Panel; 5] = [
     Panel {
         title: "loss",
         legend: SeriesLabelPosition::MiddleRight,
@@ -43,6 +45,26 @@ const PANELS: [Panel; 3] = [
             ("rewards/accuracies", "responses", BLUE),
             ("rewards/input_accuracies", "instructions", GREEN),
             ("eval_rewards/accuracies", "responses, held out", ORANGE),
+        ],
+    },
+    Panel {
+        title: "prompts of the world followed",
+        legend: SeriesLabelPosition::LowerRight,
+        curves: &[
+            ("eval_if", "policy", BLUE),
+            ("eval_ref_if", "reference", GREY),
+            ("eval_if_constraints", "policy, constraints", GREEN),
+            ("eval_ref_if_constraints", "reference, constraints", LIGHT_GREY),
+        ],
+    },
+    Panel {
+        title: "prompts of IFEval followed",
+        legend: SeriesLabelPosition::LowerRight,
+        curves: &[
+            ("eval_if_strict", "policy, strict", BLUE),
+            ("eval_ref_if_strict", "reference, strict", GREY),
+            ("eval_if_loose", "policy, loose", GREEN),
+            ("eval_ref_if_loose", "reference, loose", LIGHT_GREY),
         ],
     },
 ];

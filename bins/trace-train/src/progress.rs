@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use iopo_train::{LogEntry, Notice, Observer, Progress, ReferenceProgress};
+use iopo_train::{AnswerProgress, LogEntry, Notice, Observer, Progress, ReferenceProgress};
 
 use crate::console::note;
 
@@ -65,6 +65,17 @@ impl Observer for Bar {
         self.bar.set_message(message);
     }
 
+    fn on_answering(&mut self, progress: &AnswerProgress) {
+        let &AnswerProgress { is_reference, done, total } = progress;
+        let who = if is_reference { "reference" } else { "policy" };
+        let message = if done < total { format!("{who} answers {done}/{total}") } else { String::new() };
+        self.bar.set_message(message);
+    }
+
+    fn on_answers(&mut self, file: &Path) {
+        self.line(&format!("answers: {}", file.display()));
+    }
+
     fn on_notice(&mut self, notice: &Notice) {
         self.line(&format!("note: {}: {}", notice.key, notice.text));
     }
@@ -92,13 +103,13 @@ fn describe(entry: &LogEntry) -> String {
         ("grad_norm", "gradient norm"),
         ("learning_rate", "learning rate"),
     ];
-    let evaluated = entry.get("eval_loss").is_some();
+    let evaluated = entry.values.keys().any(|name| name.starts_with("eval_"));
     let mut text = format!(
         "step {}/{} epoch {:.2}{}",
         entry.step,
         entry.total_steps,
         entry.epoch,
-        if evaluated { " held out:" } else { "" }
+        if evaluated { " evaluated:" } else { "" }
     );
     for (name, label) in SHOWN {
         let value = if evaluated { entry.get(&format!("eval_{name}")) } else { entry.get(name) };
@@ -106,6 +117,14 @@ fn describe(entry: &LogEntry) -> String {
             Some(value) if name == "learning_rate" => text.push_str(&format!(" {label} {value:.2e}")),
             Some(value) => text.push_str(&format!(" {label} {value:.4}")),
             None => {}
+        }
+    }
+    for (name, label) in [("if", "followed"), ("if_strict", "followed strictly"), ("if_loose", "loosely")] {
+        if let Some(share) = entry.get(&format!("eval_{name}")) {
+            text.push_str(&format!(" {label} {share:.4}"));
+        }
+        if let Some(share) = entry.get(&format!("eval_ref_{name}")) {
+            text.push_str(&format!(" (reference {share:.4})"));
         }
     }
     text

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use burn::tensor::Device;
+use iopo_device::label;
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
 use crate::console::{note, print};
-use crate::devices::label;
 use crate::plots;
 use crate::progress::Bar;
 use crate::table::{Change, render};

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use iopo_data::{TemplateError, TokenizerError, TokenizerTrainingError};
-use iopo_model::{GenerateError, WeightsError};
+use iopo_answer::AnswerError;
+use iopo_data::TokenizerTrainingError;
+use iopo_model::WeightsError;
 use iopo_train::{ArgsError, TrainError};
 use thiserror::Error;
 use trace_schema::WriteError;
@@ -22,15 +23,9 @@ pub enum LabError {
     /// A model's files.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A tokenizer's files.
+    /// Answers that do not come.
     #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// A prompt that cannot be rendered.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// Answers that cannot be generated.
-    #[error(transparent)]
-    Generate(#[from] GenerateError),
+    Answer(#[from] AnswerError),
     /// Rows that cannot be drawn.
     #[error(transparent)]
     World(#[from] WorldError),

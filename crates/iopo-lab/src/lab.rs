@@ -4,21 +4,22 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use iopo_data::{TokenizerTraining, train_tokenizer};
+use iopo_answer::Respondent;
+use iopo_data::{Template, TokenizerTraining, train_tokenizer};
 use iopo_model::{CausalLm, Precision, Qwen2Config, load_model};
 use iopo_train::Observer;
+use trace_schema::EvalRow;
 use trace_score::Judged;
 use trace_synthesis::world::{CountDistribution, Rejections, SftRow, TaskSampler, WorldRng, world_rng};
 
-use crate::answer::{Decoding, Respondent};
+use crate::answer::{Decoding, MAX_NEW_TOKENS, answers};
 use crate::error::LabError;
-use crate::exam::Exam;
+use crate::exam::{Exam, Question};
 use crate::files::write_rows;
 use crate::method::{Method, Rows};
 use crate::recipe::{Recipe, SupervisedStage, Writing};
 use crate::rows::{PreferenceRows, Reserved, supervised_rows};
 use crate::stage::{Stage, Trained};
-use crate::validation::Validation;
 
 /// Streams of the world's random numbers, one for each purpose.
 mod stream {
@@ -115,7 +116,7 @@ impl Lab {
         let mut keys = self.supervised_keys(&blank, &path, stage);
         keys.push(("train_from_scratch", "true".to_owned()));
         let comment = "A model from random weights, on rows whose writer often ignores constraints.";
-        self.stage("base", comment, keys).run(None::<Validation>, &self.device, observer)
+        self.stage("base", comment, keys).run(&self.device, observer)
     }
 
     /// Trains a model further on rows of a better writer, until validation rows stop improving.
@@ -127,10 +128,9 @@ impl Lab {
         let path = self.dir.join("sft.jsonl");
         write_rows(&path, &self.supervised_rows(stage, stream::SFT)?)?;
         let mut keys = self.supervised_keys(start, &path, stage);
-        keys.extend(self.selection_keys(stage.eval_steps));
+        keys.extend(self.selection_keys(stage.eval_steps)?);
         let comment = "Supervised training until validation rows stop improving.";
-        let validation = self.validation(start)?;
-        self.stage("sft", comment, keys).run(Some(validation), &self.device, observer)
+        self.stage("sft", comment, keys).run(&self.device, observer)
     }
 
     /// Writes groups and pairs.
@@ -149,7 +149,7 @@ impl Lab {
                 PreferenceRows::written(&self.sampler, writing, &reserved, rows, &mut rng)?
             }
             Author::Model(dir) => {
-                let (respondent, model) = (Respondent::from_dir(dir)?, self.load(dir)?);
+                let (respondent, model) = (respondent(dir)?, self.load(dir)?);
                 PreferenceRows::own_samples(&self.sampler, (&respondent, &model), &reserved, rows, &mut rng)?
             }
         };
@@ -190,14 +190,14 @@ impl Lab {
         if !method.has_own_beta() {
             keys.push(("pref_beta", format!("{:?}", stage.beta)));
         }
-        keys.extend(self.selection_keys(stage.eval_steps * method.steps_factor));
+        keys.extend(self.selection_keys(stage.eval_steps * method.steps_factor)?);
         let stage = Stage {
             output: output.to_owned(),
             keys: keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             comment: format!("{method}, from {}.", start.display()),
             loss: method.loss.clone(),
         };
-        stage.run(Some(self.validation(start)?), &self.device, observer)
+        stage.run(&self.device, observer)
     }
 
     /// Answers of a model to an exam, with verdicts.
@@ -206,16 +206,24 @@ impl Lab {
     /// Files that cannot be read, and answers that cannot be generated.
     pub fn examine(&self, dir: &Path, exam: &Exam, decoding: Decoding) -> Result<Vec<Judged>, LabError> {
         let tasks = exam.questions.iter().map(|question| &question.task);
-        let answers = Respondent::from_dir(dir)?.answers(&self.load(dir)?, tasks, decoding, self.seed)?;
-        Ok(exam.judge(answers))
+        Ok(exam.judge(answers(&respondent(dir)?, &self.load(dir)?, tasks, decoding, self.seed)?))
     }
 
     fn load(&self, dir: &Path) -> Result<CausalLm, LabError> {
         Ok(load_model(dir, Precision::default(), &self.device.clone().without_autodiff())?.valid())
     }
 
-    fn validation(&self, start: &Path) -> Result<Validation, LabError> {
-        Ok(Validation { respondent: Respondent::from_dir(start)?, exam: self.validation.clone() })
+    /// Writes the validation rows, as training shows its instructions: without a system message.
+    fn validation_file(&self) -> Result<PathBuf, LabError> {
+        let row = |question: &Question| -> Result<EvalRow, LabError> {
+            let mut row = question.task.to_eval_row(&question.id, question.part.label())?;
+            row.messages.retain(|message| message.role == "user");
+            Ok(row)
+        };
+        let rows = self.validation.questions.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let path = self.dir.join("validation.jsonl");
+        write_rows(&path, &rows)?;
+        Ok(path)
     }
 
     fn supervised_rows(&self, stage: &SupervisedStage, stream: u64) -> Result<Vec<SftRow>, LabError> {
@@ -266,15 +274,19 @@ impl Lab {
         keys
     }
 
-    /// The update that validation rows like best is kept.
-    fn selection_keys(&self, eval_steps: usize) -> Vec<(&'static str, String)> {
-        vec![
+    /// The update is kept whose answers to validation rows, most likely and drawn, follow the most instructions.
+    fn selection_keys(&self, eval_steps: usize) -> Result<Vec<(&'static str, String)>, LabError> {
+        Ok(vec![
             ("eval_strategy", "steps".to_owned()),
             ("eval_steps", eval_steps.to_string()),
             ("eval_on_start", "true".to_owned()),
+            ("eval_prompts", format!("[{}]", quoted(&self.validation_file()?))),
+            ("eval_decoding", "both".to_owned()),
+            ("eval_max_new_tokens", MAX_NEW_TOKENS.to_string()),
+            ("eval_seed", "0".to_owned()),
             ("metric_for_best_model", "eval_if".to_owned()),
             ("load_best_model_at_end", "true".to_owned()),
-        ]
+        ])
     }
 
     fn stage(&self, name: &str, comment: &str, keys: Vec<(&'static str, String)>) -> Stage {
@@ -290,4 +302,9 @@ impl Lab {
 /// A path as YAML takes it, whatever is in it.
 fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
+}
+
+/// The tokenizer and chat template of a model's folder.
+fn respondent(dir: &Path) -> Result<Respondent, LabError> {
+    Ok(Respondent::from_dir(dir, Template::Chat)?)
 }

@@ -10,9 +10,8 @@ mod own_samples;
 mod recipe;
 mod rows;
 mod stage;
-mod validation;
 
-pub use answer::{Decoding, Respondent};
+pub use answer::Decoding;
 pub use error::LabError;
 pub use exam::{Exam, Question};
 pub use lab::{Author, Lab, PreferenceFiles};
@@ -20,4 +19,3 @@ pub use method::{METHODS, Method, Rows};
 pub use recipe::{ExamSizes, ModelShape, PreferenceStage, Recipe, SupervisedStage, Writing};
 pub use rows::{PreferenceRows, Reserved, supervised_rows};
 pub use stage::{Stage, Trained};
-pub use validation::Validation;

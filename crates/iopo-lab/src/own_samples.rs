@@ -1,11 +1,12 @@
 //! Preference rows from a model's own answers, which the verifiers sort.
 
+use iopo_answer::Respondent;
 use iopo_model::CausalLm;
 use rand::Rng;
 use trace_schema::{ConstraintOperation, PreferencePair};
 use trace_synthesis::world::{Group, Rejection, Task, TaskSampler, WorldRng};
 
-use crate::answer::{Decoding, Respondent};
+use crate::answer::{Decoding, answers};
 use crate::error::LabError;
 use crate::rows::{PreferenceRows, Reserved};
 
@@ -41,7 +42,7 @@ impl PreferenceRows {
             }
             let tasks = twins.iter().flat_map(|(_, x1, x2)| [x1, x2]);
             let tasks = tasks.flat_map(|task| std::iter::repeat_n(task, SAMPLES));
-            let answers = respondent.answers(model, tasks, Decoding::Sampled, rng.next_u64())?;
+            let answers = answers(respondent, model, tasks, Decoding::Sampled, rng.next_u64())?;
             for ((operation, x1, x2), answers) in twins.into_iter().zip(answers.chunks(2 * SAMPLES)) {
                 let (to_first, to_second) = answers.split_at(SAMPLES);
                 let candidate = sorted(operation, x1, x2, to_first, to_second, found.pairs.len());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use iopo_train::{CustomLoss, Evaluator, LogEntry, Objective, Observer, Selection, TrainArgs, Trainer};
+use iopo_train::{CustomLoss, LogEntry, Objective, Observer, Selection, TrainArgs, Trainer};
 
 use crate::error::LabError;
 use crate::files::write_lines;
@@ -39,8 +39,7 @@ pub struct Trained {
 }
 
 impl Stage {
-    /// The configuration. `trace-train run` takes it where validation chooses nothing; where it does, the validation rows
-    /// and a loss of a program's own are not in it.
+    /// The configuration. `trace-train run` takes it as it is, unless the loss is a program's own.
     fn lines(&self) -> Vec<String> {
         let comment = self.comment.lines().map(|line| format!("# {line}"));
         let keys = self.keys.iter().map(|(key, value)| format!("{key}: {value}"));
@@ -58,26 +57,14 @@ impl Stage {
     ///
     /// # Errors
     /// As [`Trainer::new`] and [`Trainer::run`], and files that cannot be written.
-    pub fn run(
-        &self,
-        evaluator: Option<impl Evaluator + 'static>,
-        device: &Device,
-        observer: &mut dyn Observer,
-    ) -> Result<Trained, LabError> {
+    pub fn run(&self, device: &Device, observer: &mut dyn Observer) -> Result<Trained, LabError> {
         let path = self.config_path();
         write_lines(&path, self.lines())?;
-        let args = TrainArgs::from_file(&path, &[])?;
-        let mut config = match evaluator {
-            Some(_) => args.validate_with_evaluator()?,
-            None => args.validate()?,
-        };
+        let mut config = TrainArgs::from_file(&path, &[])?.validate()?;
         if let Some(loss) = &self.loss {
             config.objective = Objective::Custom(Arc::clone(loss));
         }
         let mut trainer = Trainer::new(config, device)?;
-        if let Some(evaluator) = evaluator {
-            trainer = trainer.with_evaluator(evaluator);
-        }
         let started = Instant::now();
         let summary = trainer.run(observer)?;
         let best = best(&summary.log, &summary.selection);

@@ -29,8 +29,9 @@ fn every_method_trains_from_the_base_model_and_answers() {
         let tuned = lab.tune(&base.model, &rows, method, "1e-4", &output, &mut ()).unwrap();
         assert_eq!(tuned.steps, 2 * method.steps_factor, "{method}");
         // The configuration beside the results is the whole truth about them.
-        let args = TrainArgs::from_file(&output.with_extension("yaml"), &[]).unwrap();
-        assert!(args.validate_with_evaluator().is_ok(), "{method}");
+        let path = output.with_extension("yaml");
+        let config = TrainArgs::from_file(&path, &[]).unwrap().validate().unwrap();
+        assert!(config.eval_prompts.is_some(), "{method}");
     }
     let judged = lab.examine(&base.model, &lab.test, Decoding::Sampled).unwrap();
     assert_eq!(judged.len(), 12);

@@ -38,7 +38,7 @@ pub use config::{Architecture, DecoderConfig};
 pub use cpu::{CpuValues, set_cpu_kernels};
 pub use decoder::{DecoderLayer, DecoderModel, Embedding};
 pub use error::{ConfigError, LayoutError, LoraError, WeightsError};
-pub use generation::{FinishReason, GenerateError, Generated, GenerationConfig, GenerationProblem};
+pub use generation::{FinishReason, GenerateError, Generated, GenerationConfig, GenerationProblem, Prompt};
 pub use init::{INITIALIZER_RANGE, init_model};
 pub use layout::{Predictions, SegmentSpan, TokenLayout};
 pub use linear::LoraLinear;

@@ -3,11 +3,15 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
 use burn::tensor::FloatDType;
 use common::{Family, fixture, load, logits, peft_fixture, random_folder, with_random_b};
 use iopo_model::{
     CausalLm, FinishReason, GenerateError, Generated, GenerationConfig, GenerationProblem, LoraConfig,
-    load_adapter,
+    Prompt, load_adapter,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -123,12 +127,51 @@ fn a_continuation_depends_on_its_own_prompt_alone() {
             let all = generate(&model, &prompts, &config);
             for size in [1, 7] {
                 for (start, part) in prompts.chunks(size).enumerate().map(|(i, part)| (i * size, part)) {
-                    let config = GenerationConfig { first_stream: start as u64, ..config.clone() };
-                    assert_eq!(generate(&model, part, &config), all[start..start + part.len()], "{start}");
+                    let prompt =
+                        |(tokens, stream): (&Vec<u32>, u64)| Prompt { tokens: tokens.clone(), stream };
+                    let part: Vec<Prompt> = part.iter().zip(start as u64..).map(prompt).collect();
+                    let (ended, found) = handed_out(&model, &part, &config, usize::MAX);
+                    assert_eq!(ended, Ok(()));
+                    let expected = all[start..].iter().take(part.len()).cloned().enumerate().collect();
+                    assert_eq!(found, expected, "{start}");
                 }
             }
         }
     }
+}
+
+/// What is handed out of a call that is ended with the `most`-th continuation.
+fn handed_out(
+    model: &CausalLm,
+    prompts: &[Prompt],
+    config: &GenerationConfig,
+    most: usize,
+) -> (Result<(), GenerateError>, BTreeMap<usize, Generated>) {
+    let found = Mutex::new(BTreeMap::new());
+    let ended = model.generate_each(
+        prompts,
+        config,
+        |_| false,
+        |prompt, generated| {
+            let mut found = found.lock().unwrap();
+            assert!(found.insert(prompt, generated).is_none(), "{prompt} twice");
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
+    (ended, found.into_inner().unwrap())
+}
+
+#[test]
+fn a_call_can_be_ended_and_what_was_handed_out_is_right() {
+    let model = load(&fixture("qwen2-tiny"), FloatDType::F32);
+    let prompts = prompts(3, 100, 1_000);
+    let all = generate(&model, &prompts, &sampled(10));
+    let prompt = |(tokens, stream): (&Vec<u32>, u64)| Prompt { tokens: tokens.clone(), stream };
+    let prompts: Vec<Prompt> = prompts.iter().zip(0..).map(prompt).collect();
+    let (ended, found) = handed_out(&model, &prompts, &sampled(10), 5);
+    assert_eq!(ended, Ok(()));
+    assert!((5..100).contains(&found.len()), "{}", found.len());
+    assert!(found.iter().all(|(&prompt, generated)| *generated == all[prompt]));
 }
 
 #[cfg(feature = "flex")]
@@ -155,7 +198,7 @@ fn every_sequence_ends_where_it_should() {
     let config = GenerationConfig { eos_token_ids: eos_token_ids.clone(), ..sampled(20) };
     let halt = |tokens: &[u32]| tokens.len() >= 2 && tokens[tokens.len() - 1].is_multiple_of(25);
     let ended = model.generate(&prompts, &config, halt).unwrap();
-    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    let mut seen = BTreeMap::<String, usize>::new();
     for (free, ended) in free.iter().zip(&ended) {
         let end = free.tokens.iter().position(|token| eos_token_ids.contains(token));
         let stop = (1..=20).find(|&length| halt(&free.tokens[..length]));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use iopo_answer::AnswerError;
 use iopo_data::{
     DatasetError, EncodeError, PrepareError, Task, TaskError, TemplateError, TokenizerError, TrieError,
 };
@@ -10,6 +11,7 @@ use iopo_model::{LayoutError, LoraError, WeightsError};
 use thiserror::Error;
 
 use crate::args::ArgsError;
+use crate::verified::EvalPromptsError;
 
 /// A run that cannot start, or has to stop.
 #[derive(Debug, Error)]
@@ -146,6 +148,17 @@ pub enum TrainError {
         /// Its value.
         value: f64,
     },
+    /// A file of prompts to answer at evaluations.
+    #[error("eval_prompts: {}: {source}", path.display())]
+    EvalPrompts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<EvalPromptsError>,
+    },
+    /// Answers at an evaluation.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     /// A program's own evaluation failed.
     #[error("the evaluation after update {step} failed")]
     Evaluator {
@@ -154,8 +167,8 @@ pub enum TrainError {
         /// What the evaluator says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A metric that both held-out rows and a program's evaluator give.
-    #[error("the evaluator measures {name}, which the held-out rows give already; call it something else")]
+    /// A metric that both an evaluation and a program's evaluator give.
+    #[error("the evaluator measures {name}, which an evaluation gives already; call it something else")]
     MetricTwice {
         /// The metric.
         name: String,
@@ -169,7 +182,9 @@ pub enum TrainError {
         known: String,
     },
     /// The best model is to be chosen, and there is nothing to evaluate on.
-    #[error("the best model cannot be chosen: no held-out row is left, and the program gave no evaluator")]
+    #[error(
+        "the best model cannot be chosen: no held-out row is left, and there is neither a file of eval_prompts nor an evaluator of the program"
+    )]
     NothingToEvaluate,
     /// Values could not be read back from the device.
     #[error("cannot read {what} from the device: {reason}")]

@@ -24,11 +24,15 @@ mod setup;
 mod start;
 mod step;
 mod trainer;
+mod verified;
 
 pub use args::{ArgsError, Notice, Problem, TrainArgs};
 pub use batch::{MicroBatch, sequence_log_probs};
 pub use checkpoint::Checkpoint;
-pub use config::{FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, SelectionConfig, TrainConfig};
+pub use config::{
+    EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, SelectionConfig,
+    TrainConfig,
+};
 pub use custom::{CustomLoss, Examples};
 pub use data::{TrainData, load_data};
 pub use error::TrainError;
@@ -48,3 +52,4 @@ pub use step::{
     Engine, GroupPasses, MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step,
 };
 pub use trainer::{Evaluation, Evaluator, Observer, Progress, Selection, TrainSummary, Trainer};
+pub use verified::{AnswerProgress, EvalPromptsError};

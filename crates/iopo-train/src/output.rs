@@ -10,6 +10,8 @@ use crate::files::{FileLock, create_folder, read_folder, remove_file, remove_fol
 pub(crate) const STATE: &str = "trainer_state.json";
 pub(crate) const LOG: &str = "trainer_log.jsonl";
 pub(crate) const CHECKPOINT: &str = "checkpoint-";
+/// Answers to `eval_prompts`.
+pub(crate) const ANSWERS: &str = "eval_answers";
 
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 
@@ -80,6 +82,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainErro
     check_contents(config)?;
     if config.resume.is_none() {
         checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))?;
+        remove_folder(&dir.join(ANSWERS))?;
         RESULTS.iter().try_for_each(|name| remove_file(&dir.join(name)))?;
     }
     // Last: until the results are gone, one of these may show whose they are.

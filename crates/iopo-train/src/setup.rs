@@ -13,6 +13,7 @@ use crate::error::TrainError;
 use crate::optimizer::AdamW;
 use crate::reference::ReferencePolicy;
 use crate::step::TrainState;
+use crate::verified::EvalPrompts;
 
 /// Everything that a run starts from.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Prepared {
     pub reference: Option<ReferencePolicy>,
     /// Encoded examples.
     pub data: TrainData,
+    /// Prompts that are answered at evaluations.
+    pub(crate) prompts: Option<EvalPrompts>,
 }
 
 /// Loads model, adapter, tokenizer and data.
@@ -38,6 +41,10 @@ pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainE
     if let Some(reference) = &config.reference.model {
         check_same_vocabulary(&tokenizer, reference)?;
     }
+    let prompts = match &config.eval_prompts {
+        Some(eval) => Some(EvalPrompts::load(eval, config, tokenizer.clone())?),
+        None => None,
+    };
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
     let reference = match config.objective.needs_reference() {
@@ -45,7 +52,7 @@ pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainE
         false => None,
     };
     let state = TrainState { policy, optimizer: AdamW::new(config.optimizer), decayed: None };
-    Ok(Prepared { state, reference, data })
+    Ok(Prepared { state, reference, data, prompts })
 }
 
 /// The starting policy with autodiff on, and gradients for what is trained.

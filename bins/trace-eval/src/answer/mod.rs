@@ -1,17 +1,23 @@
 //! `trace-eval answer`: a model's answers to a file of prompts.
 
+mod endpoint;
+#[cfg(feature = "local")]
+mod local;
+#[cfg(not(feature = "local"))]
+#[path = "local_absent.rs"]
+mod local;
 mod prompts;
+mod provenance;
 
-use anyhow::{Context, Result};
-use chat_client::{Answer, AskError, Question};
+use anyhow::Result;
 
 use crate::answer_row::AnswerRow;
-use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request, told};
 use crate::cli::AnswerArgs;
 use crate::console::{note, print};
 use crate::files::write_rows;
 use crate::outcome::Outcome;
 use prompts::Prompt;
+use provenance::{AnswerProvenance, AnsweredBy};
 
 /// What became of all prompts.
 #[derive(Debug, Default)]
@@ -26,54 +32,49 @@ struct Collected {
 /// Asks, writes and prints.
 pub(crate) fn run(args: &AnswerArgs) -> Result<Outcome> {
     let prompts = prompts::read(args.benchmark, &args.file)?;
-    let question = |prompt: &Prompt| {
-        Question::new(format!("answer {}", prompt.id), request(&args.ask, prompt.messages.clone()))
+    let (collected, answered_by) = match &args.local.model_dir {
+        Some(dir) => local::answer(args, dir, &prompts)?,
+        None => endpoint::answer(args, &prompts)?,
     };
-    if let Some(first) = prompts.first() {
-        question(first).request.body(&args.model).context("these questions cannot be asked")?;
-    }
-    let endpoint =
-        Endpoint { url: &args.endpoint, model: &args.model, api_key_env: args.api_key_env.as_deref() };
-    let asker = Asker::open(endpoint, &args.ask, &journal_path(&args.ask, &args.out))?;
-    let mut collected = Collected::default();
-    for (prompt, answered) in prompts.iter().zip(asker.ask(prompts.iter().map(question))) {
-        collected.take(prompt, &args.model, answered.outcome)?;
-    }
-    asker.finish(&args.ask);
+    finish(args, prompts.len(), &collected, answered_by)
+}
+
+fn finish(
+    args: &AnswerArgs,
+    prompts: usize,
+    collected: &Collected,
+    answered_by: AnsweredBy,
+) -> Result<Outcome> {
     write_rows(&args.out, &collected.rows)?;
+    AnswerProvenance::new(args, answered_by)?.write(&args.out)?;
     let answered = collected.rows.len() - collected.failed;
     print(&format!(
-        "{}: {answered} of {} prompts answered, {} failed, {} not asked\n",
+        "{}: {answered} of {prompts} prompts answered, {} failed, {} not asked\n",
         args.out.display(),
-        prompts.len(),
         collected.failed,
         collected.unasked
     ))?;
+    let is_cut = |row: &&AnswerRow| row.finish_reason.as_deref() == Some("length");
+    match collected.rows.iter().filter(is_cut).count() {
+        0 => {}
+        cut => note(&format!("{cut} answers were cut off at the most tokens; --max-tokens allows more")),
+    }
     if let Some(reason) = &collected.stopped {
         note(&format!("stopped: {reason}"));
     }
-    Ok(if answered == prompts.len() { Outcome::Done } else { Outcome::Incomplete })
+    Ok(if answered == prompts { Outcome::Done } else { Outcome::Incomplete })
 }
 
 impl Collected {
-    /// Enters what became of a prompt. One that was not asked gets no row.
-    fn take(&mut self, prompt: &Prompt, model: &str, outcome: Result<Answer, AskError>) -> Result<()> {
-        let (response, finish_reason, failed) = match outcome {
-            Ok(answer) => {
-                let reason = answer.response.finish_reason.name().to_owned();
-                (Some(answer.response.content), Some(reason), None)
-            }
-            Err(error) if is_fatal(&error) => return Err(error.into()),
-            Err(error) if error.is_unasked() => {
-                self.unasked += 1;
-                self.stopped.get_or_insert_with(|| told(&error));
-                return Ok(());
-            }
-            Err(error) => {
-                self.failed += 1;
-                (None, None, Some(told(&error)))
-            }
-        };
+    /// Enters an answer, or why there is none.
+    fn push(
+        &mut self,
+        prompt: &Prompt,
+        model: &str,
+        response: Option<String>,
+        finish_reason: Option<String>,
+        failed: Option<String>,
+    ) {
         self.rows.push(AnswerRow {
             id: prompt.id.clone(),
             prompt: Some(prompt.user_message().to_owned()),
@@ -82,6 +83,5 @@ impl Collected {
             finish_reason,
             failed,
         });
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::AskArgs;
+use super::{AskArgs, LocalArgs};
 
 /// The arguments of `trace-eval answer`.
 #[derive(Debug, Args)]
@@ -17,12 +17,12 @@ pub(crate) struct AnswerArgs {
     pub(crate) file: PathBuf,
 
     /// The address of the endpoint before /chat/completions, `https://api.openai.com/v1` for instance.
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: String,
+    #[arg(long, value_name = "URL", required_unless_present = "model_dir", requires = "model")]
+    pub(crate) endpoint: Option<String>,
 
-    /// The model that is asked.
+    /// The model that the endpoint is asked for, or what the answers call a local one: its folder's name, unless given.
     #[arg(long, value_name = "NAME")]
-    pub(crate) model: String,
+    pub(crate) model: Option<String>,
 
     /// The environment variable that holds the API key; without one no key is sent.
     #[arg(long, value_name = "VAR")]
@@ -31,6 +31,9 @@ pub(crate) struct AnswerArgs {
     /// The file for the answers: id, prompt and response per line, in the order of the prompts.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) local: LocalArgs,
 
     #[command(flatten)]
     pub(crate) ask: AskArgs,

@@ -7,6 +7,7 @@ mod compare;
 mod ifeval;
 mod intervals;
 mod judge;
+mod local;
 mod trace;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,7 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use ifeval::IfevalArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use judge::JudgeArgs;
+pub(crate) use local::LocalArgs;
 pub(crate) use trace::{LanguageArg, QueryArg, TraceArgs};
 
 /// Asks models for answers, judges them, and reports: TRACE, IFEval, CFBench and ComplexBench.
@@ -40,10 +42,11 @@ pub(crate) enum Command {
     /// Prompts and responses come as Google's two files, or as one file of samples that lm-evaluation-harness logged.
     /// DIR gets results.json, verdicts.jsonl (for `compare`), tables.md and report.html with what was not followed.
     Ifeval(IfevalArgs),
-    /// Ask a model for answers to a file of prompts.
+    /// Ask a model for answers to a file of prompts: at an endpoint, or in a folder.
     ///
     /// Every finished question is kept in a journal beside the answers. A run that was killed or stopped by a cap goes
-    /// on where it ended when it is started again, and asks nothing twice.
+    /// on where it ended when it is started again, and asks nothing twice. Beside the answers stands what they rest on:
+    /// answers.jsonl has answers.provenance.json.
     Answer(AnswerArgs),
     /// Have a judge score answers to TRACE, constraint by constraint.
     ///

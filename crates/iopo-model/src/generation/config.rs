@@ -21,12 +21,11 @@ use crate::error::ConfigError;
 /// | `repetition_penalty` | 1 | divides positive and multiplies negative scores of tokens in prompt or answer | above 0 |
 /// | `eos_token_ids` | none | tokens that end a sequence | |
 /// | `seed` | 0 | of the random numbers | |
-/// | `first_stream` | 0 | random stream of the first prompt; the i-th has `first_stream + i` | |
 ///
 /// They are applied in the order penalty, temperature, `top_k`, `top_p`. Without sampling the
 /// penalty alone matters; of equal scores the lowest token id wins. Of tokens that are equally
-/// likely, `top_p` keeps those with lower ids. `first_stream` is for callers that hand over their
-/// prompts in several calls and want what one call would have given.
+/// likely, `top_p` keeps those with lower ids. Each prompt has a stream of random numbers of its own,
+/// [`Prompt::stream`](crate::Prompt).
 ///
 /// # Source
 /// Names, defaults, order and meaning are those of Hugging Face transformers (`GenerationConfig`,
@@ -51,8 +50,6 @@ pub struct GenerationConfig {
     pub eos_token_ids: Vec<u32>,
     /// Seed of the random numbers.
     pub seed: u64,
-    /// Random stream of the first prompt.
-    pub first_stream: u64,
 }
 
 impl Default for GenerationConfig {
@@ -66,7 +63,6 @@ impl Default for GenerationConfig {
             repetition_penalty: 1.0,
             eos_token_ids: Vec::new(),
             seed: 0,
-            first_stream: 0,
         }
     }
 }
@@ -108,8 +104,16 @@ impl GenerationConfig {
     /// A file that is not readable JSON, a key of the wrong type, and options that would change
     /// what is generated but do not exist here.
     pub fn from_dir(dir: &Path) -> Result<Self, ConfigError> {
+        Self::default().updated_from_dir(dir)
+    }
+
+    /// As [`GenerationConfig::from_dir`]; keys that are absent keep the values that they have.
+    ///
+    /// # Errors
+    /// As [`GenerationConfig::from_dir`].
+    pub fn updated_from_dir(self, dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join("generation_config.json");
-        let mut config = Self::default();
+        let mut config = self;
         if let Some(value) = read(&path)? {
             config.read_keys(&keys(&value, &path)?)?;
         }
@@ -134,7 +138,9 @@ impl GenerationConfig {
             }
         }
         self.eos_token_ids = token_ids(keys)?;
-        self.do_sample = keys.flag("do_sample")?;
+        if keys.get("do_sample").is_some() {
+            self.do_sample = keys.flag("do_sample")?;
+        }
         self.max_new_tokens = keys.size_or_none("max_new_tokens")?.unwrap_or(self.max_new_tokens);
         self.top_k = keys.size_or_none("top_k")?.unwrap_or(self.top_k);
         for (key, setting) in [

@@ -1,6 +1,6 @@
 //! Sequences that are decoded together.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use burn::tensor::Tensor;
 
@@ -8,7 +8,7 @@ use super::config::GenerationConfig;
 use super::error::GenerateError;
 use super::kv_cache::KvCache;
 use super::sampler::Sampler;
-use super::{FinishReason, Generated};
+use super::{FinishReason, Generated, Prompt};
 use crate::causal_lm::CausalLm;
 use crate::layout::{SegmentSpan, TokenLayout};
 
@@ -26,18 +26,20 @@ const CACHE_BYTES: usize = 256 << 20;
 const PREFILL_TOKENS: usize = 1_024;
 
 /// Works through a run of prompts with a bounded number of sequences in flight.
-pub(crate) struct Lane<'a, F> {
+pub(crate) struct Lane<'a, F, E> {
     model: &'a CausalLm,
-    prompts: &'a [Vec<u32>],
+    prompts: &'a [Prompt],
     config: &'a GenerationConfig,
     stop: &'a F,
+    /// Takes finished sequences with the indices of their prompts.
+    each: &'a E,
     cache: KvCache,
     /// Tokens that the cache may come to hold; a single sequence may need more.
     pub(crate) most_cached: usize,
     /// In the order of the cache.
     pub(crate) running: Vec<Running<'a>>,
-    /// Finished sequences with the indices of their prompts.
-    done: Vec<(usize, Generated)>,
+    /// Whether nobody takes what is finished.
+    is_ended: bool,
 }
 
 /// A sequence in flight.
@@ -49,29 +51,35 @@ pub(crate) struct Running<'a> {
     finish: Option<FinishReason>,
 }
 
-impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
+impl<'a, F, E> Lane<'a, F, E>
+where
+    F: Fn(&[u32]) -> bool,
+    E: Fn(usize, Generated) -> ControlFlow<()>,
+{
     pub(crate) fn new(
         model: &'a CausalLm,
-        prompts: &'a [Vec<u32>],
+        prompts: &'a [Prompt],
         config: &'a GenerationConfig,
         stop: &'a F,
+        each: &'a E,
     ) -> Self {
         Self {
             model,
             prompts,
             config,
             stop,
+            each,
             cache: KvCache::new(model),
             most_cached: CACHE_BYTES / bytes_per_token(model),
             running: Vec::new(),
-            done: Vec::new(),
+            is_ended: false,
         }
     }
 
-    /// The continuations of these prompts, in the order in which they finished.
-    pub(crate) fn run(mut self, range: Range<usize>) -> Result<Vec<(usize, Generated)>, GenerateError> {
+    /// Continues these prompts, until all are finished or nobody takes what is finished.
+    pub(crate) fn run(mut self, range: Range<usize>) -> Result<(), GenerateError> {
         let mut next = range.start;
-        while next < range.end || !self.running.is_empty() {
+        while !self.is_ended && (next < range.end || !self.running.is_empty()) {
             if self.running.is_empty() || self.running.len() + ADMITTED <= IN_FLIGHT {
                 next = self.admit(next..range.end)?;
             }
@@ -79,12 +87,12 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
                 self.step()?;
             }
         }
-        Ok(self.done)
+        Ok(())
     }
 
     /// Admits as many of the waiting prompts as there is room for, and returns the first that still waits.
     pub(crate) fn admit(&mut self, waiting: Range<usize>) -> Result<usize, GenerateError> {
-        let longest = |prompt: usize| self.prompts[prompt].len() + self.config.max_new_tokens;
+        let longest = |prompt: usize| self.prompts[prompt].tokens.len() + self.config.max_new_tokens;
         let mut held: usize = self.running.iter().map(|sequence| longest(sequence.prompt)).sum();
         let mut end = waiting.start;
         while end < waiting.end && self.running.len() + (end - waiting.start) < IN_FLIGHT {
@@ -105,9 +113,9 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
 
     /// The first of these prompts, and those behind it that go through the model with it.
     fn together(&self, prompts: Range<usize>) -> Range<usize> {
-        let (mut tokens, mut end) = (self.prompts[prompts.start].len(), prompts.start + 1);
-        while end < prompts.end && tokens + self.prompts[end].len() <= PREFILL_TOKENS {
-            tokens += self.prompts[end].len();
+        let (mut tokens, mut end) = (self.prompts[prompts.start].tokens.len(), prompts.start + 1);
+        while end < prompts.end && tokens + self.prompts[end].tokens.len() <= PREFILL_TOKENS {
+            tokens += self.prompts[end].tokens.len();
             end += 1;
         }
         prompts.start..end
@@ -119,10 +127,10 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
         for index in prompts {
             let prompt = &self.prompts[index];
             let start = tokens.len();
-            tokens.extend_from_slice(prompt);
-            positions.extend(0..prompt.len() as u32);
+            tokens.extend_from_slice(&prompt.tokens);
+            positions.extend(0..prompt.tokens.len() as u32);
             segments.push(SegmentSpan { range: start..tokens.len(), parent: None });
-            let sampler = Sampler::new(self.config, prompt, index);
+            let sampler = Sampler::new(self.config, prompt);
             self.running.push(Running { prompt: index, sampler, tokens: Vec::new(), finish: None });
         }
         let rows =
@@ -132,8 +140,9 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
 
     fn step(&mut self) -> Result<(), GenerateError> {
         let last = |sequence: &Running<'_>| sequence.tokens.last().copied().unwrap_or_default();
-        let position =
-            |sequence: &Running<'_>| (self.prompts[sequence.prompt].len() + sequence.tokens.len() - 1) as u32;
+        let position = |sequence: &Running<'_>| {
+            (self.prompts[sequence.prompt].tokens.len() + sequence.tokens.len() - 1) as u32
+        };
         let tokens: Vec<u32> = self.running.iter().map(last).collect();
         let positions: Vec<u32> = self.running.iter().map(position).collect();
         let rows = self.model.step(&tokens, &positions, &mut self.cache)?;
@@ -163,7 +172,8 @@ impl<'a, F: Fn(&[u32]) -> bool> Lane<'a, F> {
                 match sequence.finish {
                     None => self.running.push(sequence),
                     Some(finish) => {
-                        self.done.push((sequence.prompt, Generated { tokens: sequence.tokens, finish }));
+                        let generated = Generated { tokens: sequence.tokens, finish };
+                        self.is_ended |= (self.each)(sequence.prompt, generated).is_break();
                     }
                 }
             }

@@ -7,8 +7,8 @@ mod kv_cache;
 mod lane;
 mod sampler;
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
@@ -23,6 +23,16 @@ pub(crate) use kv_cache::KvShape;
 
 pub use config::GenerationConfig;
 pub use error::{GenerateError, GenerationProblem};
+
+/// What is to be continued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// Its tokens.
+    pub tokens: Vec<u32>,
+    /// The stream of random numbers that its continuation is drawn from, of those that
+    /// [`GenerationConfig::seed`] has.
+    pub stream: u64,
+}
 
 /// What came after one prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +55,49 @@ pub enum FinishReason {
 }
 
 impl CausalLm {
-    /// Continues each prompt, and returns the continuations in the order of the prompts.
+    /// Continues each prompt, the i-th with the random stream i; see [`CausalLm::generate_each`].
+    ///
+    /// # Errors
+    /// As [`CausalLm::generate_each`].
+    pub fn generate(
+        &self,
+        prompts: &[Vec<u32>],
+        config: &GenerationConfig,
+        stop: impl Fn(&[u32]) -> bool + Sync,
+    ) -> Result<Vec<Generated>, GenerateError> {
+        let prompt = |(tokens, stream): (&Vec<u32>, u64)| Prompt { tokens: tokens.clone(), stream };
+        self.generate_all(&prompts.iter().zip(0..).map(prompt).collect::<Vec<_>>(), config, stop)
+    }
+
+    /// Continues each prompt, and returns the continuations in the order of the prompts; see
+    /// [`CausalLm::generate_each`].
+    ///
+    /// # Errors
+    /// As [`CausalLm::generate_each`].
+    pub fn generate_all(
+        &self,
+        prompts: &[Prompt],
+        config: &GenerationConfig,
+        stop: impl Fn(&[u32]) -> bool + Sync,
+    ) -> Result<Vec<Generated>, GenerateError> {
+        let done = Mutex::new(Vec::with_capacity(prompts.len()));
+        self.generate_each(prompts, config, stop, |prompt, generated| {
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((prompt, generated));
+            ControlFlow::Continue(())
+        })?;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_unstable_by_key(|&(prompt, _)| prompt);
+        Ok(done.into_iter().map(|(_, generated)| generated).collect())
+    }
+
+    /// Continues each prompt, and hands the continuations out one by one as they end, in no certain order.
     ///
     /// `stop` sees the new tokens of one sequence after each of them, the end-of-sequence token
     /// excepted, and ends the sequence where it is true. The model knows no text: for strings that
     /// stop, the caller decodes there, and cuts the text afterwards.
+    ///
+    /// `each` gets the index of a prompt and its continuation, on the thread that made it; with
+    /// [`ControlFlow::Break`] it ends the whole call, and what is not handed out by then may never be.
     ///
     /// With the CPU kernels a result depends on its own prompt, on `config` and on its own random
     /// stream alone: neither on the prompts beside it nor on the number of threads. Elsewhere the
@@ -59,37 +107,46 @@ impl CausalLm {
     /// Settings out of their ranges, all of them named; a prompt that is empty, holds a token
     /// outside the vocabulary or leaves no positions for the new tokens; logits that are not
     /// numbers.
-    pub fn generate(
+    pub fn generate_each(
         &self,
-        prompts: &[Vec<u32>],
+        prompts: &[Prompt],
         config: &GenerationConfig,
         stop: impl Fn(&[u32]) -> bool + Sync,
-    ) -> Result<Vec<Generated>, GenerateError> {
+        each: impl Fn(usize, Generated) -> ControlFlow<()> + Sync,
+    ) -> Result<(), GenerateError> {
         config.validate()?;
-        for (prompt, tokens) in prompts.iter().enumerate() {
-            self.check_prompt(tokens, config).map_err(|source| GenerateError::Prompt { prompt, source })?;
+        for (index, prompt) in prompts.iter().enumerate() {
+            self.check_prompt(&prompt.tokens, config)
+                .map_err(|source| GenerateError::Prompt { prompt: index, source })?;
         }
         let plain = self.valid();
         let lanes = lanes(prompts.len());
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(lanes.len())));
+        let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let each = |prompt, generated| {
+            if each(prompt, generated).is_break() {
+                ended.store(true, Ordering::Relaxed);
+            }
+            match ended.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
         // A thread takes one lane after the other, so that no more of them are in memory than there
         // are threads.
         let work = |_| -> Result<(), GenerateError> {
             while let Some(range) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let generated = Lane::new(&plain, prompts, config, &stop).run(range.clone());
-                if generated.is_err() {
-                    next.store(lanes.len(), Ordering::Relaxed);
+                if ended.load(Ordering::Relaxed) {
+                    break;
                 }
-                done.lock().unwrap_or_else(PoisonError::into_inner).extend(generated?);
+                let result = Lane::new(&plain, prompts, config, &stop, &each).run(range.clone());
+                if result.is_err() {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                result?;
             }
             Ok(())
         };
-        cpu::map((0..cpu::threads().min(lanes.len())).collect(), work)
-            .into_iter()
-            .collect::<Result<(), _>>()?;
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_unstable_by_key(|&(prompt, _)| prompt);
-        Ok(done.into_iter().map(|(_, generated)| generated).collect())
+        cpu::map((0..cpu::threads().min(lanes.len())).collect(), work).into_iter().collect()
     }
 
     fn check_prompt(&self, prompt: &[u32], config: &GenerationConfig) -> Result<(), LayoutError> {

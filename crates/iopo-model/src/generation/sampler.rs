@@ -3,6 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Prompt;
 use super::config::GenerationConfig;
 
 /// Chooses the tokens of one sequence.
@@ -18,13 +19,13 @@ pub(crate) struct Sampler<'a> {
 type Candidate = (f64, u32);
 
 impl<'a> Sampler<'a> {
-    /// For the prompt with this index among those of a call.
-    pub(crate) fn new(config: &'a GenerationConfig, prompt: &[u32], index: usize) -> Self {
+    /// For the continuation of a prompt.
+    pub(crate) fn new(config: &'a GenerationConfig, prompt: &Prompt) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        rng.set_stream(config.first_stream.wrapping_add(index as u64));
+        rng.set_stream(prompt.stream);
         let mut seen = Vec::new();
         if config.repetition_penalty != 1.0 {
-            seen.extend_from_slice(prompt);
+            seen.extend_from_slice(&prompt.tokens);
             seen.sort_unstable();
             seen.dedup();
         }

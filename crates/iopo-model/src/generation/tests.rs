@@ -1,6 +1,9 @@
 //! Cached steps against whole forward passes.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, FloatDType};
@@ -9,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::kv_cache::{KvCache, LayerCache, TensorCache};
 use super::lane::Lane;
-use super::{GenerationConfig, lanes};
+use super::{GenerationConfig, Prompt, lanes};
 use crate::causal_lm::CausalLm;
 use crate::layout::{SegmentSpan, TokenLayout};
 use crate::{Precision, load_adapter, load_model};
@@ -118,19 +121,24 @@ fn cached_scores_are_those_of_whole_passes_with_kernels_and_by_tensors() {
 #[test]
 fn as_many_sequences_are_in_flight_as_the_cache_may_hold() {
     let model = fixture("qwen2-tiny", FloatDType::F32);
-    let prompts: Vec<Vec<u32>> =
-        (0..200).map(|n| (0..10).map(|i| (n * 31 + i * 7) % 1_000).collect()).collect();
+    let prompt =
+        |n: u32| Prompt { tokens: (0..10).map(|i| (n * 31 + i * 7) % 1_000).collect(), stream: n.into() };
+    let prompts: Vec<Prompt> = (0..200).map(prompt).collect();
     let config = GenerationConfig { max_new_tokens: 20, ..GenerationConfig::default() };
     let never = |_: &[u32]| false;
+    let done = RefCell::new(BTreeMap::new());
+    let each = |prompt, generated| {
+        done.borrow_mut().insert(prompt, generated);
+        ControlFlow::Continue(())
+    };
     let lane = |most_cached| {
-        let mut lane = Lane::new(&model, &prompts, &config, &never);
+        let mut lane = Lane::new(&model, &prompts, &config, &never, &each);
         lane.most_cached = most_cached;
         lane
     };
     let ended = |most_cached| {
-        let mut done = lane(most_cached).run(0..20).unwrap();
-        done.sort_by_key(|&(prompt, _)| prompt);
-        done
+        lane(most_cached).run(0..20).unwrap();
+        done.take()
     };
     let without_limit = ended(usize::MAX);
     assert_eq!(without_limit.len(), 20);

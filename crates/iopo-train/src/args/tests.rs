@@ -748,6 +748,66 @@ fn an_evaluator_makes_held_out_rows_dispensable() {
     assert!(args().validate_with_evaluator().is_ok());
 }
 
+#[test]
+fn prompts_to_answer_make_held_out_rows_dispensable_and_bring_their_settings() {
+    let prompts = ["eval_strategy=epoch", "eval_prompts=a.jsonl,b.jsonl"];
+    let eval = |more: &[&str]| config(&[&prompts[..], more].concat()).eval_prompts.unwrap();
+    let plain = eval(&[]);
+    assert_eq!(plain.files, [Path::new("a.jsonl"), Path::new("b.jsonl")]);
+    assert_eq!((plain.greedy, plain.samples, plain.logged), (true, 0, 16));
+    let drawn = eval(&[
+        "eval_decoding=sampled",
+        "eval_num_samples=3",
+        "eval_temperature=0.7",
+        "eval_top_p=0.9",
+        "eval_top_k=20",
+        "eval_max_new_tokens=64",
+        "seed=5",
+    ]);
+    assert_eq!((drawn.greedy, drawn.samples), (false, 3));
+    let generation = &drawn.generation;
+    assert_eq!((generation.temperature, generation.top_p, generation.top_k), (0.7, 0.9, 20));
+    assert_eq!((generation.max_new_tokens, generation.seed), (64, 5));
+    assert_eq!(eval(&["eval_decoding=both", "eval_seed=0"]).generation.seed, 0);
+}
+
+#[test]
+fn settings_of_answers_that_nothing_looks_at_get_a_line() {
+    let notices = |overrides: &[&str]| -> Vec<String> {
+        config(overrides).notices.into_iter().map(|notice| notice.key).collect()
+    };
+    assert_eq!(notices(&["eval_prompts=a.jsonl"]), ["eval_prompts"]);
+    assert_eq!(notices(&["eval_temperature=0.5", "val_size=2", "eval_strategy=epoch"]), ["eval_temperature"]);
+    assert_eq!(
+        notices(&["eval_prompts=a.jsonl", "eval_strategy=epoch", "eval_num_samples=4"]),
+        ["eval_num_samples"]
+    );
+}
+
+#[test]
+fn the_share_of_prompts_followed_is_never_chosen_by_upside_down() {
+    let prompts = ["eval_strategy=epoch", "eval_prompts=a.jsonl"];
+    let with = |more: &[&str]| -> Vec<String> {
+        [&prompts[..], more].concat().iter().map(|&s| s.to_owned()).collect()
+    };
+    let messages = |more: &[&str]| messages_of(&with(more).iter().map(String::as_str).collect::<Vec<_>>());
+    for metric in ["if", "eval_if_strict", "if_inst_loose_sampled"] {
+        let metric = format!("metric_for_best_model={metric}");
+        let choice = config(&[&prompts[..], &[&metric]].concat()).selection.unwrap();
+        assert!(choice.greater_is_better);
+        assert!(config(&[&prompts[..], &[&metric, "greater_is_better=true"]].concat()).selection.is_some());
+        let upside_down = messages(&[&metric, "greater_is_better=false"]);
+        assert!(upside_down.len() == 1 && upside_down[0].contains("fewest instructions"), "{upside_down:?}");
+    }
+    let constant = messages(&["metric_for_best_model=eval_ref_if"]);
+    assert!(constant.len() == 1 && constant[0].contains("does not change"), "{constant:?}");
+    let unnamed = messages(&["load_best_model_at_end=true"]);
+    assert!(unnamed.len() == 1 && unnamed[0].contains("set metric_for_best_model"), "{unnamed:?}");
+    let ranges =
+        messages(&["eval_temperature=0", "eval_top_p=0", "eval_num_samples=0", "eval_decoding=beam"]);
+    assert_eq!(ranges.len(), 4, "{ranges:?}");
+}
+
 // --- documentation
 
 /// Every `key` in the first column of a table of the page.

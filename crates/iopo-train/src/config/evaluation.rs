@@ -3,6 +3,7 @@
 use super::checker::{Checker, no_effect};
 use super::{IntervalStrategy, SelectionConfig};
 use crate::args::TrainArgs;
+use crate::verified::{REFERENCE, is_share};
 
 impl Checker {
     pub(super) fn eval(&mut self, args: &TrainArgs) -> Option<IntervalStrategy> {
@@ -38,8 +39,8 @@ impl Checker {
                     self.notice("eval_dataset", reason);
                 }
             }
-            Some(_) if !has_rows && !self.has_evaluator => {
-                self.conflict("eval_strategy needs held-out rows: set val_size or eval_dataset");
+            Some(_) if !has_rows && !self.has_evaluator && args.eval_prompts.is_empty() => {
+                self.conflict("eval_strategy needs something to evaluate on: set val_size, eval_dataset or eval_prompts");
             }
             Some(_) => {}
         }
@@ -78,11 +79,46 @@ impl Checker {
         // As in transformers: with or without `eval_`, and the loss where no metric is named.
         let name = args.metric_for_best_model.as_deref().unwrap_or("loss");
         let metric = name.strip_prefix("eval_").unwrap_or(name).to_owned();
+        self.direction(args, &metric);
         Some(SelectionConfig {
             greater_is_better: args.greater_is_better.unwrap_or(!metric.ends_with("loss")),
             metric,
             load_best: args.load_best_model_at_end,
             patience: patience.flatten(),
         })
+    }
+
+    /// Refuses to choose the worst model, or by a number that never changes.
+    fn direction(&mut self, args: &TrainArgs, metric: &str) {
+        if args.metric_for_best_model.is_none()
+            && !args.eval_prompts.is_empty()
+            && args.eval_dataset.is_empty()
+            && args.val_size == 0.0
+        {
+            self.conflict(
+                "without held-out rows there is no eval_loss to choose the best model by: set metric_for_best_model, \
+                 such as eval_if or eval_if_strict",
+            );
+        }
+        if metric.ends_with("loss") && args.greater_is_better == Some(true) {
+            self.notice(
+                "greater_is_better",
+                &format!("is true: the model with the highest eval_{metric} is kept"),
+            );
+        }
+        if args.eval_prompts.is_empty() {
+            return;
+        }
+        if is_share(metric) && args.greater_is_better == Some(false) {
+            self.conflict(&format!(
+                "greater_is_better: false would keep the model that follows the fewest instructions: eval_{metric} is \
+                 a share, and more of it is better"
+            ));
+        }
+        if metric.strip_prefix(REFERENCE).is_some_and(is_share) {
+            self.conflict(&format!(
+                "metric_for_best_model: eval_{metric} is the reference's, which does not change, so it chooses nothing"
+            ));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a run does, validated.
 
 mod checker;
+mod eval_prompts;
 mod evaluation;
 mod loss;
 mod run;
@@ -17,6 +18,7 @@ use crate::schedule::LrScheduleKind;
 use crate::step::GroupPasses;
 
 use checker::Checker;
+pub use eval_prompts::EvalPromptsConfig;
 
 /// Which parameters are trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,6 +196,8 @@ pub struct TrainConfig {
     pub eval_batch_size: usize,
     /// Whether there is an evaluation before the first update.
     pub eval_on_start: bool,
+    /// Prompts that are answered at every evaluation, and whose answers verifiers check.
+    pub eval_prompts: Option<EvalPromptsConfig>,
     /// Which evaluated model is the best, where that matters.
     pub selection: Option<SelectionConfig>,
 }

@@ -37,6 +37,7 @@ impl Checker {
         let save = self.save(&args);
         let eval = self.eval(&args);
         self.held_out(&args, eval);
+        let eval_prompts = self.eval_prompts(&args, eval);
         let selection = self.selection(&args, eval);
         let from_scratch = self.scratch(&args);
         let logging_steps = self.at_least("logging_steps", args.logging_steps, 1);
@@ -98,6 +99,7 @@ impl Checker {
             eval: eval?,
             eval_batch_size: eval_batch_size?,
             eval_on_start: args.eval_on_start,
+            eval_prompts,
             selection,
         })
     }

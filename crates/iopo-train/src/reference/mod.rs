@@ -54,6 +54,14 @@ impl ReferencePolicy {
         matches!(self.source, Source::Live(_))
     }
 
+    /// The model, unless there are only numbers that it gave.
+    pub(crate) fn model(&self) -> Option<&CausalLm> {
+        match &self.source {
+            Source::Live(model) => Some(model),
+            Source::Cached(_) => None,
+        }
+    }
+
     /// Sums of completion log-probs, without a tape.
     ///
     /// # Shapes

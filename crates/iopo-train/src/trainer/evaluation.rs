@@ -78,7 +78,7 @@ impl Trainer {
 
     /// Refuses a run whose evaluations would measure nothing.
     pub(super) fn check_evaluations(&self) -> Result<(), TrainError> {
-        let nothing = self.data.held_out.is_empty() && self.evaluator.is_none();
+        let nothing = self.data.held_out.is_empty() && self.prompts.is_none() && self.evaluator.is_none();
         // Without a choice to make, rows that were all too long are no reason to stop.
         match nothing && self.config.selection.is_some() {
             true => Err(TrainError::NothingToEvaluate),
@@ -130,6 +130,7 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Option<Evaluation>, TrainError> {
         let mut evaluation = self.evaluate(&self.data.held_out)?;
+        self.measure_answers(counters, &mut evaluation, observer)?;
         if let Some(ProgramEvaluator(evaluator)) = &mut self.evaluator {
             let step = counters.step;
             let metrics = evaluator

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod observer;
+mod prompts;
 mod reference;
 mod resume;
 mod selection;
@@ -29,6 +30,7 @@ use crate::setup::{Prepared, prepare};
 use crate::step::{Engine, TrainState, WeightedBatch, train_step};
 
 use evaluation::ProgramEvaluator;
+use prompts::PromptEvaluation;
 
 pub use evaluation::Evaluator;
 pub use observer::{Evaluation, Observer, Progress, TrainSummary};
@@ -44,6 +46,7 @@ pub struct Trainer {
     planner: StepPlanner,
     schedule: LrSchedule,
     engine: Engine,
+    prompts: Option<PromptEvaluation>,
     evaluator: Option<ProgramEvaluator>,
     /// Keeps other runs out of the output folder from the start of a run on.
     lock: Option<FileLock>,
@@ -88,7 +91,8 @@ impl Trainer {
     /// Takes what was loaded before.
     #[must_use]
     pub fn from_prepared(config: TrainConfig, prepared: Prepared) -> Self {
-        let Prepared { state, reference, data } = prepared;
+        let Prepared { state, reference, data, prompts } = prepared;
+        let prompts = prompts.map(PromptEvaluation::new);
         let planner = StepPlanner {
             examples: data.train.len(),
             batch_size: config.batch_size,
@@ -109,7 +113,18 @@ impl Trainer {
             engine.backward.checkpointing = Checkpointing::Full;
         }
         engine.passes = config.group_passes;
-        Self { config, state, reference, data, planner, schedule, engine, evaluator: None, lock: None }
+        Self {
+            config,
+            state,
+            reference,
+            data,
+            planner,
+            schedule,
+            engine,
+            prompts,
+            evaluator: None,
+            lock: None,
+        }
     }
 
     /// The configuration.
@@ -150,6 +165,7 @@ impl Trainer {
         }
         self.check_evaluations()?;
         self.plan_by_tokens(observer)?;
+        self.answer_with_reference(observer)?;
         self.precompute_reference(observer)?;
         let (mut counters, history) = self.resume(observer)?;
         if counters.step == 0 {

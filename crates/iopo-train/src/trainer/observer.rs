@@ -8,6 +8,7 @@ use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::reference::ReferenceProgress;
 use crate::step::StepOutcome;
+use crate::verified::AnswerProgress;
 
 use super::Selection;
 
@@ -37,6 +38,10 @@ pub trait Observer {
     fn on_step(&mut self, _progress: &Progress<'_>) {}
     /// Reference log-probs were found or computed.
     fn on_reference(&mut self, _progress: &ReferenceProgress<'_>) {}
+    /// Prompts were answered at an evaluation.
+    fn on_answering(&mut self, _progress: &AnswerProgress) {}
+    /// Answers of an evaluation were written to a file.
+    fn on_answers(&mut self, _file: &Path) {}
     /// Something happened that the user should know of.
     fn on_notice(&mut self, _notice: &Notice) {}
     /// A line was logged.

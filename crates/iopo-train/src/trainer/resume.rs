@@ -16,6 +16,7 @@ use crate::output::latest_checkpoint;
 use crate::plan::StepPlanner;
 use crate::reference::summation_order;
 use crate::step::scalar;
+use crate::verified::is_share;
 
 impl Trainer {
     /// Where to begin, and what was logged before.
@@ -158,11 +159,11 @@ impl Trainer {
         // How an update is split decides nothing of it: less memory is no reason to begin again.
         let StepPlanner { examples, batch_size, accumulation, across_epochs, seed, budget: _ } = self.planner;
         let config = &self.config;
-        [
+        let mut settings: BTreeMap<String, String> = [
             ("stage and loss", format!("{:?}", config.objective)),
             ("finetuning_type", format!("{:?}", config.fine_tuning)),
             ("precision", format!("{:?}", config.precision)),
-            ("examples", format!("{examples}, hash {:016x}", hash(&self.data.train))),
+            ("examples", format!("{examples}, hash {:016x}", hash(self.data.train.as_slice()))),
             ("per_device_train_batch_size", batch_size.to_string()),
             ("gradient_accumulation_steps", accumulation.to_string()),
             ("accumulate_across_epochs", across_epochs.to_string()),
@@ -176,12 +177,19 @@ impl Trainer {
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+        .collect();
+        // Shares of other prompts could not be compared with those that chose the best model so far.
+        if let (Some(evaluation), Some(choice)) = (&self.prompts, &config.selection)
+            && is_share(&choice.metric)
+        {
+            settings.insert("eval_prompts".to_owned(), evaluation.prompts().describe(|tokens| hash(tokens)));
+        }
+        settings
     }
 }
 
 /// FNV-1a over the token ids; the standard library's hash may change from release to release.
-fn hash(examples: &[EncodedExample]) -> u64 {
+fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     struct Fnv(u64);
     impl Hasher for Fnv {
         fn finish(&self) -> u64 {
@@ -194,6 +202,6 @@ fn hash(examples: &[EncodedExample]) -> u64 {
         }
     }
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    examples.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }

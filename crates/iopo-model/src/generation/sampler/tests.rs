@@ -3,6 +3,10 @@
 
 use super::*;
 
+fn prompt(tokens: &[u32], stream: u64) -> Prompt {
+    Prompt { tokens: tokens.to_vec(), stream }
+}
+
 fn sampling() -> GenerationConfig {
     GenerationConfig { do_sample: true, top_k: 0, ..GenerationConfig::default() }
 }
@@ -10,7 +14,7 @@ fn sampling() -> GenerationConfig {
 /// How often each token is drawn, in `draws` first tokens of one stream.
 fn counts(config: &GenerationConfig, scores: &[f64], draws: usize) -> Vec<usize> {
     let mut counts = vec![0; scores.len()];
-    let mut sampler = Sampler::new(config, &[], 0);
+    let mut sampler = Sampler::new(config, &prompt(&[], 0));
     for _ in 0..draws {
         counts[sampler.choose(&mut scores.to_vec()).unwrap() as usize] += 1;
     }
@@ -31,7 +35,7 @@ fn logs(weights: &[f64]) -> Vec<f64> {
 #[test]
 fn greedy_takes_the_highest_score_and_of_equal_ones_the_lowest_token() {
     let config = GenerationConfig::default();
-    let choose = |scores: &[f64]| Sampler::new(&config, &[], 0).choose(&mut scores.to_vec());
+    let choose = |scores: &[f64]| Sampler::new(&config, &prompt(&[], 0)).choose(&mut scores.to_vec());
     assert_eq!(choose(&[0.5, 2.0, -1.0, 2.0]), Some(1));
     assert_eq!(choose(&[-3.0, -3.0]), Some(0));
 }
@@ -114,7 +118,7 @@ fn top_k_comes_before_top_p_and_temperature_before_both() {
 #[test]
 fn the_penalty_is_for_tokens_of_the_prompt_and_for_those_chosen() {
     let config = GenerationConfig { repetition_penalty: 2.0, ..GenerationConfig::default() };
-    let mut sampler = Sampler::new(&config, &[2, 0, 2], 0);
+    let mut sampler = Sampler::new(&config, &prompt(&[2, 0, 2], 0));
     let mut scores = [4.0, 1.5, -1.0, -1.5];
     assert_eq!(sampler.choose(&mut scores), Some(0));
     // 4 / 2, untouched, -1 · 2 once although the token is there twice, untouched.
@@ -149,22 +153,21 @@ fn tokens_are_drawn_with_their_probabilities() {
 #[test]
 fn streams_repeat_themselves_and_differ_from_one_another() {
     let scores = vec![0.0; 50];
-    let draw = |seed, first_stream, index| {
-        let config = GenerationConfig { seed, first_stream, ..sampling() };
-        let mut sampler = Sampler::new(&config, &[], index);
+    let draw = |seed, stream| {
+        let config = GenerationConfig { seed, ..sampling() };
+        let mut sampler = Sampler::new(&config, &prompt(&[], stream));
         (0..20).map(|_| sampler.choose(&mut scores.clone()).unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(draw(1, 0, 3), draw(1, 0, 3));
-    assert_eq!(draw(1, 0, 3), draw(1, 3, 0));
-    assert_ne!(draw(1, 0, 3), draw(1, 0, 4));
-    assert_ne!(draw(1, 0, 3), draw(2, 0, 3));
+    assert_eq!(draw(1, 3), draw(1, 3));
+    assert_ne!(draw(1, 3), draw(1, 4));
+    assert_ne!(draw(1, 3), draw(2, 3));
 }
 
 #[test]
 fn scores_that_are_no_numbers_give_no_token() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for config in [sampling(), GenerationConfig::default()] {
-            assert_eq!(Sampler::new(&config, &[], 0).choose(&mut [0.0, bad, 1.0]), None);
+            assert_eq!(Sampler::new(&config, &prompt(&[], 0)).choose(&mut [0.0, bad, 1.0]), None);
         }
     }
 }

@@ -1,0 +1,53 @@
+//! Answers from an endpoint.
+
+use anyhow::{Context, Result};
+use chat_client::{Answer, AskError, Question};
+
+use super::Collected;
+use super::prompts::Prompt;
+use super::provenance::AnsweredBy;
+use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request, told};
+use crate::cli::AnswerArgs;
+
+/// Asks every question that the journal has no answer to.
+pub(super) fn answer(args: &AnswerArgs, prompts: &[Prompt]) -> Result<(Collected, AnsweredBy)> {
+    // clap asks for both.
+    let url = args.endpoint.as_deref().context("--endpoint is missing")?;
+    let model = args.model.as_deref().context("--model is missing")?;
+    let question = |prompt: &Prompt| {
+        Question::new(format!("answer {}", prompt.id), request(&args.ask, prompt.messages.clone()))
+    };
+    if let Some(first) = prompts.first() {
+        question(first).request.body(model).context("these questions cannot be asked")?;
+    }
+    let endpoint = Endpoint { url, model, api_key_env: args.api_key_env.as_deref() };
+    let asker = Asker::open(endpoint, &args.ask, &journal_path(&args.ask, &args.out))?;
+    let mut collected = Collected::default();
+    for (prompt, answered) in prompts.iter().zip(asker.ask(prompts.iter().map(question))) {
+        collected.take(prompt, model, answered.outcome)?;
+    }
+    let spent = asker.finish(&args.ask);
+    Ok((collected, AnsweredBy::endpoint(url, model, &args.ask, spent)))
+}
+
+impl Collected {
+    /// Enters what became of a prompt. One that was not asked gets no row.
+    fn take(&mut self, prompt: &Prompt, model: &str, outcome: Result<Answer, AskError>) -> Result<()> {
+        match outcome {
+            Ok(answer) => {
+                let reason = answer.response.finish_reason.name().to_owned();
+                self.push(prompt, model, Some(answer.response.content), Some(reason), None);
+            }
+            Err(error) if is_fatal(&error) => return Err(error.into()),
+            Err(error) if error.is_unasked() => {
+                self.unasked += 1;
+                self.stopped.get_or_insert_with(|| told(&error));
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.push(prompt, model, None, None, Some(told(&error)));
+            }
+        }
+        Ok(())
+    }
+}

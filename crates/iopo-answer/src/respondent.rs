@@ -1,0 +1,87 @@
+//! What stands between text and a model.
+
+use std::path::Path;
+
+use iopo_data::{Message, Template, TemplateEncoder, TextTokenizer};
+use iopo_model::{CausalLm, Generated, GenerationConfig};
+
+use crate::error::AnswerError;
+
+/// Tokenizer, template, and the tokens that end an answer.
+#[derive(Debug, Clone)]
+pub struct Respondent {
+    template: TemplateEncoder,
+    eos_token_ids: Vec<u32>,
+}
+
+impl Respondent {
+    /// Binds a template to a tokenizer.
+    ///
+    /// # Errors
+    /// A template that the tokenizer cannot write.
+    pub fn new(tokenizer: TextTokenizer, template: Template) -> Result<Self, AnswerError> {
+        let mut eos_token_ids = tokenizer.eos_ids().to_vec();
+        let template = TemplateEncoder::new(tokenizer, template)?;
+        if !eos_token_ids.contains(&template.eos_id()) {
+            eos_token_ids.push(template.eos_id());
+        }
+        Ok(Self { template, eos_token_ids })
+    }
+
+    /// The tokenizer of a model's folder.
+    ///
+    /// # Errors
+    /// Files that cannot be read, and as [`Respondent::new`].
+    pub fn from_dir(dir: &Path, template: Template) -> Result<Self, AnswerError> {
+        Self::new(TextTokenizer::from_dir(dir)?, template)
+    }
+
+    /// Checks that a model has an embedding for every id of the tokenizer.
+    ///
+    /// # Errors
+    /// A tokenizer that belongs to another model.
+    pub fn check_vocabulary(&self, model: &CausalLm) -> Result<(), AnswerError> {
+        Ok(self.template.tokenizer().check_vocabulary(model.config().vocab_size)?)
+    }
+
+    /// The tokens that an answer to a conversation starts from.
+    ///
+    /// # Errors
+    /// A conversation that the template cannot render.
+    pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, AnswerError> {
+        Ok(self.template.prompt(messages)?)
+    }
+
+    /// The settings with every token that ends an answer of this template and tokenizer.
+    #[must_use]
+    pub fn ending(&self, config: &GenerationConfig) -> GenerationConfig {
+        let mut config = config.clone();
+        let known = config.eos_token_ids.clone();
+        config.eos_token_ids.extend(self.eos_token_ids.iter().filter(|id| !known.contains(id)));
+        config
+    }
+
+    /// The text of an answer, without special tokens.
+    ///
+    /// # Errors
+    /// Tokens that the tokenizer cannot turn into text.
+    pub fn text(&self, generated: &Generated) -> Result<String, AnswerError> {
+        Ok(self.template.tokenizer().decode_plain(&generated.tokens)?)
+    }
+
+    /// One answer to each conversation, the i-th with the random stream i.
+    ///
+    /// # Errors
+    /// A conversation that the template cannot render, and as [`CausalLm::generate`].
+    pub fn answers(
+        &self,
+        model: &CausalLm,
+        conversations: &[Vec<Message>],
+        config: &GenerationConfig,
+    ) -> Result<Vec<String>, AnswerError> {
+        let prompts: Vec<Vec<u32>> =
+            conversations.iter().map(|messages| self.prompt(messages)).collect::<Result<_, _>>()?;
+        let generated = model.generate(&prompts, &self.ending(config), |_| false)?;
+        generated.iter().map(|answer| self.text(answer)).collect()
+    }
+}

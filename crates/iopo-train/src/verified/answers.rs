@@ -1,0 +1,126 @@
+//! Answers with verdicts, and the metrics and files that are made of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use iopo_model::FinishReason;
+use serde::Serialize;
+use serde_json::json;
+
+use super::evaluate::EvalPrompts;
+use super::verdict::{DECODINGS, Tally, Verdict};
+use crate::error::TrainError;
+use crate::files::{create_folder, write_atomically};
+use crate::output::ANSWERS;
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Answer {
+    answer: String,
+    /// Whether it ended because it became too long.
+    is_cut: bool,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+impl Answer {
+    pub(super) fn new(answer: String, finish: FinishReason, verdict: Verdict) -> Self {
+        Self { answer, is_cut: finish == FinishReason::Length, verdict }
+    }
+}
+
+/// One model's answers to all prompts, pass by pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answers {
+    /// The most likely ones.
+    pub(super) greedy: Option<Vec<Answer>>,
+    /// Drawn ones, one list for each sample.
+    pub(super) sampled: Vec<Vec<Answer>>,
+}
+
+impl Answers {
+    /// Shares by name. Where answers are decoded in both ways, each way has its own, and the mean of both has the bare
+    /// name: the most likely answer tells what a model can do, drawn answers how reliably it does it.
+    pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
+        let sampled = Tally::of(self.sampled.iter().flatten().map(|answer| &answer.verdict));
+        let Some(greedy) = &self.greedy else {
+            return sampled.shares().map(|(name, share)| (name.to_owned(), share)).collect();
+        };
+        let greedy = Tally::of(greedy.iter().map(|answer| &answer.verdict));
+        let drawn: BTreeMap<_, _> = sampled.shares().collect();
+        let mut metrics = BTreeMap::new();
+        for (name, share) in greedy.shares() {
+            let Some(drawn) = drawn.get(name) else {
+                metrics.insert(name.to_owned(), share);
+                continue;
+            };
+            metrics.insert(name.to_owned(), (share + drawn) / 2.0);
+            metrics.insert(format!("{name}{}", DECODINGS[0]), share);
+            metrics.insert(format!("{name}{}", DECODINGS[1]), *drawn);
+        }
+        metrics
+    }
+
+    /// The answers with the name of their decoding and, for drawn ones, their number.
+    fn passes(&self) -> impl Iterator<Item = (&'static str, Option<usize>, &[Answer])> {
+        let greedy = self.greedy.iter().map(|answers| ("greedy", None, answers.as_slice()));
+        let sampled = self.sampled.iter().enumerate();
+        greedy.chain(sampled.map(|(sample, answers)| ("sampled", Some(sample), answers.as_slice())))
+    }
+}
+
+/// One answer of the policy beside the reference's.
+#[derive(Serialize)]
+struct AnswersRow<'a> {
+    step: usize,
+    id: &'a str,
+    format: &'static str,
+    prompt: &'a str,
+    decoding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<usize>,
+    policy: &'a Answer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a Answer>,
+}
+
+impl EvalPrompts {
+    /// Writes the answers of policy and reference to some of the prompts side by side, spread over all of them.
+    ///
+    /// Returns the file, unless no answers are to be written.
+    pub(crate) fn write(
+        &self,
+        policy: &Answers,
+        reference: Option<&Answers>,
+        step: usize,
+        output_dir: &Path,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let logged = self.logged();
+        if logged == 0 {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        for index in (0..logged).map(|number| number * self.prompts.len() / logged) {
+            let prompt = &self.prompts[index];
+            let references = reference.map(|reference| reference.passes().collect::<Vec<_>>());
+            for (pass, (decoding, sample, answers)) in policy.passes().enumerate() {
+                let row = AnswersRow {
+                    step,
+                    id: &prompt.id,
+                    format: prompt.rule.format(),
+                    prompt: &prompt.text,
+                    decoding,
+                    sample,
+                    policy: &answers[index],
+                    reference: references.as_ref().map(|passes| &passes[pass].2[index]),
+                };
+                text += &format!("{}\n", json!(row));
+            }
+        }
+        let folder = output_dir.join(ANSWERS);
+        create_folder(&folder)?;
+        let path = folder.join(format!("step-{step}.jsonl"));
+        write_atomically(&path, text.as_bytes())?;
+        Ok(Some(path))
+    }
+}
