@@ -2,7 +2,6 @@
 
 pub mod pipeline;
 mod random;
-pub mod similarity;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod world;

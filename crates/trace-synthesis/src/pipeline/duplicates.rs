@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::row::Outcome;
 use super::stage::{Reason, Stage};
 use crate::random::digest_of;
-use crate::similarity::SimilarityIndex;
+use crate::similarity::{SimilarityError, SimilarityIndex};
 
 /// What has been seen so far. Rows come to it in the order of their seeds, so that the same ones are kept in every
 /// run.
@@ -28,17 +28,17 @@ pub(super) struct Duplicates {
 }
 
 impl Duplicates {
-    pub fn new(config: SimilarityConfig) -> Self {
+    pub fn new(config: SimilarityConfig) -> Result<Self, SimilarityError> {
         let index = || SimilarityIndex::new(config.threshold);
-        Self {
+        Ok(Self {
             config,
-            seeds: index(),
-            instructions: index(),
-            evaluation: index(),
+            seeds: index()?,
+            instructions: index()?,
+            evaluation: index()?,
             has_evaluation: false,
             trained_on: HashSet::new(),
             held_out: HashSet::new(),
-        }
+        })
     }
 
     /// Takes in a set that nothing may resemble: its whole prompts, and its descriptions alone.
@@ -48,8 +48,8 @@ impl Duplicates {
             let row = row?;
             let id = format!("{} of {name}", row.id());
             for instruction in row.instructions() {
-                self.evaluation.insert(&id, &instruction.prompt());
-                self.evaluation.insert(&id, &instruction.description);
+                self.evaluation.insert(id.as_str(), &instruction.prompt());
+                self.evaluation.insert(id.as_str(), &instruction.description);
                 self.has_evaluation = true;
             }
         }
@@ -60,7 +60,7 @@ impl Duplicates {
     pub fn check_seed(&mut self, id: &str, text: &str) -> Option<Fault> {
         let fault = self.contaminated(Stage::Seed, text).or_else(|| {
             let found = self.config.near_duplicates.then(|| self.seeds.find(text)).flatten()?;
-            Some(near(Stage::Seed, Reason::NearDuplicate, &found.id, found.similarity))
+            Some(near(Stage::Seed, Reason::NearDuplicate, found.id, found.similarity))
         });
         if fault.is_none() && self.config.near_duplicates {
             self.seeds.insert(id, text);
@@ -73,7 +73,7 @@ impl Duplicates {
         let text = instruction.prompt();
         let fault = self.contaminated(Stage::Similarity, &text).or_else(|| {
             let found = self.config.near_duplicates.then(|| self.instructions.find(&text)).flatten()?;
-            Some(near(Stage::Similarity, Reason::NearDuplicate, &found.id, found.similarity))
+            Some(near(Stage::Similarity, Reason::NearDuplicate, found.id, found.similarity))
         });
         if fault.is_none() && self.config.near_duplicates {
             self.instructions.insert(id, &text);
@@ -117,7 +117,7 @@ impl Duplicates {
 
     fn contaminated(&self, stage: Stage, text: &str) -> Option<Fault> {
         let found = self.has_evaluation.then(|| self.evaluation.find(text)).flatten()?;
-        Some(near(stage, Reason::Contaminated, &found.id, found.similarity))
+        Some(near(stage, Reason::Contaminated, found.id, found.similarity))
     }
 }
 

@@ -6,6 +6,7 @@ use trace_schema::{JsonlError, WriteError};
 
 use super::prompt_error::PromptError;
 use super::seed::SeedError;
+use crate::similarity::SimilarityError;
 
 /// A run that cannot go on. Rows that fail are no errors; they are rejected.
 #[derive(Debug, Error)]
@@ -45,6 +46,9 @@ pub enum PipelineError {
     /// An evaluation set to compare with cannot be read.
     #[error(transparent)]
     Evaluation(#[from] JsonlError),
+    /// The threshold of similarity is none.
+    #[error(transparent)]
+    Similarity(#[from] SimilarityError),
     /// A task of the runtime was given up.
     #[error("the work on a row broke off")]
     Task(#[from] tokio::task::JoinError),

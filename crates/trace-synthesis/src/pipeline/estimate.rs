@@ -56,6 +56,27 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// The estimate for `rows` rows, of one for `sampled` of them.
+    #[must_use]
+    pub fn scaled(self, sampled: u64, rows: u64) -> Self {
+        let scale = |number: u64| match sampled {
+            0 => 0,
+            _ => {
+                u64::try_from(u128::from(number) * u128::from(rows) / u128::from(sampled)).unwrap_or(u64::MAX)
+            }
+        };
+        let usage = |usage: Usage| Usage {
+            prompt_tokens: scale(usage.prompt_tokens),
+            completion_tokens: scale(usage.completion_tokens),
+        };
+        Self {
+            generator_calls: scale(self.generator_calls),
+            judge_calls: scale(self.judge_calls),
+            generator: usage(self.generator),
+            judge: usage(self.judge),
+        }
+    }
+
     /// Adds the questions of one row, `rows` times.
     pub fn add(&mut self, questions: &[ForeseenQuestion], rows: u64) {
         for question in questions {

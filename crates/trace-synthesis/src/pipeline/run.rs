@@ -68,7 +68,7 @@ impl Pipeline {
             return Err(PipelineError::Config { problems });
         }
         let health = Health::new(config.concurrency);
-        let duplicates = Duplicates::new(config.similarity);
+        let duplicates = Duplicates::new(config.similarity)?;
         let progress = Arc::new(Progress::default());
         let shared = Shared { config, prompts, generator, judge, health, progress };
         Ok(Self { shared: Arc::new(shared), duplicates, prices: [None; 2] })
