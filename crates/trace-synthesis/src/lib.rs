@@ -2,6 +2,7 @@
 
 pub mod pipeline;
 mod random;
+pub mod similarity;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod world;
