@@ -28,6 +28,33 @@ pub(crate) enum Command {
     /// eval_pairs.jsonl and eval_more.jsonl, and world.json with numbers about them. The same arguments give the same
     /// bytes on every machine.
     World(WorldArgs),
+    /// Build training data and evaluation rows from simple instructions, with a large model.
+    ///
+    /// CONFIG is YAML; docs/building-data.md explains its keys. The output folder gets sft.jsonl, pairs.jsonl,
+    /// groups.jsonl, eval.jsonl, rejected.jsonl with every row that was not kept, summary.json, and journals in which
+    /// every answer is kept. A run that was killed or stopped by a cap goes on where it ended when it is started
+    /// again, and asks nothing twice. The exit code is 3 when rows wait for answers.
+    Run(RunArgs),
+}
+
+/// The arguments of `trace-build run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The configuration.
+    #[arg(required_unless_present = "print_prompts")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print every prompt in force, under the file name that overrides it, and do nothing else.
+    #[arg(long)]
+    pub(crate) print_prompts: bool,
+
+    /// Print what would be sent for the first seeds and an estimate for all; ask nothing.
+    #[arg(long, conflicts_with = "print_prompts")]
+    pub(crate) dry_run: bool,
+
+    /// How many seeds a dry run shows.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "dry_run")]
+    pub(crate) rows: usize,
 }
 
 /// The arguments of `trace-build stats`.
@@ -107,7 +134,7 @@ fn parse_probability(typed: &str) -> Result<f64, String> {
     }
 }
 
-fn parse_counts(typed: &str) -> Result<CountDistribution, String> {
+pub(crate) fn parse_counts(typed: &str) -> Result<CountDistribution, String> {
     match typed {
         "paper-training" => Ok(CountDistribution::paper_training()),
         "paper-evaluation" => Ok(CountDistribution::paper_evaluation()),

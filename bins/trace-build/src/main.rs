@@ -3,6 +3,7 @@
 mod cli;
 mod report;
 mod ring_plot;
+mod run;
 mod stats;
 mod tables;
 mod world;
@@ -16,11 +17,12 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Stats(args) => stats::run(&args),
-        Command::World(args) => world::run(&args),
+        Command::Stats(args) => stats::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::World(args) => world::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Run(args) => run::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => report::failure(&error),
     }
 }

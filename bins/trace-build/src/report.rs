@@ -18,6 +18,11 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// A line on standard error. Errors are ignored: a remark is not worth a run.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Prints an error with its causes and gives the exit code.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     // With standard error closed there is nobody to tell; the exit code still does.

@@ -13,6 +13,7 @@ mod preference_group;
 mod preference_pair;
 mod provenance;
 mod record;
+mod rejected_row;
 mod row_error;
 mod stats;
 
@@ -29,6 +30,7 @@ pub use preference_group::{ConstraintOperation, PreferenceGroup};
 pub use preference_pair::PreferencePair;
 pub use provenance::Provenance;
 pub use record::Record;
+pub use rejected_row::RejectedRow;
 pub use row_error::RowError;
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,

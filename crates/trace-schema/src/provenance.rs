@@ -24,4 +24,10 @@ pub struct Provenance {
     /// How many times the row was tried until it passed its checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// The tokens of all prompts behind the row, as the endpoints counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
+    /// The tokens of all answers behind the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_tokens: Option<u64>,
 }

@@ -11,6 +11,14 @@ pub enum RowError {
     /// The id is empty or blank.
     #[error("the id is empty")]
     EmptyId,
+    /// A name is not in kebab case.
+    #[error("{field} is {name:?}, not words of lower-case letters and digits with hyphens between them")]
+    NotKebabCase {
+        /// Which name.
+        field: String,
+        /// The name.
+        name: String,
+    },
     /// The task description is empty or blank.
     #[error("{field} is empty")]
     EmptyDescription {

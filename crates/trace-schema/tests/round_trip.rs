@@ -42,8 +42,19 @@ fn instruction(labelled: bool) -> impl Strategy<Value = Instruction> {
 fn provenance() -> impl Strategy<Value = Provenance> {
     let texts = (option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     let numbers = (option::of(any::<u64>()), option::of(any::<u32>()));
-    (texts, numbers).prop_map(|((source, source_id, generator_model, prompt_hash), (seed, attempts))| {
-        Provenance { source, source_id, generator_model, prompt_hash, seed, attempts }
+    let tokens = (option::of(any::<u64>()), option::of(any::<u64>()));
+    (texts, numbers, tokens).prop_map(|(texts, (seed, attempts), (prompt_tokens, completion_tokens))| {
+        let (source, source_id, generator_model, prompt_hash) = texts;
+        Provenance {
+            source,
+            source_id,
+            generator_model,
+            prompt_hash,
+            seed,
+            attempts,
+            prompt_tokens,
+            completion_tokens,
+        }
     })
 }
 

@@ -132,6 +132,10 @@ fn a_folder_overrides_a_prompt() {
         QueryReading::InputOrDescription,
     );
     assert_eq!(text, "Describe the sea./1. Be short;\n2. Use {two} braces./r");
+    let texts = load(PromptLanguage::English).unwrap().texts();
+    assert_eq!(texts[0], ("judge", "{query}/{constraints}/{response}".to_owned()));
+    let built_in = include_str!("../src/trace/prompts/redundancy.en.txt");
+    assert_eq!(texts[1], ("redundancy", built_in.trim_end().to_owned()));
     assert_eq!(
         load(PromptLanguage::Chinese).unwrap(),
         TracePrompts::load(PromptLanguage::Chinese, None).unwrap()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The entries of one object, or of a list of objects one after the other, duplicate keys included.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +75,23 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = (Entries, usize)> + '_ 
             }
         }
     })
+}
+
+/// The JSON objects that stand in a model's answer, in code fences or between words, in their order.
+///
+/// A list of objects counts as one object with the entries of all; of a key that comes twice, the last counts. An
+/// object inside another is no object of its own. The cost is linear in the answer.
+///
+/// ```
+/// use trace_score::trace::json_objects;
+///
+/// let answer = "Here it is:\n```json\n{\"valid\": true}\n```\nI hope {this} helps.";
+/// let objects: Vec<_> = json_objects(answer).collect();
+/// assert_eq!(objects.len(), 1);
+/// assert_eq!(objects[0]["valid"], true);
+/// ```
+pub fn json_objects(answer: &str) -> impl Iterator<Item = Map<String, Value>> + '_ {
+    blocks(answer).map(|(Entries(entries), _)| entries.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod vote;
 mod wording;
 
 pub use agreement::{Agreement, AgreementError, agreement};
+pub use block::json_objects;
 pub use judgement::{FULL_SCORE, Judgement, MAX_ANSWER_BYTES, parse_judgement};
 pub use judgement_error::JudgementError;
 pub use official::official_overall_score;
@@ -39,5 +40,6 @@ pub use query::QueryReading;
 pub use replay::{Disagreement, ReplayError, ReplayReport, replay};
 pub use template::{PromptTemplate, TemplateError};
 pub use vote::{VoteError, VoteRule, VotedJudgement, constraint_ratings, vote};
+pub use wording::without_number;
 
 pub(crate) use replay::Recording;

@@ -76,4 +76,14 @@ impl TracePrompts {
             completeness: load("completeness", completeness, parts)?,
         })
     }
+
+    /// The kinds of the templates, as in their file names, with the texts in force, places included.
+    pub fn texts(&self) -> [(&'static str, String); 3] {
+        let parts = ["{description}", "{constraints}", "{input}"];
+        [
+            ("judge", self.judge.render(["{query}", "{constraints}", "{response}"])),
+            ("redundancy", self.redundancy.render(parts)),
+            ("completeness", self.completeness.render(parts)),
+        ]
+    }
 }

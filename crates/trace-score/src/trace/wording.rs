@@ -1,7 +1,14 @@
 //! Comparing wordings: numbering, spacing and punctuation set aside.
 
-/// The text without a number in front of it, such as `1. `, `(2)` or `3、`.
-pub(super) fn without_number(text: &str) -> &str {
+/// The text of a constraint without a number in front of it, such as `1. `, `(2)` or `3、`.
+///
+/// ```
+/// use trace_score::trace::without_number;
+///
+/// assert_eq!(without_number("2. Use three words."), "Use three words.");
+/// assert_eq!(without_number("1.5 metres at most"), "1.5 metres at most");
+/// ```
+pub fn without_number(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix(['(', '（', '[', '【']).unwrap_or(text);
     let digits = inner.find(|c: char| !c.is_ascii_digit()).unwrap_or(inner.len());

@@ -28,7 +28,10 @@ pub use dataset::{CellCounts, DatasetConfig, EvaluationKind, EvaluationSet, SftR
 pub use draw::DIMENSIONS;
 pub use error::WorldError;
 pub use group::{Conditions, Group, GroupBuilder, Rejection, Rejections, pair_from};
+#[cfg(feature = "testing")]
+pub(crate) use rng::chance;
 pub use rng::{WorldRng, world_rng};
+pub(crate) use rng::{pick, pick_some};
 pub use rule::{Process, Rule};
 pub use sampler::{DimensionPair, HELD_OUT_PAIRS, HeldOut, TaskSampler};
 pub use task::{Clause, Task};

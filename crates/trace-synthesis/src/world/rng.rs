@@ -23,12 +23,12 @@ pub(super) fn below(end: usize, rng: &mut WorldRng) -> usize {
 }
 
 /// One of the values; `None` of an empty list.
-pub(super) fn pick<'a, T>(values: &'a [T], rng: &mut WorldRng) -> Option<&'a T> {
+pub(crate) fn pick<'a, T>(values: &'a [T], rng: &mut WorldRng) -> Option<&'a T> {
     values.get(below(values.len(), rng))
 }
 
 /// `count` of the values, or all when there are fewer, in random order.
-pub(super) fn pick_some<T: Clone>(values: &[T], count: usize, rng: &mut WorldRng) -> Vec<T> {
+pub(crate) fn pick_some<T: Clone>(values: &[T], count: usize, rng: &mut WorldRng) -> Vec<T> {
     let mut values = values.to_vec();
     shuffle(&mut values, rng);
     values.truncate(count);
@@ -43,7 +43,7 @@ pub(super) fn shuffle<T>(values: &mut [T], rng: &mut WorldRng) {
 }
 
 /// True with the given probability, to one part in 2⁵³. Always draws once.
-pub(super) fn chance(probability: f64, rng: &mut WorldRng) -> bool {
+pub(crate) fn chance(probability: f64, rng: &mut WorldRng) -> bool {
     const STEPS: u64 = 1 << 53;
     // A product with a power of two is exact, so every platform compares the same integers.
     let threshold = (probability.clamp(0.0, 1.0) * STEPS as f64) as u64;

@@ -1,0 +1,149 @@
+//! `trace-build run`: TRACE rows, pairs and groups from simple instructions, by a large model.
+
+mod config;
+mod dry_run;
+mod live;
+mod reader;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use chat_client::{Journal, JournaledClient};
+use trace_synthesis::pipeline::{
+    OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
+};
+
+use self::config::{Endpoint, RunConfig};
+use crate::cli::RunArgs;
+use crate::report;
+
+/// The exit code of a run that another run must bring to its end.
+const INCOMPLETE: u8 = 3;
+
+/// Builds, or shows what would be sent.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config.as_deref().map(RunConfig::load).transpose()?;
+    let folder = config.as_ref().and_then(|config| config.prompts.as_deref());
+    let prompts = Prompts::load(folder)?;
+    if args.print_prompts {
+        report::print(&dry_run::all_prompts(&prompts))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = config.context("a configuration is needed")?;
+    let seeds = SeedFile::open(&config.seeds, config.rows)?;
+    let held_out = config.held_out.map_or(0, |held_out| held_out.of(seeds.len()));
+    let seeds = seeds.hold_out(held_out, config.pipeline.seed)?;
+    if args.dry_run {
+        report::print(&dry_run::render(&config, &prompts, &seeds, args.rows)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    build(&config, prompts, &seeds)
+}
+
+fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(&config.output)
+        .with_context(|| format!("cannot make the folder {}", config.output.display()))?;
+    let generator = client(&config.generator, &config.output.join("journal.jsonl"))?;
+    let judge = match &config.judge {
+        Some(judge) => client(judge, &config.output.join("judge.journal.jsonl"))?,
+        None => generator.clone(),
+    };
+    let files = OutputFiles {
+        pairs: config.pipeline.pairs,
+        groups: config.pipeline.groups,
+        evaluation: seeds.held_out() > 0,
+    };
+    let output = OutputFolder::create(&config.output, files)?;
+    let prices = (config.generator.ask.prices, config.judge.as_ref().unwrap_or(&config.generator).ask.prices);
+    let mut pipeline = Pipeline::new(config.pipeline.clone(), prompts, generator.clone(), judge.clone())?
+        .prices(prices.0, prices.1);
+    for file in &config.contamination_with {
+        pipeline.keep_apart_from(file)?;
+    }
+    let clients = match config.judge {
+        Some(_) => vec![generator, judge],
+        None => vec![generator],
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start a runtime")?;
+    let live = live::Live::start(pipeline.progress(), clients, seeds.len());
+    let result = runtime.block_on(pipeline.run(seeds, output, config.written.clone()));
+    live.finish();
+    // Whoever waits for this program wants its end, and not that of requests that are given up.
+    runtime.shutdown_background();
+    let RunReport { summary, given_up } = result?;
+    report::print(&told(&config.output, &summary))?;
+    if let Some(reason) = given_up {
+        report::note(&format!("given up: {reason}"));
+    }
+    if summary.complete {
+        return Ok(ExitCode::SUCCESS);
+    }
+    report::note("some rows wait for answers: run the same command again to go on");
+    Ok(ExitCode::from(INCOMPLETE))
+}
+
+fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient> {
+    let chat = endpoint.connection.clone().init()?;
+    let journal = Journal::open(journal)?;
+    let report = journal.report();
+    if let Some(torn) = report.torn {
+        let path = journal.path().display();
+        report::note(&format!(
+            "note: line {} of {path} was not written to its end and is taken off",
+            torn.line
+        ));
+    }
+    if report.answers > 0 {
+        report::note(&format!("{} has {} answers already", journal.path().display(), report.answers));
+    }
+    Ok(JournaledClient::new(chat, journal, endpoint.ask)?)
+}
+
+/// What is told at the end: the files with their rows, and the funnel.
+fn told(folder: &Path, summary: &Summary) -> String {
+    let kept = summary.kept;
+    let mut text = format!(
+        "{}: {} SFT rows, {} pairs, {} groups, {} evaluation rows and {} rejections from {} seeds\n",
+        folder.display(),
+        kept.sft,
+        kept.pairs,
+        kept.groups,
+        kept.evaluation,
+        kept.rejected,
+        summary.seeds
+    );
+    let width = Stage::ALL.iter().map(|stage| stage.name().len()).max().unwrap_or_default();
+    for stage in summary.funnel.iter().filter(|stage| stage.entered > 0 || stage.rejected > 0) {
+        let reasons: Vec<String> =
+            stage.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        let line = format!(
+            "  {:width$}  {:>8} in  {:>8} rejected  {}",
+            stage.stage,
+            stage.entered,
+            stage.rejected,
+            reasons.join(", ")
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let calls: u64 = summary.funnel.iter().map(|stage| stage.calls).sum();
+    let tokens = |prompt: bool| {
+        let count = |model: &trace_synthesis::pipeline::ModelCount| {
+            if prompt { model.prompt_tokens } else { model.completion_tokens }
+        };
+        count(&summary.generator) + count(&summary.judge)
+    };
+    text.push_str(&format!(
+        "  {calls} answers, {} prompt tokens, {} completion tokens",
+        tokens(true),
+        tokens(false)
+    ));
+    let costs: Vec<f64> = [summary.generator.cost, summary.judge.cost].into_iter().flatten().collect();
+    if !costs.is_empty() {
+        text.push_str(&format!(", cost {:.4}", costs.iter().sum::<f64>()));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,189 @@
+//! One row's way of asking.
+
+use std::sync::Arc;
+
+use chat_client::{
+    Answer, AskError, ChatError, ChatRequest, FinishReason, JournaledClient, Message, Question,
+};
+use minijinja::Value as TemplateValue;
+use serde_json::Value;
+use trace_score::trace::PromptLanguage;
+
+use super::config::PipelineConfig;
+use super::error::PipelineError;
+use super::fault::StepError;
+use super::health::Health;
+use super::log::Log;
+use super::progress::Progress;
+use super::prompt_kind::PromptKind;
+use super::prompts::{LanguagePrompts, Prompts};
+use super::question_kind::{QuestionKind, Role};
+use super::stage::{Reason, Stage};
+use crate::random::digest_of;
+
+/// What all rows have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: PipelineConfig,
+    pub prompts: Prompts,
+    pub generator: JournaledClient,
+    pub judge: JournaledClient,
+    pub health: Health,
+    pub progress: Arc<Progress>,
+}
+
+impl Shared {
+    pub fn client(&self, role: Role) -> &JournaledClient {
+        match role {
+            Role::Generator => &self.generator,
+            Role::Judge => &self.judge,
+        }
+    }
+}
+
+/// A row that asks.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub shared: Arc<Shared>,
+    pub id: String,
+    pub language: PromptLanguage,
+    pub log: Log,
+}
+
+/// One question: where it belongs, and what tells it from others of the same row.
+pub(super) struct Asked {
+    pub stage: Stage,
+    pub kind: QuestionKind,
+    /// Which attempt at what: "2", or "1 vote 3".
+    pub step: String,
+    pub messages: Vec<Message>,
+    /// The form of the answer, for endpoints that can be held to it.
+    pub schema: Option<Value>,
+}
+
+impl Context {
+    pub fn prompts(&self) -> &LanguagePrompts {
+        self.shared.prompts.of(self.language)
+    }
+
+    /// The same row with an empty log, for questions that are asked at the same time.
+    pub fn beside(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            id: self.id.clone(),
+            language: self.language,
+            log: Log::default(),
+        }
+    }
+
+    /// Notes that the row has come to a stage.
+    pub fn enter(&mut self, stage: Stage) {
+        if self.log.entered.insert(stage) {
+            self.shared.progress.enter(stage);
+        }
+    }
+
+    pub fn render(&self, kind: PromptKind, values: TemplateValue) -> Result<Vec<Message>, PipelineError> {
+        Ok(vec![Message::user(self.prompts().render(kind, values)?)])
+    }
+
+    /// Asks until the answer can be read, each time with a tag of its own, so that the journal keeps every answer.
+    pub async fn ask<T>(
+        &mut self,
+        asked: Asked,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, StepError> {
+        let mut reason = String::new();
+        for attempt in 1..=self.shared.config.attempts.answer {
+            let answer = self.ask_once(&asked, attempt).await?;
+            match read(&answer.response.content) {
+                Ok(value) => return Ok(value),
+                Err(problem) => reason = problem,
+            }
+        }
+        Err(StepError::reject(asked.stage, Reason::UnreadableAnswer, reason))
+    }
+
+    /// Asks for a text, which is taken as it is unless it is blank or was cut.
+    pub async fn ask_for_text(&mut self, asked: Asked) -> Result<String, StepError> {
+        let answer = self.ask_once(&asked, 1).await?;
+        if answer.response.finish_reason == FinishReason::Length {
+            return Err(StepError::reject(asked.stage, Reason::CutOff, ""));
+        }
+        match answer.response.content.trim() {
+            "" => Err(StepError::reject(asked.stage, Reason::EmptyResponse, "")),
+            text => Ok(text.to_owned()),
+        }
+    }
+
+    async fn ask_once(&mut self, asked: &Asked, attempt: u32) -> Result<Answer, StepError> {
+        self.enter(asked.stage);
+        let role = asked.kind.role();
+        let tag = format!("{} {} {} {} try {attempt}", self.id, asked.stage, asked.kind.name(), asked.step);
+        let question = Question::new(tag.clone(), self.request(asked, &tag));
+        let shared = Arc::clone(&self.shared);
+        let client = shared.client(role);
+        match client.ask(question).await {
+            Ok(answer) => {
+                shared.health.answered();
+                self.log.add(asked.stage, role, answer.response.usage);
+                Ok(answer)
+            }
+            Err(error) => Err(self.without_answer(asked.stage, tag, error)),
+        }
+    }
+
+    fn request(&self, asked: &Asked, tag: &str) -> ChatRequest {
+        let config = &self.shared.config;
+        let sampling = config.sampling(asked.kind);
+        let is_structured = config.structured_output.contains(&asked.kind.role());
+        // Some endpoints hold seeds in 32 bits with a sign.
+        let seed = config.send_seed.then(|| digest_of(&[&config.seed.to_string(), tag]) >> 33);
+        ChatRequest {
+            temperature: sampling.temperature,
+            top_p: sampling.top_p,
+            max_tokens: sampling.max_tokens,
+            seed,
+            response_format: asked.schema.clone().filter(|_| is_structured),
+            extra: sampling.extra,
+            ..ChatRequest::new(asked.messages.clone())
+        }
+    }
+
+    fn without_answer(&self, stage: Stage, tag: String, error: AskError) -> StepError {
+        let told = told(&error);
+        match error {
+            AskError::CapReached { .. } | AskError::Stopped => {
+                StepError::reject(stage, Reason::NotAsked, told)
+            }
+            AskError::Failed(failure) => match failure.error {
+                ChatError::Refused { .. } | ChatError::NoContent { .. } => {
+                    self.shared.health.answered();
+                    StepError::reject(stage, Reason::Refused, told)
+                }
+                error => {
+                    if self.shared.health.failed(&error, &told) {
+                        self.shared.generator.stop_signal().stop();
+                        self.shared.judge.stop_signal().stop();
+                    }
+                    StepError::reject(stage, Reason::NoAnswer, told)
+                }
+            },
+            source => PipelineError::Ask { tag, source }.into(),
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(&format!(": {words}"));
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,231 @@
+//! A whole run: seeds in, files out.
+
+use std::future::ready;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chat_client::{JournaledClient, Prices};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::config::PipelineConfig;
+use super::context::Shared;
+use super::duplicates::{Duplicates, Overlap};
+use super::error::PipelineError;
+use super::health::Health;
+use super::log::Log;
+use super::output::OutputFolder;
+use super::progress::Progress;
+use super::prompts::{PROMPTS_VERSION, Prompts};
+use super::question_kind::Role;
+use super::row::{Outcome, Prepared, finish, prepare};
+use super::seed::{Seed, SeedError, SeedFile};
+use super::stage::Stage;
+use super::tally::{ModelCount, Summary, Tally};
+
+/// Rows are taken up this many times farther ahead than questions are asked at once. A row that waits long, for a
+/// `Retry-After` for instance, holds back the order of the files, and so many rows can go on meanwhile.
+const LOOK_AHEAD: usize = 4;
+
+/// A pipeline that is ready to run.
+#[derive(Debug)]
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    duplicates: Duplicates,
+    prices: [Option<Prices>; 2],
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    /// What is in `summary.json`.
+    pub summary: Summary,
+    /// Why questions were given up before the end, if they were.
+    pub given_up: Option<String>,
+}
+
+/// What goes on with a row at the same time as with others.
+type Work<T> = Pin<Box<dyn Future<Output = Result<T, PipelineError>> + Send>>;
+
+/// A seed after its first half: an instruction, or all that became of it.
+type Half = Result<Prepared, Box<Outcome>>;
+
+impl Pipeline {
+    /// A pipeline whose questions go to two clients, which may be clones of one.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Config`] with everything that is wrong.
+    pub fn new(
+        config: PipelineConfig,
+        prompts: Prompts,
+        generator: JournaledClient,
+        judge: JournaledClient,
+    ) -> Result<Self, PipelineError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(PipelineError::Config { problems });
+        }
+        let health = Health::new(config.concurrency);
+        let duplicates = Duplicates::new(config.similarity)?;
+        let progress = Arc::new(Progress::default());
+        let shared = Shared { config, prompts, generator, judge, health, progress };
+        Ok(Self { shared: Arc::new(shared), duplicates, prices: [None; 2] })
+    }
+
+    /// Prices of generator and judge, for the cost in the summary.
+    #[must_use]
+    pub fn prices(mut self, generator: Option<Prices>, judge: Option<Prices>) -> Self {
+        self.prices = [generator, judge];
+        self
+    }
+
+    /// Names an evaluation set, in any format of `trace-schema`, that nothing may resemble.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Evaluation`] where it cannot be read.
+    pub fn keep_apart_from(&mut self, file: &Path) -> Result<(), PipelineError> {
+        self.duplicates.add_evaluation(file)
+    }
+
+    /// Live counts.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.shared.progress)
+    }
+
+    /// Takes all seeds to their ends and writes the files; `config` is put into the summary as it is.
+    ///
+    /// Rows are written in the order of the seeds. Answers that a journal has are not asked for again, so that a run
+    /// that was killed at any time is taken up by running it again.
+    ///
+    /// # Errors
+    ///
+    /// Every [`PipelineError`]; the files are then as they were before.
+    pub async fn run(
+        self,
+        seeds: &SeedFile,
+        mut output: OutputFolder,
+        config: Value,
+    ) -> Result<RunReport, PipelineError> {
+        let Self { shared, duplicates, prices } = self;
+        let ahead = LOOK_AHEAD * shared.config.concurrency;
+        let duplicates = Mutex::new(duplicates);
+        let mut tally = Tally::default();
+        {
+            let first = stream::iter(seeds.seeds()?)
+                .map(|seed| start(&shared, &duplicates, seeds, seed))
+                .buffered(ahead);
+            let second = first.map(|half| go_on(&shared, &duplicates, half)).buffered(ahead);
+            let mut outcomes = std::pin::pin!(second);
+            while let Some(outcome) = outcomes.next().await {
+                let outcome = without_overlap(&shared, &duplicates, outcome?);
+                output.write(&outcome)?;
+                tally.add(&outcome);
+                shared.progress.finish();
+            }
+        }
+        let summary = summary(&shared, &tally, prices, config);
+        output.finish(&summary)?;
+        Ok(RunReport { summary, given_up: shared.health.given_up() })
+    }
+}
+
+/// Begins the first half of a seed, unless it resembles another.
+fn start(
+    shared: &Arc<Shared>,
+    duplicates: &Mutex<Duplicates>,
+    seeds: &SeedFile,
+    seed: Result<Seed, SeedError>,
+) -> Work<Half> {
+    let seed = match seed {
+        Ok(seed) => seed,
+        Err(error) => return Box::pin(ready(Err(error.into()))),
+    };
+    let held_out = seeds.is_held_out(&seed);
+    shared.progress.enter(Stage::Seed);
+    let fault = lock(duplicates).check_seed(&seed.id, &seed.text());
+    if let Some(fault) = fault {
+        let outcome = Outcome::rejected(shared, &seed, held_out, fault, Value::Null, entered(Stage::Seed));
+        return Box::pin(ready(Ok(Err(Box::new(outcome)))));
+    }
+    let work = tokio::spawn(prepare(Arc::clone(shared), seed, held_out));
+    Box::pin(async move {
+        let mut half = work.await??;
+        let log = match &mut half {
+            Ok(prepared) => &mut prepared.log,
+            Err(outcome) => &mut outcome.log,
+        };
+        log.entered.insert(Stage::Seed);
+        Ok(half)
+    })
+}
+
+/// Begins the second half of a seed, unless its instruction resembles another.
+fn go_on(
+    shared: &Arc<Shared>,
+    duplicates: &Mutex<Duplicates>,
+    half: Result<Half, PipelineError>,
+) -> Work<Outcome> {
+    let mut prepared = match half {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(outcome)) => return Box::pin(ready(Ok(*outcome))),
+        Err(error) => return Box::pin(ready(Err(error))),
+    };
+    shared.progress.enter(Stage::Similarity);
+    prepared.log.entered.insert(Stage::Similarity);
+    if let Some(fault) = lock(duplicates).check_instruction(&prepared.seed.id, &prepared.x1) {
+        let Prepared { seed, held_out, x1, log, .. } = prepared;
+        let outcome = Outcome::rejected(shared, &seed, held_out, fault, json!({"x1": x1}), log);
+        return Box::pin(ready(Ok(outcome)));
+    }
+    let work = tokio::spawn(finish(Arc::clone(shared), prepared));
+    Box::pin(async move { work.await? })
+}
+
+/// Takes out what would put one prompt into training and into evaluation.
+fn without_overlap(shared: &Shared, duplicates: &Mutex<Duplicates>, mut outcome: Outcome) -> Outcome {
+    match lock(duplicates).check_outcome(&outcome) {
+        Overlap::None => {}
+        Overlap::Group(fault) => outcome.drop_group(shared, fault),
+        Overlap::All(fault) => outcome.drop_all(shared, fault),
+    }
+    outcome
+}
+
+fn entered(stage: Stage) -> Log {
+    Log { entered: [stage].into(), ..Log::default() }
+}
+
+fn lock(duplicates: &Mutex<Duplicates>) -> std::sync::MutexGuard<'_, Duplicates> {
+    duplicates.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: Value) -> Summary {
+    let model = |role: Role, prices: Option<Prices>| {
+        let usage = tally.usage(role);
+        ModelCount {
+            model: shared.client(role).model().to_owned(),
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            cost: prices.map(|prices| prices.cost(usage)),
+        }
+    };
+    let (training, evaluation) = tally.instructions();
+    let [generator, judge] = prices;
+    Summary {
+        complete: tally.is_complete(),
+        seeds: tally.seeds,
+        kept: tally.kept,
+        funnel: tally.funnel(),
+        training,
+        evaluation,
+        operations: tally.operations(),
+        generator: model(Role::Generator, generator),
+        judge: model(Role::Judge, judge),
+        prompts_version: PROMPTS_VERSION,
+        prompts: shared.prompts.hashes(),
+        config,
+    }
+}

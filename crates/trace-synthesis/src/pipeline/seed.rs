@@ -1,0 +1,313 @@
+//! Simple instructions to start from, and their file.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::random::digest_of;
+
+/// The longest line of a seed file, in bytes.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// A simple instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seed {
+    /// Unique within the file; its rows have the same id.
+    pub id: String,
+    /// The instruction.
+    pub instruction: String,
+    /// What it works on, where that is not part of the instruction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+}
+
+impl Seed {
+    /// The instruction and its input as one text.
+    pub fn text(&self) -> String {
+        match &self.input {
+            Some(input) => format!("{}\n{input}", self.instruction),
+            None => self.instruction.clone(),
+        }
+    }
+}
+
+/// A seed file that cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SeedError {
+    /// The file cannot be read.
+    #[error("cannot read {}", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line is no seed.
+    #[error("line {line} of {}: {problem}", .file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There are no seeds in the file.
+    #[error("{} has no seeds", .file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// A file of seeds, one a line: JSON objects with `id`, `instruction` and perhaps `input`, or plain text.
+///
+/// A line that begins with `{` is JSON, and then all lines must be. Other keys of an object are not read. Lines of
+/// plain text get the id `line-N`, and blank lines among them are passed over. The whole file is checked when it is
+/// opened; later it is read row by row.
+#[derive(Debug, Clone)]
+pub struct SeedFile {
+    path: PathBuf,
+    rows: u64,
+    /// Seeds below this digest are held out for evaluation.
+    held_out_below: Option<u64>,
+    held_out: u64,
+    seed: u64,
+}
+
+impl SeedFile {
+    /// Checks the file; at most `rows` seeds are taken, from its start.
+    ///
+    /// # Errors
+    ///
+    /// [`SeedError`]; an id that comes twice is one.
+    pub fn open(path: impl AsRef<Path>, rows: Option<u64>) -> Result<Self, SeedError> {
+        let path = path.as_ref().to_owned();
+        let limit = rows.unwrap_or(u64::MAX);
+        let mut file = Self { path: path.clone(), rows: limit, held_out_below: None, held_out: 0, seed: 0 };
+        let mut ids = HashSet::new();
+        let mut count = 0;
+        for seed in file.lines()? {
+            let Numbered { line, seed } = seed?;
+            // Half a digest is enough to tell some hundred thousand ids apart, and smaller than they are.
+            if !ids.insert(digest_of(&[&seed.id])) {
+                let problem = format!("the id {:?} is that of an earlier line", seed.id);
+                return Err(SeedError::Line { file: path, line, problem });
+            }
+            count += 1;
+        }
+        if count == 0 {
+            return Err(SeedError::Empty { file: path });
+        }
+        file.rows = count;
+        Ok(file)
+    }
+
+    /// Holds seeds out for evaluation: so many of those that are taken, chosen by `seed` and by their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`SeedFile::open`].
+    pub fn hold_out(mut self, count: u64, seed: u64) -> Result<Self, SeedError> {
+        let mut digests = self
+            .lines()?
+            .map(|row| row.map(|row| rank(seed, &row.seed.id)))
+            .collect::<Result<Vec<_>, _>>()?;
+        digests.sort_unstable();
+        self.held_out = count.min(self.rows);
+        self.held_out_below = match usize::try_from(self.held_out) {
+            Ok(0) => None,
+            Ok(count) => Some(digests.get(count).copied().unwrap_or(u64::MAX)),
+            Err(_) => Some(u64::MAX),
+        };
+        self.seed = seed;
+        Ok(self)
+    }
+
+    /// The number of seeds that are taken.
+    pub fn len(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether there are none; a file that was opened has some.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The number of those that are held out.
+    pub fn held_out(&self) -> u64 {
+        self.held_out
+    }
+
+    /// Whether a seed is held out for evaluation.
+    pub fn is_held_out(&self, seed: &Seed) -> bool {
+        self.held_out_below.is_some_and(|below| rank(self.seed, &seed.id) < below)
+    }
+
+    /// The seeds, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`SeedError::Read`] where the file cannot be opened; the items may be errors as in [`SeedFile::open`].
+    pub fn seeds(&self) -> Result<impl Iterator<Item = Result<Seed, SeedError>> + Send + use<>, SeedError> {
+        Ok(self.lines()?.map(|row| row.map(|row| row.seed)))
+    }
+
+    fn lines(&self) -> Result<impl Iterator<Item = Result<Numbered, SeedError>> + Send + use<>, SeedError> {
+        let file = self.path.clone();
+        let opened = File::open(&file).map_err(|source| SeedError::Read { file: file.clone(), source })?;
+        let lines = Lines { file, reader: BufReader::new(opened), line: 0, is_json: None };
+        Ok(lines.take(usize::try_from(self.rows).unwrap_or(usize::MAX)))
+    }
+}
+
+fn rank(seed: u64, id: &str) -> u64 {
+    digest_of(&["held out", &seed.to_string(), id])
+}
+
+struct Numbered {
+    line: u64,
+    seed: Seed,
+}
+
+struct Lines {
+    file: PathBuf,
+    reader: BufReader<File>,
+    line: u64,
+    /// Told by the first line.
+    is_json: Option<bool>,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Numbered, SeedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.read_line() {
+                Ok(None) => return None,
+                Ok(Some(text)) if text.trim().is_empty() => {}
+                Ok(Some(text)) => {
+                    let line = self.line;
+                    let read = self.parse(&text).map(|seed| Numbered { line, seed });
+                    return Some(read.map_err(|problem| self.wrong(problem)));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn wrong(&self, problem: String) -> SeedError {
+        SeedError::Line { file: self.file.clone(), line: self.line, problem }
+    }
+
+    fn read_line(&mut self) -> Result<Option<String>, SeedError> {
+        let mut bytes = Vec::new();
+        let mut limited = std::io::Read::take(&mut self.reader, MAX_LINE_BYTES as u64 + 1);
+        let read = limited.read_until(b'\n', &mut bytes);
+        let read = read.map_err(|source| SeedError::Read { file: self.file.clone(), source })?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        if bytes.len() > MAX_LINE_BYTES {
+            return Err(self.wrong(format!("it has more than {MAX_LINE_BYTES} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| self.wrong("it is not UTF-8".to_owned()))?;
+        Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+    }
+
+    fn parse(&mut self, text: &str) -> Result<Seed, String> {
+        let text = text.trim();
+        let is_json = *self.is_json.get_or_insert(text.starts_with('{'));
+        if !is_json {
+            let id = format!("line-{}", self.line);
+            return Ok(Seed { id, instruction: text.to_owned(), input: None });
+        }
+        let mut seed: Seed = serde_json::from_str(text).map_err(|error| format!("it is no seed: {error}"))?;
+        if seed.id.trim().is_empty() {
+            return Err("the id is blank".to_owned());
+        }
+        if seed.instruction.trim().is_empty() {
+            return Err("the instruction is blank".to_owned());
+        }
+        seed.input = seed.input.filter(|input| !input.trim().is_empty());
+        Ok(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seeds");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    fn seeds(file: &SeedFile) -> Vec<Seed> {
+        file.seeds().unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn json_and_plain_text_are_read_and_ended_at_the_number_of_rows() {
+        let (_folder, path) = file("\u{feff}Name fruits.\r\n\nWrite a poem.\nThird\n");
+        let plain = seeds(&SeedFile::open(&path, Some(2)).unwrap());
+        let ids: Vec<&str> = plain.iter().map(|seed| seed.id.as_str()).collect();
+        assert_eq!((ids, plain[1].text().as_str()), (vec!["line-1", "line-3"], "Write a poem."));
+        let (_folder, path) =
+            file("{\"id\": \"a\", \"instruction\": \"Sum up.\", \"input\": \"Text\", \"more\": 1}\n");
+        let json = SeedFile::open(&path, None).unwrap();
+        assert_eq!((json.len(), seeds(&json)[0].text().as_str()), (1, "Sum up.\nText"));
+    }
+
+    #[test]
+    fn wrong_lines_are_named() {
+        let cases = [
+            (
+                "{\"id\": \"a\", \"instruction\": \"x\"}\n{\"id\": \"a\", \"instruction\": \"y\"}",
+                "line 2",
+                "earlier",
+            ),
+            ("{\"id\": \"a\", \"instruction\": \"x\"}\nplain", "line 2", "no seed"),
+            ("{\"id\": \" \", \"instruction\": \"x\"}", "line 1", "id is blank"),
+            ("{\"id\": \"a\", \"instruction\": \"\"}", "line 1", "instruction is blank"),
+            ("\n\n", "has no seeds", ""),
+        ];
+        for (text, place, problem) in cases {
+            let (_folder, path) = file(text);
+            let error = SeedFile::open(&path, None).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn exactly_so_many_seeds_are_held_out_whatever_the_order_of_the_file() {
+        let lines: Vec<String> =
+            (0..50).map(|n| format!("{{\"id\": \"{n}\", \"instruction\": \"x\"}}\n")).collect();
+        let held_out = |text: String, count, seed| -> Vec<String> {
+            let (_folder, path) = file(&text);
+            let file = SeedFile::open(&path, None).unwrap().hold_out(count, seed).unwrap();
+            let mut ids: Vec<String> =
+                seeds(&file).into_iter().filter(|seed| file.is_held_out(seed)).map(|seed| seed.id).collect();
+            ids.sort();
+            ids
+        };
+        let straight = held_out(lines.concat(), 7, 1);
+        assert_eq!(straight.len(), 7);
+        assert_eq!(held_out(lines.iter().rev().cloned().collect(), 7, 1), straight);
+        assert_ne!(held_out(lines.concat(), 7, 2), straight);
+        assert_eq!(held_out(lines.concat(), 0, 1).len(), 0);
+        assert_eq!(held_out(lines.concat(), 99, 1).len(), 50);
+    }
+}

@@ -1,0 +1,197 @@
+//! Counting what was built.
+
+use std::collections::BTreeMap;
+
+use chat_client::Usage;
+use serde::Serialize;
+use serde_json::Value;
+use trace_schema::{ConstraintOperation, Instruction};
+
+use super::log::add_usage;
+use super::question_kind::Role;
+use super::row::Outcome;
+use super::stage::{Reason, Stage};
+
+/// What a run has built, and what it took: the file `summary.json`.
+///
+/// It counts answers that rows used, whether they were asked for in this run or an earlier one; so it is the same
+/// however often a run was interrupted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Whether every row was brought to its end. Otherwise another run goes on where this one stopped.
+    pub complete: bool,
+    /// Seeds that were taken.
+    pub seeds: u64,
+    /// Rows of each file.
+    pub kept: Kept,
+    /// Each stage with the rows that came to it and those that it rejected, by reason.
+    pub funnel: Vec<FunnelStage>,
+    /// Training instructions that passed quality control.
+    pub training: InstructionCounts,
+    /// Evaluation instructions that passed quality control.
+    pub evaluation: InstructionCounts,
+    /// Operations that were drawn, with how many of their groups were kept.
+    pub operations: BTreeMap<String, OperationCount>,
+    /// What the generator took.
+    pub generator: ModelCount,
+    /// What the judge took; it may be the same model.
+    pub judge: ModelCount,
+    /// The version of the built-in prompts.
+    pub prompts_version: u32,
+    /// SHA-256 of each prompt in force.
+    pub prompts: BTreeMap<String, String>,
+    /// The configuration, as the caller wrote it.
+    pub config: Value,
+}
+
+/// Rows of each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Kept {
+    /// `sft.jsonl`.
+    pub sft: u64,
+    /// `pairs.jsonl`.
+    pub pairs: u64,
+    /// `groups.jsonl`.
+    pub groups: u64,
+    /// `eval.jsonl`.
+    pub evaluation: u64,
+    /// `rejected.jsonl`.
+    pub rejected: u64,
+}
+
+/// One stage of the funnel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FunnelStage {
+    /// The stage.
+    pub stage: Stage,
+    /// Rows that came to it.
+    pub entered: u64,
+    /// Rows that it rejected.
+    pub rejected: u64,
+    /// Those by reason.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Answers that it used.
+    pub calls: u64,
+}
+
+/// What instructions consist of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct InstructionCounts {
+    /// How many have so many constraints.
+    pub by_constraint_count: BTreeMap<usize, u64>,
+    /// How many were to have so many.
+    pub by_wanted_count: BTreeMap<usize, u64>,
+    /// How many constraints have a dimension.
+    pub by_dimension: BTreeMap<String, u64>,
+}
+
+/// How often an operation was drawn, and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct OperationCount {
+    /// Rows for which it was drawn.
+    pub drawn: u64,
+    /// Groups that were kept.
+    pub kept: u64,
+}
+
+/// What a model took.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ModelCount {
+    /// Its name.
+    pub model: String,
+    /// Tokens of prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of answers.
+    pub completion_tokens: u64,
+    /// What they cost, where prices are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+/// The running counts; their size does not depend on the number of rows.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub seeds: u64,
+    pub kept: Kept,
+    is_open: bool,
+    entered: BTreeMap<Stage, u64>,
+    calls: BTreeMap<Stage, u64>,
+    reasons: BTreeMap<Stage, BTreeMap<Reason, u64>>,
+    training: InstructionCounts,
+    evaluation: InstructionCounts,
+    operations: BTreeMap<ConstraintOperation, OperationCount>,
+    usage: BTreeMap<Role, Usage>,
+}
+
+impl Tally {
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.seeds += 1;
+        for stage in &outcome.log.entered {
+            *self.entered.entry(*stage).or_default() += 1;
+        }
+        for (stage, calls) in &outcome.log.calls {
+            *self.calls.entry(*stage).or_default() += calls;
+        }
+        for (role, usage) in &outcome.log.usage {
+            add_usage(self.usage.entry(*role).or_default(), *usage);
+        }
+        for (stage, reason) in &outcome.faults {
+            *self.reasons.entry(*stage).or_default().entry(*reason).or_default() += 1;
+            self.is_open |= reason.is_open();
+        }
+        if let Some(x1) = &outcome.x1 {
+            let counts = if outcome.held_out { &mut self.evaluation } else { &mut self.training };
+            counts.add(x1, outcome.target);
+        }
+        if let Some(operation) = outcome.operation {
+            let count = self.operations.entry(operation).or_default();
+            count.drawn += 1;
+            count.kept += u64::from(outcome.group.is_some());
+        }
+        self.kept.sft += u64::from(outcome.sft.is_some());
+        self.kept.pairs += u64::from(outcome.pair.is_some());
+        self.kept.groups += u64::from(outcome.group.is_some());
+        self.kept.evaluation += u64::from(outcome.evaluation.is_some());
+        self.kept.rejected += outcome.rejected.len() as u64;
+    }
+
+    pub fn usage(&self, role: Role) -> Usage {
+        self.usage.get(&role).copied().unwrap_or_default()
+    }
+
+    pub fn is_complete(&self) -> bool {
+        !self.is_open
+    }
+
+    pub fn funnel(&self) -> Vec<FunnelStage> {
+        let stage = |stage: &Stage| {
+            let reasons = self.reasons.get(stage).cloned().unwrap_or_default();
+            FunnelStage {
+                stage: *stage,
+                entered: self.entered.get(stage).copied().unwrap_or_default(),
+                rejected: reasons.values().sum(),
+                reasons,
+                calls: self.calls.get(stage).copied().unwrap_or_default(),
+            }
+        };
+        Stage::ALL.iter().map(stage).collect()
+    }
+
+    pub fn operations(&self) -> BTreeMap<String, OperationCount> {
+        self.operations.iter().map(|(operation, count)| (operation.name().to_owned(), *count)).collect()
+    }
+
+    pub fn instructions(&self) -> (InstructionCounts, InstructionCounts) {
+        (self.training.clone(), self.evaluation.clone())
+    }
+}
+
+impl InstructionCounts {
+    fn add(&mut self, instruction: &Instruction, wanted: usize) {
+        *self.by_constraint_count.entry(instruction.constraints.len()).or_default() += 1;
+        *self.by_wanted_count.entry(wanted).or_default() += 1;
+        for label in instruction.constraints.iter().filter_map(|constraint| constraint.dimension.as_ref()) {
+            *self.by_dimension.entry(label.name().to_owned()).or_default() += 1;
+        }
+    }
+}

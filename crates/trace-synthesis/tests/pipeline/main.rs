@@ -1,0 +1,8 @@
+//! The pipeline against a model that answers by rule, in this process.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+mod kept;
+mod rejected;
+mod repeat;

@@ -1,0 +1,122 @@
+//! What is rejected, and with which stage and reason.
+
+use std::collections::BTreeSet;
+
+use chat_client::{ChatError, Usage};
+use serde_json::json;
+use trace_schema::RejectedRow;
+use trace_synthesis::pipeline::{Reason, Stage};
+use trace_synthesis::testing::Slips;
+use trace_synthesis::world::Teacher;
+
+use crate::common::{Bench, rows};
+
+/// Stages and reasons of what was rejected, each once.
+fn faults(bench: &Bench) -> BTreeSet<(String, String)> {
+    let rows: Vec<RejectedRow> = rows(&bench.out("out").join("rejected.jsonl"));
+    rows.into_iter().map(|row| (row.stage, row.reason)).collect()
+}
+
+/// The only stage and reason there should be.
+fn only(stage: Stage, reason: Reason) -> BTreeSet<(String, String)> {
+    [(stage.name().to_owned(), reason.name().to_owned())].into()
+}
+
+/// Runs with one slip that always happens.
+fn run(slips: Slips) -> BTreeSet<(String, String)> {
+    let bench = Bench::new(12, slips);
+    bench.run("out");
+    faults(&bench)
+}
+
+#[test]
+fn each_slip_is_rejected_where_it_happens() {
+    assert_eq!(run(Slips { refused: 1.0, ..Slips::NONE }), only(Stage::Structuring, Reason::PoorInstruction));
+    assert_eq!(
+        run(Slips { incomplete: 1.0, ..Slips::NONE }),
+        only(Stage::QualityControl, Reason::Incomplete)
+    );
+    assert_eq!(run(Slips { broken: 1.0, ..Slips::NONE }), only(Stage::Expansion, Reason::UnreadableAnswer));
+    let teacher = Teacher { ignore: 1.0, confuse: 0.0 };
+    assert!(
+        run(Slips { teacher, ..Slips::NONE }).contains(&("evaluation".to_owned(), "low-score".to_owned()))
+    );
+}
+
+#[test]
+fn a_redundant_instruction_is_repaired() {
+    let mut bench = Bench::new(12, Slips { redundant: 1.0, ..Slips::NONE });
+    assert!(bench.run("out").summary.kept.sft > 10);
+    bench.config.attempts.repairs = 0;
+    bench.config.count_tolerance = None;
+    bench.run("out");
+    assert_eq!(faults(&bench), only(Stage::QualityControl, Reason::Redundant));
+}
+
+#[test]
+fn too_many_constraints_are_off_target() {
+    let mut bench = Bench::new(12, Slips { redundant: 1.0, ..Slips::NONE });
+    bench.config.count_tolerance = Some(0);
+    bench.run("out");
+    assert_eq!(faults(&bench), only(Stage::Structuring, Reason::OffTarget));
+    let rejected: Vec<RejectedRow> = rows(&bench.out("out").join("rejected.jsonl"));
+    for row in rejected {
+        let wanted = row.row["constraints_wanted"].as_u64().unwrap();
+        let found = row.row["x1"]["constraints"].as_array().unwrap().len() as u64;
+        assert_eq!(row.detail.unwrap(), format!("{found} constraints, not {wanted}"));
+    }
+}
+
+#[test]
+fn a_refusal_is_an_answer_and_a_failure_is_not() {
+    let bench = Bench::new(5, Slips::NONE);
+    let refused = || ChatError::Refused { refusal: "No.".to_owned(), usage: Usage::default() };
+    assert!(bench.run_with("out", move |_| Err(refused())).summary.complete);
+    assert_eq!(faults(&bench), only(Stage::Expansion, Reason::Refused));
+    let failed = || ChatError::Malformed { path: "usage".to_owned(), reason: "missing".to_owned() };
+    let report = bench.run_with("out", move |_| Err(failed()));
+    assert!(!report.summary.complete && report.given_up.is_none());
+    assert_eq!(faults(&bench), only(Stage::Expansion, Reason::NoAnswer));
+}
+
+#[test]
+fn an_endpoint_that_never_answers_is_given_up() {
+    let bench = Bench::new(500, Slips::NONE);
+    let failed = || ChatError::Malformed { path: "usage".to_owned(), reason: "missing".to_owned() };
+    let report = bench.run_with("out", move |_| Err(failed()));
+    assert!(report.given_up.unwrap().contains("malformed at usage"));
+    assert!(bench.asked.load(std::sync::atomic::Ordering::Relaxed) < 100);
+    assert_eq!(report.summary.kept.rejected, 500);
+}
+
+#[test]
+fn seeds_and_instructions_of_an_evaluation_set_are_not_trained_on() {
+    let mut bench = Bench::new(30, Slips::NONE);
+    bench.held_out = 10;
+    bench.run("first");
+    // The evaluation set of a run becomes one that another, over the same seeds, must keep apart from.
+    std::fs::copy(bench.out("first").join("eval.jsonl"), bench.out("evaluation.jsonl")).unwrap();
+    bench.config.similarity.threshold = 1.0;
+    bench.run("out");
+    let rejected: Vec<RejectedRow> = rows(&bench.out("out").join("rejected.jsonl"));
+    let contaminated: Vec<&RejectedRow> =
+        rejected.iter().filter(|row| row.reason == Reason::Contaminated.name()).collect();
+    // The same seeds are held out again, and give the same instructions.
+    assert!(contaminated.len() >= 10, "{rejected:?}");
+    assert!(contaminated.iter().all(|row| row.detail.as_ref().unwrap().contains("evaluation.jsonl")));
+    assert_eq!(rows::<serde_json::Value>(&bench.out("out").join("eval.jsonl")).len(), 0);
+}
+
+#[test]
+fn the_same_seed_twice_is_used_once() {
+    let mut bench = Bench::new(6, Slips::NONE);
+    let lines: Vec<String> = (0..6)
+        .map(|number| {
+            json!({"id": format!("{number}"), "instruction": "Name some things."}).to_string() + "\n"
+        })
+        .collect();
+    std::fs::write(bench.out("seeds.jsonl"), lines.concat()).unwrap();
+    bench.config.similarity.near_duplicates = true;
+    assert_eq!(bench.run("out").summary.kept.sft, 1);
+    assert!(faults(&bench).contains(&("seed".to_owned(), "near-duplicate".to_owned())));
+}
