@@ -1,6 +1,8 @@
 //! Builds and describes TRACE data.
 
+mod browse;
 mod cli;
+mod export;
 mod report;
 mod ring_plot;
 mod stats;
@@ -16,6 +18,8 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Browse(args) => browse::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::World(args) => world::run(&args),
     };
