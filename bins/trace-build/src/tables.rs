@@ -19,9 +19,7 @@ pub(crate) fn render(file: &str, stats: &DatasetStats) -> String {
         ]);
     }
     sections.push(format!("Lengths\n{}", lengths(stats)));
-    sections.join("\n\n")
-        + "\n"
-        + &remarks(stats)
+    sections.join("\n\n") + "\n" + &remarks(stats)
 }
 
 fn headline(file: &str, stats: &DatasetStats) -> String {
@@ -106,7 +104,10 @@ fn lengths(stats: &DatasetStats) -> Table {
         ("response", &all.response),
     ];
     for (name, lengths) in rows.into_iter().filter_map(|(name, lengths)| Some((name, lengths.as_ref()?))) {
-        table.add_row(length_row([name.to_owned(), "characters".to_owned(), thousands(lengths.texts)], &lengths.characters));
+        table.add_row(length_row(
+            [name.to_owned(), "characters".to_owned(), thousands(lengths.texts)],
+            &lengths.characters,
+        ));
         table.add_row(length_row([String::new(), "words".to_owned(), String::new()], &lengths.words));
     }
     align_right(&mut table, 2..9);
@@ -115,8 +116,14 @@ fn lengths(stats: &DatasetStats) -> Table {
 
 fn length_row(head: [String; 3], of: &LengthStats) -> Vec<String> {
     let number = |length: usize| thousands(length as u64);
-    let numbers =
-        [number(of.min), format!("{:.1}", of.mean), number(of.p50), number(of.p90), number(of.p99), number(of.max)];
+    let numbers = [
+        number(of.min),
+        format!("{:.1}", of.mean),
+        number(of.p50),
+        number(of.p90),
+        number(of.p99),
+        number(of.max),
+    ];
     head.into_iter().chain(numbers).collect()
 }
 

@@ -59,15 +59,18 @@ fn group(x1: Value, x2: Value) -> Value {
 
 #[test]
 fn what_changed_is_marked_and_what_did_not_is_not() {
-    let x1 = instruction("Describe the sea.", &[("1. Use five words.", "Numerical"), ("2. Rhyme.", "Emotion")]);
-    let x2 = instruction("Describe the sea.", &[("1. Use six words.", "Numerical"), ("2. Rhyme.", "Emotion")]);
+    let x1 =
+        instruction("Describe the sea.", &[("1. Use five words.", "Numerical"), ("2. Rhyme.", "Emotion")]);
+    let x2 =
+        instruction("Describe the sea.", &[("1. Use six words.", "Numerical"), ("2. Rhyme.", "Emotion")]);
     let page = page(&[group(x1, x2)], &[]);
     assert!(page.contains("1. Use <mark>five</mark> words."), "{page}");
     assert!(page.contains("1. Use <mark>six</mark> words."), "{page}");
     assert_eq!(page.matches("<mark>").count(), 2);
     assert_eq!(page.matches("<div class=\"part n2 revised\">").count(), 1);
     assert_eq!(page.matches("<div class=\"part n2 same\">").count(), 2);
-    for expected in ["first", "second", "writer-7b", "generator model", "2 → 2 constraints", "Numerical (1)"] {
+    for expected in ["first", "second", "writer-7b", "generator model", "2 → 2 constraints", "Numerical (1)"]
+    {
         assert!(page.contains(expected), "{expected:?} is missing in\n{page}");
     }
 }
@@ -78,18 +81,21 @@ fn no_text_becomes_markup_or_script() {
     for hostile in HOSTILE {
         let page = page(&[row_of(hostile, &format!("{hostile} again"))], &["--unknown-labels", "keep"]);
         // Whatever the text, the page has the elements of one with harmless text, and no other.
-        for tag in ["<script", "</script", "<style", "</style", "<img", "<base", "<!--", "</details", "</main"] {
+        for tag in
+            ["<script", "</script", "<style", "</style", "<img", "<base", "<!--", "</details", "</main"]
+        {
             assert_eq!(page.matches(tag).count(), harmless.matches(tag).count(), "{tag} after {hostile}");
         }
-        assert!(!page.contains("49{%") && !page.contains("alert(1)\"") && !page.contains("=\"alert"), "{hostile}");
+        assert!(
+            !page.contains("49{%") && !page.contains("alert(1)\"") && !page.contains("=\"alert"),
+            "{hostile}"
+        );
     }
 }
 
 /// A row in which every text that can be anything is `text`.
 fn row_of(text: &str, other: &str) -> Value {
-    let x = |text: &str| {
-        json!({"description": text, "constraints": [{"text": text, "dimension": text}], "input": text})
-    };
+    let x = |text: &str| json!({"description": text, "constraints": [{"text": text, "dimension": text}], "input": text});
     json!({"id": text, "operation": "REVISE", "x1": x(text), "y1": text, "x2": x(other), "y2": other,
         "provenance": {"source": text, "generator_model": text}})
 }
@@ -102,7 +108,9 @@ fn the_page_asks_for_nothing_and_allows_its_own_script_alone() {
     }
     let script = page.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
     let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script));
-    assert!(page.contains(&format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'")));
+    assert!(
+        page.contains(&format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'"))
+    );
 }
 
 #[test]

@@ -43,7 +43,9 @@ fn every_command_on_the_page_about_formats_gives_the_row_below_it() {
         commands += 1;
         if arguments.last() == Some(&"chat.json") {
             let entries = fs::read_to_string(folder.path().join("dataset_info.json")).unwrap();
-            assert!(blocks.iter().any(|(language, block)| *language == "json" && json(block) == json(&entries)));
+            assert!(
+                blocks.iter().any(|(language, block)| *language == "json" && json(block) == json(&entries))
+            );
         }
     }
     assert_eq!(commands, 14);

@@ -13,8 +13,14 @@ use trace_schema::{
 };
 
 /// Texts that a careless writer or reader changes.
-const AWKWARD: [&str; 6] =
-    ["plain", "\"quoted\" \\ and\ttab", "two\nlines\n", "\u{2028}\u{0}\u{1f600}", " blank at both ends ", "中文。"];
+const AWKWARD: [&str; 6] = [
+    "plain",
+    "\"quoted\" \\ and\ttab",
+    "two\nlines\n",
+    "\u{2028}\u{0}\u{1f600}",
+    " blank at both ends ",
+    "中文。",
+];
 
 fn group(index: usize) -> PreferenceGroup {
     let text = |offset: usize| AWKWARD[(index + offset) % AWKWARD.len()].to_owned();

@@ -53,9 +53,8 @@ impl RejectionStats {
         }
         let mut stages: Vec<_> = counts.into_iter().map(|(stage, reasons)| count(stage, reasons)).collect();
         // The sort is stable: stages without a place stay in the order of their names.
-        stages.sort_by_key(|stage| {
-            order.iter().position(|known| *known == stage.stage).unwrap_or(order.len())
-        });
+        stages
+            .sort_by_key(|stage| order.iter().position(|known| *known == stage.stage).unwrap_or(order.len()));
         Ok(Self { rows: stages.iter().map(|stage| stage.rows).sum(), stages })
     }
 

@@ -16,7 +16,8 @@ fn group(index: usize) -> PreferenceGroup {
     let mut first = vec![constraint("1. 三个词。"), constraint("2. \"Quoted\".\nOn two lines.")];
     // Lists of no, one and two elements, absent labels and absent inputs: every level of a nested column.
     first.truncate(index % 3);
-    let second = vec![Constraint { dimension: None, ..constraint("1. Five words.") }, constraint("2. Plain.")];
+    let second =
+        vec![Constraint { dimension: None, ..constraint("1. Five words.") }, constraint("2. Plain.")];
     let instruction = |constraints, input: Option<String>| Instruction {
         description: "Describe the sea.".to_owned(),
         constraints,
@@ -121,16 +122,12 @@ fn a_completion_is_no_pair_and_a_format_without_a_form_is_refused_before_a_file_
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
     let row = CompletionRow { id: None, prompt: "q".to_owned(), completion: "a".to_owned() };
-    let mut writer =
-        ExportWriter::create(&path, ExportOptions::new(ExportFormat::Trl, Shape::Pair)).unwrap();
+    let mut writer = ExportWriter::create(&path, ExportOptions::new(ExportFormat::Trl, Shape::Pair)).unwrap();
     let error = writer.write(row.into()).unwrap_err();
     assert!(matches!(error, ExportError::TooLittle { needed: Shape::Pair, .. }), "{error}");
     let options = ExportOptions::new(ExportFormat::Messages, Shape::Group);
     let error = ExportWriter::create(&path, options).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the format messages has no form for groups; it has one for completions"
-    );
+    assert_eq!(error.to_string(), "the format messages has no form for groups; it has one for completions");
 }
 
 #[cfg(feature = "parquet")]

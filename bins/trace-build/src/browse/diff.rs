@@ -69,8 +69,7 @@ fn in_order<'a>(
     taken: &[bool],
 ) -> Vec<Aligned<'a>> {
     let mut added = (0..second.len()).filter(|to| !taken[*to]).peekable();
-    let addition =
-        |to: usize| Aligned { change: Change::Added, first: None, second: second.get(to) };
+    let addition = |to: usize| Aligned { change: Change::Added, first: None, second: second.get(to) };
     let mut aligned = Vec::new();
     for (constraint, partner) in first.iter().zip(partner) {
         if let Some(to) = partner {

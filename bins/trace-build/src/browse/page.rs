@@ -35,8 +35,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(title: String, sample: &Sample, seed: u64) -> Self {
-        let rows: Vec<RowView> =
-            sample.rows.iter().map(|(number, row)| RowView::of(*number, row)).collect();
+        let rows: Vec<RowView> = sample.rows.iter().map(|(number, row)| RowView::of(*number, row)).collect();
         let total = thousands(sample.total);
         let subtitle = match sample.total == rows.len() as u64 {
             true => format!("All {total} rows"),

@@ -146,10 +146,7 @@ fn list(instruction: &Instruction) -> Vec<PartView> {
     let constraint = |one: &Constraint| part_of_one("constraint", &one.text, dimension_of(one));
     let description = part_of_one("description", &instruction.description, None);
     let input = instruction.input.iter().map(|input| part_of_one("input", input, None));
-    std::iter::once(description)
-        .chain(instruction.constraints.iter().map(constraint))
-        .chain(input)
-        .collect()
+    std::iter::once(description).chain(instruction.constraints.iter().map(constraint)).chain(input).collect()
 }
 
 fn part_of_one(class: &'static str, text: &str, dimension: Option<DimensionView>) -> PartView {

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::ExportError;
-use crate::{CompletionRow, DatasetFormat, DatasetRow, EvalRow, Instruction, PreferenceGroup, PreferencePair};
+use crate::{
+    CompletionRow, DatasetFormat, DatasetRow, EvalRow, Instruction, PreferenceGroup, PreferencePair,
+};
 
 /// What a row is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -122,13 +122,7 @@ impl Columns {
     }
 
     /// The elements of a list, or one absence that says that there are none.
-    fn add_list(
-        &mut self,
-        field: &Type,
-        value: &Value,
-        level: Level,
-        at: &mut usize,
-    ) -> Result<(), String> {
+    fn add_list(&mut self, field: &Type, value: &Value, level: Level, at: &mut usize) -> Result<(), String> {
         let elements = value.as_array().ok_or_else(|| format!("{:?} is not a list", field.name()))?;
         let element = field.get_fields().first().and_then(|list| list.get_fields().first());
         let element = element.ok_or_else(|| format!("{:?} has no elements", field.name()))?;
@@ -137,8 +131,7 @@ impl Columns {
             return Ok(());
         }
         let first_column = *at;
-        let mut inside =
-            Level { definition: level.definition + 1, lists: level.lists + 1, ..level };
+        let mut inside = Level { definition: level.definition + 1, lists: level.lists + 1, ..level };
         for value in elements {
             *at = first_column;
             self.add_field(element, Some(value), inside, at)?;
@@ -147,13 +140,7 @@ impl Columns {
         Ok(())
     }
 
-    fn add_value(
-        &mut self,
-        field: &Type,
-        value: &Value,
-        level: Level,
-        at: &mut usize,
-    ) -> Result<(), String> {
+    fn add_value(&mut self, field: &Type, value: &Value, level: Level, at: &mut usize) -> Result<(), String> {
         let column = &mut self.columns[*at];
         match (&mut column.values, value) {
             (Values::Texts(texts), Value::String(text)) => {
