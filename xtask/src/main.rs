@@ -46,7 +46,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Load saved models and adapters with transformers and PEFT, where Python has them (IOPO_PYTHON chooses one).
+    /// Load saved models with transformers and PEFT, and exported rows with datasets, where Python has them
+    /// (IOPO_PYTHON chooses one).
     Interop,
     /// The paper's tables in miniature, on a world whose every verdict is certain; an hour or two.
     Reproduce(reproduce::ReproduceArgs),

@@ -46,7 +46,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "iopo-train",
         ],
     ),
-    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
+    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis", "trace-score"]),
     (
         "trace-eval",
         &[

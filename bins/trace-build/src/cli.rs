@@ -1,10 +1,16 @@
 //! What can be typed.
 
+mod browse;
+mod export;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_schema::UnknownLabels;
 use trace_synthesis::world::CountDistribution;
+
+pub(crate) use self::browse::BrowseArgs;
+pub(crate) use self::export::ExportArgs;
 
 /// Builds and describes TRACE data.
 #[derive(Debug, Parser)]
@@ -18,9 +24,19 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Count the constraints of a data set, by number, type and dimension.
+    /// Make one page of a data set, to look at its rows in a browser.
     ///
-    /// FILE is JSONL with evaluation rows, preference groups or preference pairs; the first row tells which.
+    /// It shows x1 and x2 side by side with what changed between them, and needs nothing but itself.
+    Browse(BrowseArgs),
+    /// Write rows in the format of another program: LLaMA-Factory, TRL, or the paper's fork of the former.
+    ///
+    /// FILE is JSONL with preference groups, preference pairs, completions or evaluation rows; the first row tells
+    /// which. All files become one. The same rows give the same bytes.
+    Export(ExportArgs),
+    /// Describe a data set: constraints by number, type and dimension, lengths, and what was rejected.
+    ///
+    /// FILE is JSONL with evaluation rows, preference groups, preference pairs or completions; the first row tells
+    /// which. Of a folder, every such file is described, and the rejections in its rejected.jsonl by stage.
     Stats(StatsArgs),
     /// Generate instructions whose every constraint a program can check, with responses, groups and evaluation sets.
     ///
@@ -60,14 +76,17 @@ pub(crate) struct RunArgs {
 /// The arguments of `trace-build stats`.
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// The data set to describe.
-    pub(crate) file: PathBuf,
+    /// The data set to describe, or a folder of them.
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) path: PathBuf,
 
     /// Print one JSON document instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
 
     /// Draw the types and dimensions as two rings and write them to this SVG file.
+    ///
+    /// Of a folder, the groups are drawn, or the first file with labelled constraints.
     #[arg(long, value_name = "OUT.SVG")]
     pub(crate) plot: Option<PathBuf>,
 

@@ -1,6 +1,8 @@
 //! Builds and describes TRACE data.
 
+mod browse;
 mod cli;
+mod export;
 mod report;
 mod ring_plot;
 mod run;
@@ -17,9 +19,11 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Browse(args) => browse::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Run(args) => run::run(&args),
         Command::Stats(args) => stats::run(&args).map(|()| ExitCode::SUCCESS),
         Command::World(args) => world::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Run(args) => run::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use trace_schema::export::{DatasetInfoError, ExportError, Shape};
 use trace_schema::{JsonlError, RowError};
 
 /// The exit code of a failure; clap uses the same for wrong usage.
@@ -56,9 +57,21 @@ fn is_reworded_json_error(told: &str, cause: &str) -> bool {
 
 /// What to do about an error, where something can be done on the command line.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref::<ExportError>() {
+        Some(ExportError::Unsupported { shape: Shape::Group, .. }) => {
+            return Some("`--as pairs` writes a group as two pairs, `--as completions` as two completions");
+        }
+        Some(ExportError::Unsupported { shape: Shape::Pair, .. }) => {
+            return Some("`--as completions` writes the better response of a pair");
+        }
+        _ => {}
+    }
+    if let Some(DatasetInfoError::Taken { .. }) = error.downcast_ref() {
+        return Some("`--name` enters the file under another name");
+    }
     match error.downcast_ref::<JsonlError>()? {
         JsonlError::Invalid { source: RowError::UnknownLabel { .. }, .. } => {
-            Some("`--unknown-labels keep` counts such rows and lists their labels")
+            Some("`--unknown-labels keep` takes such rows as they are")
         }
         _ => None,
     }

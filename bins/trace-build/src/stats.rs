@@ -1,26 +1,49 @@
 //! `trace-build stats`: what a data set consists of.
 
+mod folder;
+mod funnel;
+
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
 use trace_schema::{AtomicFile, DatasetReader, DatasetStats};
 
+use self::folder::Folder;
 use crate::cli::StatsArgs;
 use crate::{report, ring_plot, tables};
 
 /// Counts, draws when asked to, and prints.
 pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
-    let reader = DatasetReader::open(&args.file)?.unknown_labels(args.unknown_labels.into());
+    match args.path.is_dir() {
+        true => describe_folder(args),
+        false => describe_file(args),
+    }
+}
+
+fn describe_file(args: &StatsArgs) -> anyhow::Result<()> {
+    let reader = DatasetReader::open(&args.path)?.unknown_labels(args.unknown_labels.into());
     let stats = DatasetStats::of(reader)?;
     if let Some(path) = &args.plot {
-        write_plot(path, &args.file, &stats)?;
+        write_plot(path, &args.path, &stats)?;
     }
     let text = match args.json {
         true => serde_json::to_string_pretty(&stats)? + "\n",
-        false => tables::render(&args.file.display().to_string(), &stats),
+        false => tables::render(&args.path.display().to_string(), &stats),
     };
     report::print(&text)
+}
+
+fn describe_folder(args: &StatsArgs) -> anyhow::Result<()> {
+    let folder = Folder::read(&args.path, args.unknown_labels.into())?;
+    if let Some(path) = &args.plot {
+        let (name, stats) = folder.to_draw().context("no file in the folder has labelled constraints")?;
+        write_plot(path, Path::new(name), stats)?;
+    }
+    report::print(&match args.json {
+        true => serde_json::to_string_pretty(&folder)? + "\n",
+        false => folder.render(),
+    })
 }
 
 fn write_plot(path: &Path, data: &Path, stats: &DatasetStats) -> anyhow::Result<()> {

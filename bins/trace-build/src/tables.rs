@@ -2,22 +2,24 @@
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
-use trace_schema::{DatasetStats, TypeCount, UnknownLabelCount};
+use trace_schema::{DatasetStats, LengthStats, TypeCount, UnknownLabelCount};
 
 /// So many numbers of constraints stand side by side in Table 2.
 const COUNTS_PER_LINE: usize = 15;
 
 /// Everything that is known of a file.
 pub(crate) fn render(file: &str, stats: &DatasetStats) -> String {
-    [
-        headline(file, stats),
-        format!("Table 1. Constraints per instruction\n{}", constraints_per_instruction(stats)),
-        format!("Table 2. Instructions with C constraints\n{}", instructions_by_count(stats)),
-        format!("Figure 3. Constraints by type and dimension\n{}", constraints_by_dimension(stats)),
-    ]
-    .join("\n\n")
-        + "\n"
-        + &remarks(stats)
+    let mut sections = vec![headline(file, stats)];
+    // Completions are not taken apart: nothing is known of their instructions.
+    if stats.instructions > 0 {
+        sections.extend([
+            format!("Table 1. Constraints per instruction\n{}", constraints_per_instruction(stats)),
+            format!("Table 2. Instructions with C constraints\n{}", instructions_by_count(stats)),
+            format!("Figure 3. Constraints by type and dimension\n{}", constraints_by_dimension(stats)),
+        ]);
+    }
+    sections.push(format!("Lengths\n{}", lengths(stats)));
+    sections.join("\n\n") + "\n" + &remarks(stats)
 }
 
 fn headline(file: &str, stats: &DatasetStats) -> String {
@@ -89,6 +91,40 @@ fn constraints_by_dimension(stats: &DatasetStats) -> Table {
     }
     align_right(&mut table, 2..5);
     table
+}
+
+/// A Han character counts as a word.
+fn lengths(stats: &DatasetStats) -> Table {
+    let mut table = new_table(&["Text", "in", "Texts", "Min.", "Avg.", "p50", "p90", "p99", "Max."]);
+    let all = &stats.lengths;
+    let rows = [
+        ("description", &all.description),
+        ("constraint", &all.constraint),
+        ("prompt", &all.prompt),
+        ("response", &all.response),
+    ];
+    for (name, lengths) in rows.into_iter().filter_map(|(name, lengths)| Some((name, lengths.as_ref()?))) {
+        table.add_row(length_row(
+            [name.to_owned(), "characters".to_owned(), thousands(lengths.texts)],
+            &lengths.characters,
+        ));
+        table.add_row(length_row([String::new(), "words".to_owned(), String::new()], &lengths.words));
+    }
+    align_right(&mut table, 2..9);
+    table
+}
+
+fn length_row(head: [String; 3], of: &LengthStats) -> Vec<String> {
+    let number = |length: usize| thousands(length as u64);
+    let numbers = [
+        number(of.min),
+        format!("{:.1}", of.mean),
+        number(of.p50),
+        number(of.p90),
+        number(of.p99),
+        number(of.max),
+    ];
+    head.into_iter().chain(numbers).collect()
 }
 
 /// What the tables leave out: constraints whose dimension is not known.

@@ -84,6 +84,127 @@ fn json_is_one_document_with_the_numbers_of_the_tables() {
 }
 
 #[test]
+fn lengths_are_of_all_texts_and_completions_have_no_tables() {
+    let printed = stdout(&stats(&[text(&fixture("groups.jsonl"))]));
+    for expected in ["Lengths", "description", "constraint", "prompt", "response", "characters", "p99"] {
+        assert!(printed.contains(expected), "{expected:?} is missing in\n{printed}");
+    }
+    let rows =
+        [json!({"prompt": "two words", "completion": "a"}), json!({"prompt": "q", "completion": "b c d"})];
+    let (_folder, path) = file_of(&rows);
+    let printed = stdout(&stats(&[text(&path)]));
+    assert!(printed.contains("2 rows, format: completions") && !printed.contains("Table 1"), "{printed}");
+    let document: Value = serde_json::from_str(&stdout(&stats(&[text(&path), "--json"]))).unwrap();
+    let lengths = &document["lengths"];
+    assert_eq!(
+        lengths["prompt"]["words"],
+        json!({"min": 1, "mean": 1.5, "p50": 1, "p90": 2, "p99": 2, "max": 2})
+    );
+    assert_eq!(
+        (&lengths["response"]["characters"]["max"], &lengths["description"]),
+        (&json!(5), &Value::Null)
+    );
+}
+
+/// A folder as a run leaves it: 4 completions, 2 pairs and 1 group, of 10 seeds.
+fn run_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[Value]| {
+        fs::write(folder.path().join(name), rows.iter().map(|row| format!("{row}\n")).collect::<String>())
+            .unwrap();
+    };
+    let completion = json!({"prompt": "q", "completion": "a"});
+    write("sft.jsonl", &vec![completion; 4]);
+    write("pairs.jsonl", &[pair("a", &["Theme"]), pair("b", &["Theme"])]);
+    let group = fs::read_to_string(fixture("groups.jsonl")).unwrap();
+    write("groups.jsonl", &[serde_json::from_str(group.lines().next().unwrap()).unwrap()]);
+    let rejected =
+        |stage: &str, reason: &str| json!({"id": "s", "stage": stage, "reason": reason, "row": {}});
+    write(
+        "rejected.jsonl",
+        &[
+            rejected("evaluation", "low-score"),
+            rejected("structuring", "poor-instruction"),
+            rejected("structuring", "no-constraints"),
+            rejected("structuring", "poor-instruction"),
+            rejected("seed", "near-duplicate"),
+            rejected("seed", "near-duplicate"),
+            rejected("worse-response", "not-worse"),
+            rejected("worse-response", "not-worse"),
+            rejected("rationality", "irrational"),
+            rejected("perturbation", "wrong-operation"),
+            rejected("second-evaluation", "low-score"),
+        ],
+    );
+    write("journal.jsonl", &[json!({"key": "k"})]);
+    folder
+}
+
+#[test]
+fn a_run_folder_gives_its_files_and_the_funnel() {
+    let folder = run_folder();
+    let printed = stdout(&stats(&[text(folder.path())]));
+    for expected in [
+        "groups.jsonl: 1 rows",
+        "pairs.jsonl: 2 rows",
+        "sft.jsonl: 4 rows",
+        "rejected.jsonl: 11 rows",
+        "Rejection funnel",
+        "poor-instruction",
+        "Without rows of a known format: journal.jsonl",
+    ] {
+        assert!(printed.contains(expected), "{expected:?} is missing in\n{printed}");
+    }
+    let document: Value = serde_json::from_str(&stdout(&stats(&[text(folder.path()), "--json"]))).unwrap();
+    let names: Vec<&String> = document["files"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["groups.jsonl", "pairs.jsonl", "sft.jsonl"]);
+    let funnel: Vec<(&str, u64, u64)> = document["funnel"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| {
+            let number = |key: &str| stage[key].as_u64().unwrap();
+            (stage["stage"].as_str().unwrap(), number("entered"), number("rejected"))
+        })
+        .collect();
+    assert_eq!(
+        funnel,
+        [
+            ("seed", 10, 2),
+            ("expansion", 8, 0),
+            ("structuring", 8, 3),
+            ("quality-control", 5, 0),
+            ("similarity", 5, 0),
+            ("response", 5, 0),
+            ("evaluation", 5, 1),
+            ("worse-response", 4, 2),
+            ("perturbation", 4, 1),
+            ("first-under-second", 3, 0),
+            ("second-response", 3, 0),
+            ("second-evaluation", 3, 1),
+            ("second-under-first", 2, 0),
+            ("rationality", 2, 1),
+        ]
+    );
+    let reasons = &document["rejections"]["stages"][1]["reasons"];
+    assert_eq!(reasons[0], json!({"reason": "poor-instruction", "rows": 2}));
+}
+
+#[test]
+fn a_plot_of_a_folder_shows_its_groups() {
+    let folder = run_folder();
+    let plot = folder.path().join("rings.svg");
+    assert_eq!(stats(&[text(folder.path()), "--plot", text(&plot)]).status.code(), Some(0));
+    assert!(fs::read_to_string(&plot).unwrap().contains("groups.jsonl"));
+}
+
+#[test]
+fn a_folder_without_rows_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(failure(&[text(folder.path())]).contains("has no JSONL file with rows of a known format"));
+}
+
+#[test]
 fn a_missing_file_is_named_with_its_cause() {
     let message = failure(&["no/such/file.jsonl"]);
     assert!(message.starts_with("error: cannot open no/such/file.jsonl\n  caused by: "), "{message}");

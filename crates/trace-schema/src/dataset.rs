@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::jsonl::{Line, LineReader, parse_line};
 use crate::{
-    EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation, UnknownLabels,
+    CompletionRow, EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation,
+    UnknownLabels,
 };
 
 /// The formats of this crate.
@@ -23,6 +24,8 @@ pub enum DatasetFormat {
     PreferenceGroup,
     /// [`PreferencePair`]s.
     PreferencePair,
+    /// [`CompletionRow`]s.
+    Completion,
 }
 
 impl DatasetFormat {
@@ -35,6 +38,8 @@ impl DatasetFormat {
             Some(Self::PreferenceGroup)
         } else if has(["chosen", "rejected"]) {
             Some(Self::PreferencePair)
+        } else if has(["prompt", "completion"]) {
+            Some(Self::Completion)
         } else {
             None
         }
@@ -47,6 +52,7 @@ impl fmt::Display for DatasetFormat {
             Self::EvalRow => "evaluation rows",
             Self::PreferenceGroup => "preference groups",
             Self::PreferencePair => "preference pairs",
+            Self::Completion => "completions",
         })
     }
 }
@@ -60,25 +66,83 @@ pub enum DatasetRow {
     Group(Box<PreferenceGroup>),
     /// A preference pair.
     Pair(Box<PreferencePair>),
+    /// A prompt and its response.
+    Completion(Box<CompletionRow>),
 }
 
 impl DatasetRow {
-    /// The row's own id.
-    pub fn id(&self) -> &str {
+    /// The format that the row is of.
+    pub const fn format(&self) -> DatasetFormat {
         match self {
-            Self::Eval(row) => &row.id,
-            Self::Group(group) => &group.id,
-            Self::Pair(pair) => &pair.id,
+            Self::Eval(_) => DatasetFormat::EvalRow,
+            Self::Group(_) => DatasetFormat::PreferenceGroup,
+            Self::Pair(_) => DatasetFormat::PreferencePair,
+            Self::Completion(_) => DatasetFormat::Completion,
         }
     }
 
-    /// The instructions of the row: two for a group, one otherwise.
+    /// The row's own id; a completion may have none.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Eval(row) => Some(&row.id),
+            Self::Group(group) => Some(&group.id),
+            Self::Pair(pair) => Some(&pair.id),
+            Self::Completion(row) => row.id.as_deref(),
+        }
+    }
+
+    /// The instructions of the row: two for a group, none for a completion, whose prompt is not taken apart.
     pub fn instructions(&self) -> Vec<Instruction> {
         match self {
             Self::Eval(row) => vec![row.instruction()],
             Self::Group(group) => vec![group.x1.clone(), group.x2.clone()],
             Self::Pair(pair) => vec![pair.instruction.clone()],
+            Self::Completion(_) => Vec::new(),
         }
+    }
+
+    /// The rendered instructions.
+    pub fn prompts(&self) -> Vec<String> {
+        match self {
+            Self::Eval(row) => vec![row.prompt()],
+            Self::Group(group) => vec![group.x1.prompt(), group.x2.prompt()],
+            Self::Pair(pair) => vec![pair.instruction.prompt()],
+            Self::Completion(row) => vec![row.prompt.clone()],
+        }
+    }
+
+    /// The responses of the row, the better one of a pair first.
+    pub fn responses(&self) -> Vec<&str> {
+        match self {
+            Self::Eval(_) => Vec::new(),
+            Self::Group(group) => vec![&group.y1, &group.y2],
+            Self::Pair(pair) => vec![&pair.chosen, &pair.rejected],
+            Self::Completion(row) => vec![&row.completion],
+        }
+    }
+}
+
+impl From<EvalRow> for DatasetRow {
+    fn from(row: EvalRow) -> Self {
+        Self::Eval(Box::new(row))
+    }
+}
+
+impl From<PreferenceGroup> for DatasetRow {
+    fn from(row: PreferenceGroup) -> Self {
+        Self::Group(Box::new(row))
+    }
+}
+
+impl From<PreferencePair> for DatasetRow {
+    fn from(row: PreferencePair) -> Self {
+        Self::Pair(Box::new(row))
+    }
+}
+
+impl From<CompletionRow> for DatasetRow {
+    fn from(row: CompletionRow) -> Self {
+        Self::Completion(Box::new(row))
     }
 }
 
@@ -152,6 +216,7 @@ impl<R: BufRead> Iterator for DatasetReader<R> {
             DatasetFormat::EvalRow => parse_line(&line, labels).map(DatasetRow::Eval),
             DatasetFormat::PreferenceGroup => parse_line(&line, labels).map(DatasetRow::Group),
             DatasetFormat::PreferencePair => parse_line(&line, labels).map(DatasetRow::Pair),
+            DatasetFormat::Completion => parse_line(&line, labels).map(DatasetRow::Completion),
         })
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     ConstraintDimension, ConstraintOperation, ConstraintType, DatasetFormat, DatasetReader, DatasetRow,
-    DimensionLabel, Instruction, JsonlError,
+    DimensionLabel, Instruction, JsonlError, Lengths, lengths::LengthCounts,
 };
 
 /// So many ids are kept per unknown label; the count goes on.
@@ -40,6 +40,8 @@ pub struct DatasetStats {
     /// How the groups were made; absent for other formats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operations: Option<OperationCounts>,
+    /// How long the texts are.
+    pub lengths: Lengths,
 }
 
 /// Constraints per instruction.
@@ -138,6 +140,7 @@ struct Counts {
     unlabelled: u64,
     unknown: HashMap<String, UnknownTally>,
     operations: OperationCounts,
+    lengths: LengthCounts,
 }
 
 /// Constraints and the instructions that have them.
@@ -160,6 +163,7 @@ struct UnknownTally {
 impl Counts {
     fn add_row(&mut self, row: &DatasetRow) {
         self.rows += 1;
+        self.lengths.add(row);
         if let DatasetRow::Group(group) = row {
             match group.operation {
                 ConstraintOperation::Add => self.operations.add += 1,
@@ -168,7 +172,7 @@ impl Counts {
             }
         }
         for instruction in row.instructions() {
-            self.add_instruction(row.id(), &instruction);
+            self.add_instruction(row.id().unwrap_or_default(), &instruction);
         }
     }
 
@@ -258,6 +262,7 @@ impl Counts {
             unlabelled_constraints: self.unlabelled,
             unknown_labels: unknown.into_iter().map(unknown_label).collect(),
             operations: (format == DatasetFormat::PreferenceGroup).then_some(self.operations),
+            lengths: self.lengths.finish(),
         }
     }
 }

@@ -127,10 +127,10 @@ fn invalid() {
 
 #[test]
 fn unknown_format() {
-    let file = r#"{"id": 7, "prompt": "a", "completion": "b"}"#;
+    let file = r#"{"id": 7, "prompt": "a", "answer": "b"}"#;
     let error = DatasetReader::new(file.as_bytes(), "f.jsonl").next().unwrap().unwrap_err();
     assert!(matches!(&error, JsonlError::UnknownFormat { .. }));
-    assert!(error.to_string().ends_with(r#"this row has "id", "prompt", "completion""#), "{error}");
+    assert!(error.to_string().ends_with(r#"this row has "id", "prompt", "answer""#), "{error}");
     let error = DatasetReader::new(b"[1]".as_slice(), "f.jsonl").next().unwrap().unwrap_err();
     assert!(error.to_string().ends_with("this row is not an object"), "{error}");
 }

@@ -109,7 +109,8 @@ pub enum JsonlError {
     /// The first row has the keys of no format that this crate knows.
     #[error(
         "{at}: not a row of a known format: an evaluation row has \"constraints_splits\" and \"levels2\", \
-         a preference group \"x1\" and \"x2\", a preference pair \"chosen\" and \"rejected\"; this row {found}"
+         a preference group \"x1\" and \"x2\", a preference pair \"chosen\" and \"rejected\", a completion \"prompt\" and \
+         \"completion\"; this row {found}"
     )]
     UnknownFormat {
         /// The first row.

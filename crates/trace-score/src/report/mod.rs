@@ -102,7 +102,7 @@ impl Report {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
         environment.set_syntax(syntax);
-        // Names that end in ".html" are escaped, "style.css" is not: it is text of this crate.
+        // Names that end in ".html" are escaped, those in ".css" are not: they are text of this crate.
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
         }
@@ -110,10 +110,14 @@ impl Report {
     }
 }
 
-const TEMPLATES: [(&str, &str); 5] = [
+/// What every page of the workspace looks like: colours by light and dark, text, tables, cards, and rows to unfold.
+pub const BASE_STYLE: &str = include_str!("templates/base.css");
+
+const TEMPLATES: [(&str, &str); 6] = [
     ("page.html", include_str!("templates/page.html")),
     ("blocks.html", include_str!("templates/blocks.html")),
     ("charts.html", include_str!("templates/charts.html")),
     ("answers.html", include_str!("templates/answers.html")),
+    ("base.css", BASE_STYLE),
     ("style.css", include_str!("templates/style.css")),
 ];

@@ -1,11 +1,9 @@
 //! Folders that iopo-model writes, loaded with transformers and PEFT.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use iopo_model::{
@@ -14,6 +12,7 @@ use iopo_model::{
 };
 use serde_json::{Value, json};
 
+use super::{python_with, run_program};
 use crate::golden::root;
 use crate::say;
 
@@ -28,44 +27,20 @@ const ROW_LENGTH: usize = 24;
 
 /// Writes models, adapters and merged models, and has Python load them and compare logits.
 ///
-/// The interpreter is `IOPO_PYTHON`, by default `python3`. Where it lacks torch, transformers or
-/// PEFT, this says so and passes.
-///
 /// # Errors
 /// Folders that cannot be written, and a Python program that fails.
-pub fn run() -> Result<bool> {
-    let python = env::var("IOPO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let imports = Command::new(&python).args(["-c", "import torch, transformers, peft"]).output();
-    if !imports.is_ok_and(|output| output.status.success()) {
-        say(format_args!(
-            "SKIPPED: {python} does not import torch, transformers and peft; IOPO_PYTHON names another"
-        ))?;
+pub(super) fn run() -> Result<bool> {
+    let Some(python) = python_with(&["torch", "transformers", "peft"])? else {
         return Ok(true);
-    }
+    };
     let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
     let cases = Cases::write(dir.path())?;
-    let report = compare(&python, dir.path())?;
+    let report = run_program(&python, "interop.py", dir.path())?;
     say(format_args!("{python}: {}", report["versions"]))?;
     let results = report["results"].as_array().map_or(&[][..], Vec::as_slice);
     ensure!(results.len() == cases, "{cases} cases were written, {} compared", results.len());
     // Every line is printed, so no short-circuit.
     results.iter().try_fold(true, |all, result| Ok(all & print_result(result)?))
-}
-
-fn compare(python: &str, dir: &Path) -> Result<Value> {
-    let output = Command::new(python)
-        .arg(root().join("xtask/python/interop.py"))
-        .arg(dir)
-        // Everything is in `dir`: a name that is not must fail, and not be looked for elsewhere.
-        .env("HF_HUB_OFFLINE", "1")
-        .output()
-        .with_context(|| format!("cannot run {python}"))?;
-    if !output.status.success() {
-        bail!("{python} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(text.lines().last().unwrap_or_default())
-        .with_context(|| format!("{python} printed no JSON:\n{text}"))
 }
 
 /// Prints one line, and says whether the case passed.

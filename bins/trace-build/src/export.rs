@@ -1,0 +1,89 @@
+//! `trace-build export`: rows in the formats of other programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use trace_schema::export::{DatasetInfo, ExportOptions, ExportWriter, Shape};
+use trace_schema::{DatasetReader, DatasetRow, JsonlError, UnknownLabels};
+
+use crate::cli::ExportArgs;
+use crate::report;
+use crate::tables::thousands;
+
+/// Reads, converts and writes row by row.
+pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
+    refuse_to_replace_input(args)?;
+    let shape = match args.shape {
+        Some(shape) => shape.into(),
+        None => shape_of(args)?,
+    };
+    let info = dataset_info(args, shape)?;
+    let options = ExportOptions {
+        ids: args.ids,
+        category: args.category.clone(),
+        ..ExportOptions::new(args.to.into(), shape)
+    };
+    let mut writer = ExportWriter::create(&args.out, options.clone())?;
+    for file in &args.files {
+        for row in rows(file, args.unknown_labels.into())? {
+            writer.write(row?).with_context(|| format!("cannot export {}", file.display()))?;
+        }
+    }
+    let rows = thousands(writer.finish()?);
+    let mut text = format!("{}: {rows} {shape} in the format {}\n", args.out.display(), options.format);
+    if let Some((name, info)) = info {
+        info.save()?;
+        text += &format!("{}: entry {name:?}\n", info.path().display());
+    }
+    report::print(&text)
+}
+
+/// The rows of a file, of which there must be some.
+fn rows(
+    file: &Path,
+    labels: UnknownLabels,
+) -> anyhow::Result<impl Iterator<Item = Result<DatasetRow, JsonlError>>> {
+    let mut rows = DatasetReader::open(file)?.unknown_labels(labels).peekable();
+    match rows.peek() {
+        Some(_) => Ok(rows),
+        None => Err(JsonlError::Empty { file: file.display().to_string() }.into()),
+    }
+}
+
+/// What the first row is.
+fn shape_of(args: &ExportArgs) -> anyhow::Result<Shape> {
+    let first = args.files.iter().map(|file| rows(file, args.unknown_labels.into())).next();
+    match first.transpose()?.and_then(|mut rows| rows.next()).transpose()? {
+        Some(row) => Ok(Shape::of(row.format())),
+        None => bail!("there is no file to export"),
+    }
+}
+
+/// The list that the file is entered into, if its format needs that, with the name of the entry.
+fn dataset_info(args: &ExportArgs, shape: Shape) -> anyhow::Result<Option<(String, DatasetInfo)>> {
+    let format = trace_schema::export::ExportFormat::from(args.to);
+    let (Some(file), Some(stem)) = (args.out.file_name(), args.out.file_stem()) else {
+        return Ok(None);
+    };
+    if !format.has_dataset_info() || !format.shapes().contains(&shape) {
+        return Ok(None);
+    }
+    let name = args.name.clone().unwrap_or_else(|| stem.to_string_lossy().into_owned());
+    let mut info = DatasetInfo::read(args.out.parent().unwrap_or(Path::new("")))?;
+    if info.path().file_name() == Some(file) {
+        bail!("{} is the list of datasets, and cannot be one", args.out.display());
+    }
+    info.enter(&name, &file.to_string_lossy(), format, shape)?;
+    Ok(Some((name, info)))
+}
+
+fn refuse_to_replace_input(args: &ExportArgs) -> anyhow::Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let Some(out) = real(&args.out) else {
+        return Ok(());
+    };
+    match args.files.iter().find(|file| real(file).as_ref() == Some(&out)) {
+        Some(file) => bail!("{} would be replaced by its own export; name another --out", file.display()),
+        None => Ok(()),
+    }
+}

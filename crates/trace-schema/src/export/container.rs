@@ -1,0 +1,68 @@
+//! Kinds of files, and the writer of JSON arrays.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::ExportError;
+use crate::{AtomicFile, WriteError, to_json_line};
+
+/// What kind of file rows are written to; the end of its name says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// `.jsonl`: one row on each line.
+    Lines,
+    /// `.json`: one array, with a row on each line.
+    Array,
+    /// `.parquet`.
+    Parquet,
+}
+
+impl Container {
+    /// Tells it from the name of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::UnknownExtension`].
+    pub fn of(path: &Path) -> Result<Self, ExportError> {
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("jsonl") => Ok(Self::Lines),
+            Some("json") => Ok(Self::Array),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => Err(ExportError::UnknownExtension { path: path.to_owned() }),
+        }
+    }
+}
+
+/// Writes one JSON array row by row.
+#[derive(Debug)]
+pub(super) struct ArrayWriter {
+    file: AtomicFile,
+    rows: u64,
+}
+
+impl ArrayWriter {
+    pub(super) fn create(path: &Path) -> Result<Self, WriteError> {
+        Ok(Self { file: AtomicFile::create(path)?, rows: 0 })
+    }
+
+    pub(super) fn write<T: Serialize>(&mut self, row: &T) -> Result<(), WriteError> {
+        self.rows += 1;
+        let encode =
+            |source| WriteError::Encode { path: self.file.path().to_owned(), row: self.rows, source };
+        let line = to_json_line(row).map_err(encode)?;
+        self.put(if self.rows == 1 { "[\n" } else { ",\n" })?;
+        self.put(&line)
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), WriteError> {
+        self.put(if self.rows == 0 { "[]\n" } else { "\n]\n" })?;
+        self.file.finish()
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), WriteError> {
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|source| WriteError::Write { path: self.file.path().to_owned(), source })
+    }
+}

@@ -1,0 +1,152 @@
+//! LLaMA-Factory's list of datasets.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use super::{ExportFormat, Shape};
+use crate::{AtomicFile, WriteError};
+
+/// The name of the file; LLaMA-Factory looks for it in its `dataset_dir`.
+const FILE_NAME: &str = "dataset_info.json";
+
+/// What can go wrong with a `dataset_info.json`.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DatasetInfoError {
+    /// The file is there and cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not one JSON object.
+    #[error("{} is not a JSON object: {source}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON parser says.
+        source: serde_json::Error,
+    },
+    /// The name is that of a dataset in another file.
+    #[error("{} has an entry {name:?} for another dataset: {entry}", .path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// The entry.
+        entry: Value,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// The datasets of a folder, with one entry that is ours.
+///
+/// Entries of others, and keys of ours that others added, stay as they are, and so does the order.
+#[derive(Debug)]
+pub struct DatasetInfo {
+    path: PathBuf,
+    entries: Map<String, Value>,
+    changed: bool,
+}
+
+impl DatasetInfo {
+    /// Reads the `dataset_info.json` of a folder; a missing one has no entries.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetInfoError::Read`] and [`DatasetInfoError::Malformed`].
+    pub fn read(folder: &Path) -> Result<Self, DatasetInfoError> {
+        let path = folder.join(FILE_NAME);
+        let entries = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| DatasetInfoError::Malformed { path: path.clone(), source })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
+            Err(source) => return Err(DatasetInfoError::Read { path, source }),
+        };
+        Ok(Self { path, entries, changed: false })
+    }
+
+    /// Enters a file of an exported format under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetInfoError::Taken`] when the name stands for another file.
+    pub fn enter(
+        &mut self,
+        name: &str,
+        file_name: &str,
+        format: ExportFormat,
+        shape: Shape,
+    ) -> Result<(), DatasetInfoError> {
+        let mut entry = match self.entries.get(name) {
+            None => Map::new(),
+            Some(Value::Object(entry)) if entry.get("file_name") == Some(&file_name.into()) => entry.clone(),
+            Some(entry) => {
+                let (path, name, entry) = (self.path.clone(), name.to_owned(), entry.clone());
+                return Err(DatasetInfoError::Taken { path, name, entry });
+            }
+        };
+        let ranking = shape != Shape::Completion;
+        for (key, value) in [
+            ("file_name", Some(json!(file_name))),
+            ("formatting", Some(json!(format.name()))),
+            ("ranking", ranking.then_some(json!(true))),
+            ("columns", Some(columns(format, ranking))),
+        ] {
+            match value {
+                Some(value) => entry.insert(key.to_owned(), value),
+                // Not `remove`, which would move the last key to this place.
+                None => entry.shift_remove(key),
+            };
+        }
+        let entry = Value::Object(entry);
+        self.changed |= self.entries.get(name) != Some(&entry);
+        self.entries.insert(name.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Where the file stands.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the file, unless it says all this already.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetInfoError::Write`].
+    pub fn save(&self) -> Result<(), DatasetInfoError> {
+        if !self.changed {
+            return Ok(());
+        }
+        let encode = |source| WriteError::Encode { path: self.path.clone(), row: 1, source };
+        let text = serde_json::to_string_pretty(&self.entries).map_err(encode)? + "\n";
+        let mut file = AtomicFile::create(&self.path)?;
+        let written = file.write_all(text.as_bytes());
+        written.map_err(|source| WriteError::Write { path: self.path.clone(), source })?;
+        Ok(file.finish()?)
+    }
+}
+
+/// Which column says what.
+fn columns(format: ExportFormat, ranking: bool) -> Value {
+    match (format, ranking) {
+        (ExportFormat::Alpaca, true) => {
+            json!({"prompt": "instruction", "query": "input", "chosen": "chosen", "rejected": "rejected"})
+        }
+        (ExportFormat::Alpaca, false) => {
+            json!({"prompt": "instruction", "query": "input", "response": "output"})
+        }
+        (_, true) => json!({"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}),
+        (_, false) => json!({"messages": "conversations"}),
+    }
+}

@@ -1,0 +1,148 @@
+//! The writer of exported files.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::container::{ArrayWriter, Container};
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetWriter;
+use super::record::{Record, fields};
+use super::{ExportError, ExportFormat, Shape};
+use crate::{DatasetRow, JsonlWriter};
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// How rows are laid out.
+    pub format: ExportFormat,
+    /// What rows are taken for.
+    pub shape: Shape,
+    /// Whether the formats of other programs get the row's id as a further column.
+    pub ids: bool,
+    /// The `category` of evaluation rows that are made of other rows.
+    pub category: String,
+}
+
+impl ExportOptions {
+    /// Rows of a shape in a format, without ids, with the category "trace".
+    pub fn new(format: ExportFormat, shape: Shape) -> Self {
+        Self { format, shape, ids: false, category: "trace".to_owned() }
+    }
+}
+
+/// Writes rows one at a time; the file appears, whole, when [`finish`](Self::finish) is called. The same rows give the
+/// same bytes.
+///
+/// ```
+/// use trace_schema::export::{ExportFormat, ExportOptions, ExportWriter, Shape};
+/// use trace_schema::{Instruction, PreferencePair};
+///
+/// # let folder = std::env::temp_dir().join(format!("trace-schema-export-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("pairs.jsonl");
+/// let pair = PreferencePair {
+///     id: "colour".to_owned(),
+///     instruction: Instruction { description: "Name a colour.".to_owned(), ..Instruction::default() },
+///     chosen: "Red.".to_owned(),
+///     rejected: "Tuesday.".to_owned(),
+///     provenance: None,
+/// };
+/// let mut writer = ExportWriter::create(&path, ExportOptions::new(ExportFormat::Trl, Shape::Pair))?;
+/// writer.write(pair.into())?;
+/// assert_eq!(writer.finish()?, 1);
+/// let line = r#"{"prompt": "Name a colour.\n", "chosen": "Red.", "rejected": "Tuesday."}"#;
+/// assert_eq!(std::fs::read_to_string(&path)?.trim_end(), line);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ExportWriter {
+    sink: Sink,
+    options: ExportOptions,
+    rows: u64,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Lines(JsonlWriter),
+    Array(ArrayWriter),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetWriter>),
+}
+
+impl ExportWriter {
+    /// Starts a file that will stand at `path`, of the kind that the end of its name says.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Unsupported`] for a format without a form for the shape, [`ExportError::UnknownExtension`],
+    /// [`ExportError::WithoutParquet`], and [`ExportError::Write`] when the file cannot be made.
+    pub fn create(path: impl AsRef<Path>, options: ExportOptions) -> Result<Self, ExportError> {
+        let path = path.as_ref();
+        let ExportOptions { format, shape, .. } = options;
+        if !format.shapes().contains(&shape) {
+            return Err(ExportError::Unsupported { format, shape });
+        }
+        let sink = match Container::of(path)? {
+            Container::Lines => Sink::Lines(JsonlWriter::create(path)?),
+            Container::Array => Sink::Array(ArrayWriter::create(path)?),
+            #[cfg(feature = "parquet")]
+            Container::Parquet => Sink::Parquet(Box::new(ParquetWriter::create(path, &options)?)),
+            #[cfg(not(feature = "parquet"))]
+            Container::Parquet => return Err(ExportError::WithoutParquet { path: path.to_owned() }),
+        };
+        Ok(Self { sink, options, rows: 0 })
+    }
+
+    /// Writes what `row` holds of the shape: for a group that is taken for something else, two rows.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::TooLittle`], [`ExportError::Row`] and [`ExportError::Columns`] for a row that does not fit;
+    /// [`ExportError::Write`] and [`ExportError::Parquet`] when the bytes cannot be written.
+    pub fn write(&mut self, row: DatasetRow) -> Result<(), ExportError> {
+        for row in self.options.shape.take(row, &self.options.category)? {
+            match (fields(self.options.format, &row), &row) {
+                (Some(fields), _) => {
+                    let id = if self.options.ids { row.id() } else { None };
+                    self.sink.write(&Record { id, fields })?;
+                }
+                (None, DatasetRow::Group(group)) => self.sink.write(group)?,
+                (None, DatasetRow::Pair(pair)) => self.sink.write(pair)?,
+                (None, DatasetRow::Completion(row)) => self.sink.write(row)?,
+                (None, DatasetRow::Eval(row)) => self.sink.write(row)?,
+            }
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Puts the file in its place and returns the number of rows in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Write`] and [`ExportError::Parquet`].
+    pub fn finish(self) -> Result<u64, ExportError> {
+        match self.sink {
+            Sink::Lines(writer) => {
+                writer.finish()?;
+            }
+            Sink::Array(writer) => writer.finish()?,
+            #[cfg(feature = "parquet")]
+            Sink::Parquet(writer) => writer.finish()?,
+        }
+        Ok(self.rows)
+    }
+}
+
+impl Sink {
+    fn write<T: Serialize>(&mut self, row: &T) -> Result<(), ExportError> {
+        match self {
+            Self::Lines(writer) => Ok(writer.write(row)?),
+            Self::Array(writer) => Ok(writer.write(row)?),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(writer) => writer.write(row),
+        }
+    }
+}
