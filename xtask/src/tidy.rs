@@ -14,8 +14,8 @@ use crate::golden::root;
 const LAYERS: [(&str, &[&str]); 12] = [
     ("trace-schema", &[]),
     ("chat-client", &[]),
-    ("trace-synthesis", &["trace-schema", "chat-client"]),
     ("trace-score", &["trace-schema", "chat-client"]),
+    ("trace-synthesis", &["trace-schema", "chat-client", "trace-score"]),
     ("iopo-data", &["trace-schema"]),
     ("iopo-loss", &[]),
     ("iopo-model", &[]),
@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "iopo-train",
         ],
     ),
-    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
+    ("trace-build", &["trace-schema", "chat-client", "trace-score", "trace-synthesis"]),
     ("trace-eval", &["trace-schema", "chat-client", "trace-score"]),
     ("trace-train", &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"]),
 ];
