@@ -5,7 +5,10 @@ use trace_score::trace::PromptLanguage;
 use trace_synthesis::pipeline::{LanguageChoice, PROMPTS_VERSION, PipelineConfig, Prompts, Seed, foresee};
 
 /// Hashes of the prompts of a version, Chinese and English.
-const VERSION_1: [&str; 2] = ["", ""];
+const VERSION_1: [&str; 2] = [
+    "7bcc1699eedec64942b3d0a10bfa1fec90bb1cd12c2183ea6aee2ad4434047a3",
+    "a03c996e5cb0a97e27e413736749fd0eaa23888017ccfd3ee2f9a4fba706539f",
+];
 
 #[test]
 fn built_in_prompts_are_those_of_their_version() {
