@@ -14,8 +14,8 @@ use crate::golden::root;
 const LAYERS: [(&str, &[&str]); 14] = [
     ("trace-schema", &[]),
     ("chat-client", &[]),
-    ("trace-synthesis", &["trace-schema", "chat-client"]),
     ("trace-score", &["trace-schema", "chat-client"]),
+    ("trace-synthesis", &["trace-schema", "chat-client", "trace-score"]),
     ("iopo-data", &["trace-schema"]),
     ("iopo-loss", &[]),
     ("iopo-model", &[]),

@@ -95,13 +95,13 @@ fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_ours = |file: &&str| {
-            name.strip_prefix('.').and_then(|rest| rest.strip_prefix(*file)).is_some_and(|rest| {
+        let is_ours = |file: &str| {
+            name.strip_prefix('.').and_then(|rest| rest.strip_prefix(file)).is_some_and(|rest| {
                 rest.starts_with('.')
                     && rest.trim_matches(|c: char| c == '.' || c == '-' || c.is_ascii_digit()) == "tmp"
             })
         };
-        if FILES.iter().any(|file| is_ours(&file)) {
+        if FILES.iter().any(|file| is_ours(file)) {
             fs::remove_file(entry.path())?;
         }
     }

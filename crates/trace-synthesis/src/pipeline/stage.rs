@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// Declares an enum with its names in kebab case, so that no variant is without one.
 macro_rules! names {
-    ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
+    ($(#[$about:meta])* pub enum $type:ident { $($(#[$doc:meta])* $variant:ident($name:literal),)+ }) => {
         $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -46,83 +46,83 @@ names! {
     /// # Source
     ///
     /// IOPO (ACL 2025), Section 4.1 up to the evaluation; Appendix C for the worse response; Appendix D after it.
-    Stage {
+    pub enum Stage {
         /// Seeds that are near duplicates of others or of an evaluation set.
-        Seed = "seed",
+        Seed("seed"),
         /// Adding constraints to a simple instruction.
-        Expansion = "expansion",
+        Expansion("expansion"),
         /// Taking an instruction apart.
-        Structuring = "structuring",
+        Structuring("structuring"),
         /// Completeness and redundancy, and repair.
-        QualityControl = "quality-control",
+        QualityControl("quality-control"),
         /// Instructions that are near duplicates of others or of an evaluation set.
-        Similarity = "similarity",
+        Similarity("similarity"),
         /// Writing y₁.
-        Response = "response",
+        Response("response"),
         /// Judging y₁.
-        Evaluation = "evaluation",
+        Evaluation("evaluation"),
         /// Writing, and judging, a worse response for DPO.
-        WorseResponse = "worse-response",
+        WorseResponse("worse-response"),
         /// Changing constraints: x₂.
-        Perturbation = "perturbation",
+        Perturbation("perturbation"),
         /// Judging y₁ under x₂.
-        FirstUnderSecond = "first-under-second",
+        FirstUnderSecond("first-under-second"),
         /// Writing y₂.
-        SecondResponse = "second-response",
+        SecondResponse("second-response"),
         /// Judging y₂.
-        SecondEvaluation = "second-evaluation",
+        SecondEvaluation("second-evaluation"),
         /// Judging y₂ under x₁.
-        SecondUnderFirst = "second-under-first",
+        SecondUnderFirst("second-under-first"),
         /// Checking all four pairs of a group.
-        Rationality = "rationality",
+        Rationality("rationality"),
     }
 }
 
 names! {
     /// Why a row is not kept.
-    Reason {
+    pub enum Reason {
         /// The text is nearly that of an earlier row.
-        NearDuplicate = "near-duplicate",
+        NearDuplicate("near-duplicate"),
         /// The text is nearly one of an evaluation set.
-        Contaminated = "contaminated",
+        Contaminated("contaminated"),
         /// The model holds the instruction to be unclear, incomplete or contradictory.
-        PoorInstruction = "poor-instruction",
+        PoorInstruction("poor-instruction"),
         /// There are no constraints in it.
-        NoConstraints = "no-constraints",
+        NoConstraints("no-constraints"),
         /// It has too many or too few constraints.
-        OffTarget = "off-target",
+        OffTarget("off-target"),
         /// It is no valid instruction of the schema, or a rule found fault with it.
-        InvalidInstruction = "invalid-instruction",
+        InvalidInstruction("invalid-instruction"),
         /// The judge says that something is missing.
-        Incomplete = "incomplete",
+        Incomplete("incomplete"),
         /// The judge says that something is there twice.
-        Redundant = "redundant",
+        Redundant("redundant"),
         /// The response was cut at the limit of tokens.
-        CutOff = "cut-off",
+        CutOff("cut-off"),
         /// The response is blank.
-        EmptyResponse = "empty-response",
+        EmptyResponse("empty-response"),
         /// Some constraint has less than the full score.
-        LowScore = "low-score",
+        LowScore("low-score"),
         /// The worse response has the full score, too.
-        NotWorse = "not-worse",
+        NotWorse("not-worse"),
         /// Two responses are the same text.
-        SameResponse = "same-response",
+        SameResponse("same-response"),
         /// The constraints were changed otherwise than asked.
-        WrongOperation = "wrong-operation",
+        WrongOperation("wrong-operation"),
         /// y₁ satisfies x₂.
-        FirstFitsSecond = "first-fits-second",
+        FirstFitsSecond("first-fits-second"),
         /// y₂ satisfies x₁.
-        SecondFitsFirst = "second-fits-first",
+        SecondFitsFirst("second-fits-first"),
         /// A pair that should be right is not, or one that should not be is.
-        Irrational = "irrational",
+        Irrational("irrational"),
         /// The answers could not be read.
-        UnreadableAnswer = "unreadable-answer",
+        UnreadableAnswer("unreadable-answer"),
         /// The model refused to answer.
-        Refused = "refused",
+        Refused("refused"),
         /// The endpoint gave no answer; the next run asks again.
-        NoAnswer = "no-answer",
+        NoAnswer("no-answer"),
         /// A question was not asked, since a cap was reached or the run was stopped; the next run asks it.
-        NotAsked = "not-asked",
+        NotAsked("not-asked"),
     }
 }
 

@@ -4,5 +4,7 @@
 
 mod common;
 mod kept;
+mod memory;
+mod prompts;
 mod rejected;
 mod repeat;
