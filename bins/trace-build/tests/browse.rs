@@ -86,10 +86,9 @@ fn no_text_becomes_markup_or_script() {
         {
             assert_eq!(page.matches(tag).count(), harmless.matches(tag).count(), "{tag} after {hostile}");
         }
-        assert!(
-            !page.contains("49{%") && !page.contains("alert(1)\"") && !page.contains("=\"alert"),
-            "{hostile}"
-        );
+        for raw in ["49{%", "onmouseover=\"", "onfocus='"] {
+            assert!(!page.contains(raw), "{raw} after {hostile}");
+        }
     }
 }
 

@@ -48,5 +48,5 @@ fn every_command_on_the_page_about_formats_gives_the_row_below_it() {
             );
         }
     }
-    assert_eq!(commands, 14);
+    assert_eq!(commands, 15);
 }

@@ -106,7 +106,7 @@ fn lengths_are_of_all_texts_and_completions_have_no_tables() {
     );
 }
 
-/// A folder as a run leaves it: 4 completions, 2 pairs and 1 group, of 10 seeds.
+/// A folder as a run leaves it: 1 evaluation row, 4 completions, 2 pairs and 1 group, of 11 seeds.
 fn run_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: &[Value]| {
@@ -115,6 +115,10 @@ fn run_folder() -> TempDir {
     };
     let completion = json!({"prompt": "q", "completion": "a"});
     write("sft.jsonl", &vec![completion; 4]);
+    let held_out = json!({"id": "e", "messages": [{"role": "user", "content": "d\n"}], "type": "trace",
+        "description": "d", "constraints": "", "input": "NULL", "constraints_num": 0, "constraints_splits": [],
+        "levels2": [], "category": "own"});
+    write("eval.jsonl", &[held_out]);
     write("pairs.jsonl", &[pair("a", &["Theme"]), pair("b", &["Theme"])]);
     let group = fs::read_to_string(fixture("groups.jsonl")).unwrap();
     write("groups.jsonl", &[serde_json::from_str(group.lines().next().unwrap()).unwrap()]);
@@ -157,7 +161,7 @@ fn a_run_folder_gives_its_files_and_the_funnel() {
     }
     let document: Value = serde_json::from_str(&stdout(&stats(&[text(folder.path()), "--json"]))).unwrap();
     let names: Vec<&String> = document["files"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["groups.jsonl", "pairs.jsonl", "sft.jsonl"]);
+    assert_eq!(names, ["eval.jsonl", "groups.jsonl", "pairs.jsonl", "sft.jsonl"]);
     let funnel: Vec<(&str, u64, u64)> = document["funnel"]
         .as_array()
         .unwrap()
@@ -170,11 +174,11 @@ fn a_run_folder_gives_its_files_and_the_funnel() {
     assert_eq!(
         funnel,
         [
-            ("seed", 10, 2),
-            ("expansion", 8, 0),
-            ("structuring", 8, 3),
-            ("quality-control", 5, 0),
-            ("similarity", 5, 0),
+            ("seed", 11, 2),
+            ("expansion", 9, 0),
+            ("structuring", 9, 3),
+            ("quality-control", 6, 0),
+            ("similarity", 6, 0),
             ("response", 5, 0),
             ("evaluation", 5, 1),
             ("worse-response", 4, 2),

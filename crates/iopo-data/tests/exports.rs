@@ -27,7 +27,7 @@ fn group(index: usize) -> PreferenceGroup {
     let instruction = |constraint: &str| Instruction {
         description: text(0),
         constraints: vec![Constraint::unlabelled(text(1)), Constraint::unlabelled(constraint)],
-        input: (index % 2 == 0).then(|| text(2)),
+        input: index.is_multiple_of(2).then(|| text(2)),
     };
     PreferenceGroup {
         id: format!("g{index}"),

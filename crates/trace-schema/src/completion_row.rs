@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::{check_id, check_response};
-use crate::{Record, RowError, UnknownLabels};
+use crate::{Provenance, Record, RowError, UnknownLabels};
 
 /// One rendered instruction with the response to learn.
 ///
@@ -18,6 +18,9 @@ pub struct CompletionRow {
     pub prompt: String,
     /// The response to it.
     pub completion: String,
+    /// How the row was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 impl Record for CompletionRow {

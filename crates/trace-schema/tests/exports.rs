@@ -121,7 +121,8 @@ fn a_constraint_without_a_label_is_no_evaluation_row() {
 fn a_completion_is_no_pair_and_a_format_without_a_form_is_refused_before_a_file_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
-    let row = CompletionRow { id: None, prompt: "q".to_owned(), completion: "a".to_owned() };
+    let row =
+        CompletionRow { id: None, prompt: "q".to_owned(), completion: "a".to_owned(), provenance: None };
     let mut writer = ExportWriter::create(&path, ExportOptions::new(ExportFormat::Trl, Shape::Pair)).unwrap();
     let error = writer.write(row.into()).unwrap_err();
     assert!(matches!(error, ExportError::TooLittle { needed: Shape::Pair, .. }), "{error}");
@@ -181,6 +182,7 @@ mod columns {
             id: None,
             prompt: format!("{index} {}", "word ".repeat(20_000)),
             completion: index.to_string(),
+            provenance: None,
         };
         (0..400).for_each(|index| writer.write(row(index).into()).unwrap());
         writer.finish().unwrap();

@@ -166,7 +166,8 @@ fn provenance_of(row: &DatasetRow) -> Option<&Provenance> {
     match row {
         DatasetRow::Group(group) => group.provenance.as_ref(),
         DatasetRow::Pair(pair) => pair.provenance.as_ref(),
-        DatasetRow::Completion(_) | DatasetRow::Eval(_) => None,
+        DatasetRow::Completion(row) => row.provenance.as_ref(),
+        DatasetRow::Eval(_) => None,
     }
 }
 

@@ -12,6 +12,8 @@ use crate::tables::{align_right, new_table, percent, thousands};
 struct Part {
     stages: &'static [&'static str],
     kept_in: &'static str,
+    /// A stage after which some rows go elsewhere, and the file of these.
+    leaves: Option<(&'static str, &'static str)>,
 }
 
 /// The stages of Section 4.1 of the paper, of its Appendix C, and of its Appendix D.
@@ -27,8 +29,10 @@ const PARTS: [Part; 3] = [
             "evaluation",
         ],
         kept_in: "sft.jsonl",
+        // Instructions that are held out are asked nothing more.
+        leaves: Some(("similarity", "eval.jsonl")),
     },
-    Part { stages: &["worse-response"], kept_in: "pairs.jsonl" },
+    Part { stages: &["worse-response"], kept_in: "pairs.jsonl", leaves: None },
     Part {
         stages: &[
             "perturbation",
@@ -39,6 +43,7 @@ const PARTS: [Part; 3] = [
             "rationality",
         ],
         kept_in: "groups.jsonl",
+        leaves: None,
     },
 ];
 
@@ -67,6 +72,9 @@ pub(super) fn stages_of(rejections: &RejectionStats, kept: impl Fn(&str) -> u64)
         let mut kept_in = Some(part.kept_in);
         let mut stages: Vec<FunnelStage> = Vec::new();
         for stage in part.stages.iter().rev() {
+            if let Some((_, file)) = part.leaves.filter(|(after, _)| after == stage) {
+                entered += kept(file);
+            }
             let rejected = rejections.at(stage);
             entered += rejected;
             stages.push(FunnelStage { stage, entered, rejected, kept_in: kept_in.take() });

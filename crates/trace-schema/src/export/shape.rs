@@ -99,7 +99,8 @@ fn pairs(group: PreferenceGroup) -> [PreferencePair; 2] {
 }
 
 fn completion(pair: PreferencePair) -> CompletionRow {
-    CompletionRow { id: Some(pair.id), prompt: pair.instruction.prompt(), completion: pair.chosen }
+    let PreferencePair { id, instruction, chosen, provenance, .. } = pair;
+    CompletionRow { id: Some(id), prompt: instruction.prompt(), completion: chosen, provenance }
 }
 
 fn evaluation(id: String, instruction: &Instruction, category: &str) -> Result<DatasetRow, ExportError> {

@@ -69,7 +69,7 @@ fn own(shape: Shape) -> String {
             texts(&["id"]) + &instruction("instruction") + &texts(&["chosen", "rejected"]) + PROVENANCE
         }
         Shape::Completion => {
-            format!("optional binary id (STRING); {}", texts(&["prompt", "completion"]))
+            format!("optional binary id (STRING); {} {PROVENANCE}", texts(&["prompt", "completion"]))
         }
         Shape::Evaluation => {
             let text_list = |name| list(name, &texts(&["element"]));
