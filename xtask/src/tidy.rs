@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "iopo-train",
         ],
     ),
-    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis"]),
+    ("trace-build", &["trace-schema", "chat-client", "trace-synthesis", "trace-score"]),
     ("trace-eval", &["trace-schema", "chat-client", "trace-score"]),
     ("trace-train", &["trace-synthesis", "trace-score", "iopo-data", "iopo-model", "iopo-train", "iopo-lab"]),
 ];

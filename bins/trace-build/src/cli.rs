@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_schema::UnknownLabels;
 use trace_synthesis::world::CountDistribution;
 
+use crate::annotate::AnnotateCommand;
+
 /// Builds and describes TRACE data.
 #[derive(Debug, Parser)]
 #[command(name = "trace-build", version)]
@@ -28,6 +30,9 @@ pub(crate) enum Command {
     /// eval_pairs.jsonl and eval_more.jsonl, and world.json with numbers about them. The same arguments give the same
     /// bytes on every machine.
     World(WorldArgs),
+    /// Have people check an evaluation set: write forms, read their verdicts, report the agreement.
+    #[command(subcommand)]
+    Annotate(AnnotateCommand),
 }
 
 /// The arguments of `trace-build stats`.

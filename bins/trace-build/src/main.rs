@@ -1,5 +1,6 @@
 //! Builds and describes TRACE data.
 
+mod annotate;
 mod cli;
 mod report;
 mod ring_plot;
@@ -16,6 +17,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Annotate(command) => annotate::run(&command),
         Command::Stats(args) => stats::run(&args),
         Command::World(args) => world::run(&args),
     };
