@@ -11,6 +11,7 @@ use trace_synthesis::world::CountDistribution;
 
 pub(crate) use self::browse::BrowseArgs;
 pub(crate) use self::export::ExportArgs;
+use crate::annotate::AnnotateCommand;
 
 /// Builds and describes TRACE data.
 #[derive(Debug, Parser)]
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// every answer is kept. A run that was killed or stopped by a cap goes on where it ended when it is started
     /// again, and asks nothing twice. The exit code is 3 when rows wait for answers.
     Run(RunArgs),
+    /// Have people check an evaluation set: write forms, read their verdicts, report the agreement.
+    #[command(subcommand)]
+    Annotate(AnnotateCommand),
 }
 
 /// The arguments of `trace-build run`.

@@ -1,5 +1,6 @@
 //! Builds and describes TRACE data.
 
+mod annotate;
 mod browse;
 mod cli;
 mod export;
@@ -19,6 +20,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Annotate(command) => annotate::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Browse(args) => browse::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(&args),

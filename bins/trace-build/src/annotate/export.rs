@@ -1,0 +1,108 @@
+//! Forms for annotators.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use rand_chacha::rand_core::Rng;
+use trace_schema::{AtomicFile, EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
+use trace_synthesis::world::world_rng;
+
+use super::check::items;
+use super::cli::ExportArgs;
+use super::form;
+
+/// Columns of a table. `text` and `question` are for the reader alone.
+const COLUMNS: [&str; 8] =
+    ["annotator", "id", "check", "constraint", "verdict", "comment", "question", "text"];
+
+/// A byte order mark: without it, Excel takes UTF-8 for an old code page.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Draws the rows, writes all files, and says what is there.
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
+    let reader: JsonlReader<_, EvalRow> = JsonlReader::open(&args.file)?.unknown_labels(UnknownLabels::Keep);
+    let rows = reader.collect::<Result<Vec<_>, _>>()?;
+    ensure!(args.rows > 0, "--rows must be at least 1");
+    if args.rows > rows.len() {
+        bail!("{} has {} rows; --rows asks for {}", args.file.display(), rows.len(), args.rows);
+    }
+    let total = rows.len();
+    let sample = draw(rows, args.rows, args.seed);
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+    let names: Vec<String> = (1..=args.annotators).map(|number| format!("annotator-{number}")).collect();
+    let files = names.iter().flat_map(|name| [format!("{name}.csv"), format!("{name}.html")]);
+    for file in files.chain(["sample.jsonl".to_owned()]) {
+        let path = args.out.join(file);
+        ensure!(
+            !path.exists(),
+            "{} is there already; it may hold verdicts, and is not replaced",
+            path.display()
+        );
+    }
+    write_sample(&args.out.join("sample.jsonl"), &sample)?;
+    for name in &names {
+        write(&args.out.join(format!("{name}.csv")), &table(name, &sample)?)?;
+        write(&args.out.join(format!("{name}.html")), form::page(name, args.seed, &sample)?.as_bytes())?;
+    }
+    let verdicts: usize = sample.iter().map(|row| items(row).len()).sum();
+    Ok(format!(
+        "{} of {total} rows (seed {}), {verdicts} verdicts for each of {} annotators: {}\n",
+        sample.len(),
+        args.seed,
+        names.len(),
+        args.out.display()
+    ))
+}
+
+/// `count` of the rows in the order of the file, each set of rows equally likely.
+fn draw(rows: Vec<EvalRow>, count: usize, seed: u64) -> Vec<EvalRow> {
+    let mut rng = world_rng(seed, 0);
+    let mut places: Vec<usize> = (0..rows.len()).collect();
+    for place in 0..count {
+        let left = places.len() - place;
+        let step = ((u128::from(rng.next_u64()) * left as u128) >> 64) as usize;
+        places.swap(place, place + step);
+    }
+    let mut chosen = vec![false; rows.len()];
+    places[..count].iter().for_each(|&place| chosen[place] = true);
+    rows.into_iter().zip(chosen).filter_map(|(row, chosen)| chosen.then_some(row)).collect()
+}
+
+fn table(annotator: &str, rows: &[EvalRow]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
+    writer.write_record(COLUMNS)?;
+    for (item, text) in rows.iter().flat_map(items) {
+        let constraint = item.constraint.to_string();
+        let question = item.check.question();
+        let fields = [annotator, &item.id, item.check.name(), &constraint, "", "", question, &plain(&text)];
+        writer.write_record(fields)?;
+    }
+    writer.into_inner().context("cannot make the table")
+}
+
+/// Text that no spreadsheet takes for a formula.
+fn plain(text: &str) -> String {
+    match text.starts_with(['=', '+', '-', '@', '\t']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+fn write_sample(path: &Path, rows: &[EvalRow]) -> anyhow::Result<()> {
+    let mut writer = JsonlWriter::create(path)?;
+    for row in rows {
+        writer.write(row)?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(file.finish()?)
+}
