@@ -23,7 +23,10 @@ fn prompts(folder: &Path, count: usize) -> PathBuf {
 
 fn answer(model: &Path, prompts: &Path, out: &Path, more: &[&str]) -> Output {
     let mut arguments = vec!["answer", "--benchmark", "prompts", text(prompts), "--model-dir", text(model)];
-    arguments.extend(["--out", text(out), "--device", "cpu"]);
+    arguments.extend(["--out", text(out)]);
+    if !more.contains(&"--device") {
+        arguments.extend(["--device", "cpu"]);
+    }
     arguments.extend(more);
     common::run(&arguments)
 }

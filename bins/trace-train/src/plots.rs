@@ -7,7 +7,7 @@ use iopo_train::LogEntry;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// A panel: its title, and the metrics drawn in it with their labels and colours.
+/// A panel: its title, and the metrics drawn in it with their labels and colours; the last lies on top.
 struct Panel {
     title: &'static str,
     /// Where the curves leave room.
@@ -51,20 +51,20 @@ const PANELS: [Panel; 5] = [
         title: "prompts of the world followed",
         legend: SeriesLabelPosition::LowerRight,
         curves: &[
-            ("eval_if", "policy", BLUE),
-            ("eval_ref_if", "reference", GREY),
-            ("eval_if_constraints", "policy, constraints", GREEN),
             ("eval_ref_if_constraints", "reference, constraints", LIGHT_GREY),
+            ("eval_if_constraints", "policy, constraints", GREEN),
+            ("eval_ref_if", "reference", GREY),
+            ("eval_if", "policy", BLUE),
         ],
     },
     Panel {
         title: "prompts of IFEval followed",
         legend: SeriesLabelPosition::LowerRight,
         curves: &[
-            ("eval_if_strict", "policy, strict", BLUE),
-            ("eval_ref_if_strict", "reference, strict", GREY),
-            ("eval_if_loose", "policy, loose", GREEN),
             ("eval_ref_if_loose", "reference, loose", LIGHT_GREY),
+            ("eval_if_loose", "policy, loose", GREEN),
+            ("eval_ref_if_strict", "reference, strict", GREY),
+            ("eval_if_strict", "policy, strict", BLUE),
         ],
     },
 ];

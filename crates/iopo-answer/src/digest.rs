@@ -64,3 +64,49 @@ fn add_file(hash: &mut Sha256, name: &str, path: &Path) -> io::Result<()> {
 pub(crate) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use tempfile::{TempDir, tempdir};
+
+    use crate::local::ModelFiles;
+
+    fn folder(files: &[(&str, &str)]) -> TempDir {
+        let dir = tempdir().unwrap();
+        files.iter().for_each(|(name, text)| std::fs::write(dir.path().join(name), text).unwrap());
+        dir
+    }
+
+    fn digest(model: &TempDir, adapter: Option<&TempDir>) -> String {
+        let adapter = adapter.map(|dir| dir.path().to_owned());
+        ModelFiles { model: model.path().to_owned(), adapter }.digest().unwrap()
+    }
+
+    #[test]
+    fn a_digest_is_of_what_decides_answers_and_not_of_places_or_companions() {
+        let files = [("config.json", "{}"), ("model.safetensors", "weights"), ("tokenizer.json", "t")];
+        let model = folder(&files);
+        let same = digest(&model, None);
+        let beside = [("README.md", "a"), ("optimizer.safetensors", "o"), ("trainer_state.json", "s")];
+        assert_eq!(digest(&folder(&[&files[..], &beside].concat()), None), same);
+        for (name, text) in [
+            ("config.json", "{ }"),
+            ("model.safetensors", "weightz"),
+            ("tokenizer.json", "u"),
+            ("chat_template.jinja", ""),
+        ] {
+            let other = folder(&files);
+            std::fs::write(other.path().join(name), text).unwrap();
+            assert_ne!(digest(&other, None), same, "{name}");
+        }
+        // Bytes that move from one file to the next are other files.
+        let shifted =
+            folder(&[("config.json", "{}w"), ("model.safetensors", "eights"), ("tokenizer.json", "t")]);
+        assert_ne!(digest(&shifted, None), same);
+        let adapter = folder(&[("adapter_config.json", "{}"), ("adapter_model.safetensors", "a")]);
+        let adapted = digest(&model, Some(&adapter));
+        assert_ne!(adapted, same);
+        assert_ne!(digest(&model, Some(&folder(&[("adapter_config.json", "{}")]))), adapted);
+    }
+}

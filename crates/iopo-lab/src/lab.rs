@@ -284,6 +284,7 @@ impl Lab {
             ("eval_decoding", "both".to_owned()),
             ("eval_max_new_tokens", MAX_NEW_TOKENS.to_string()),
             ("eval_seed", "0".to_owned()),
+            ("eval_log_answers", "0".to_owned()),
             ("metric_for_best_model", "eval_if".to_owned()),
             ("load_best_model_at_end", "true".to_owned()),
         ])

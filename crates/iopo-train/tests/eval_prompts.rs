@@ -98,7 +98,7 @@ fn a_model_that_learns_the_answers_follows_more_prompts_and_the_first_best_one_i
     for name in ["eval_if", "eval_if_constraints", "eval_if_strict", "eval_if_loose", "eval_if_inst_strict"] {
         let shares = values(&summary, name);
         assert_eq!(shares.len(), 7, "{name}");
-        assert!(shares[0] < 0.5 && shares[6] > shares[0], "{name}: {shares:?}");
+        assert!(shares[0] <= 0.5 && shares[6] > shares[0], "{name}: {shares:?}");
         // The reference is the start, and does not move.
         let reference = values(&summary, &name.replace("eval_", "eval_ref_"));
         assert_eq!(reference, vec![shares[0]; 7], "{name}");
@@ -219,7 +219,7 @@ fn files_that_cannot_be_used_are_refused_with_their_place_before_anything_is_wri
             world.replace("Name ", "Call ").replace("List ", "Call "),
             &["other-prompt.jsonl", "1"],
         ),
-        ("rule", world.replacen("\"wording\":", "\"words\":", 1), &["line 1", "w0"]),
+        ("rule", world.replacen("\"wording\":", "\"words\":", 1), &["rule.jsonl", "row 1", "w0"]),
         ("twice", format!("{first}\n{first}\n"), &["twice.jsonl", "\"w0\""]),
         ("kind", ifeval.replacen("english_lowercase", "klingon", 1), &["kind.jsonl", "key 7", "klingon"]),
         ("neither", "{\"prompt\": \"a\"}\n".to_owned(), &["neither.jsonl", "instruction_id_list", "world"]),

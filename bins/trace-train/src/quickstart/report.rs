@@ -60,13 +60,20 @@ fn curves(run: &Run) -> Vec<Block> {
             from_zero: false,
         })
     };
-    let tuned = |name: &'static str, factor: f64| -> Vec<Series> {
+    let tuned = |name: &str, factor: f64| -> Vec<Series> {
         run.tuned.iter().map(|(method, trained)| series(method.label, trained, name, factor)).collect()
+    };
+    // All methods start from the base model, which is their reference: one line stands for all.
+    let beside_start = |decoding: &str| {
+        let start = run.tuned.first().map(|(_, trained)| {
+            series("Base, the reference", trained, &format!("eval_ref_if_{decoding}"), 100.0)
+        });
+        start.into_iter().chain(tuned(&format!("eval_if_{decoding}"), 100.0)).collect::<Vec<_>>()
     };
     vec![
         chart("Loss of the base model", "loss", vec![series("Base", &run.base, "loss", 1.0)]),
-        chart("Validation: most likely answers that follow", "%", tuned("eval_if_greedy", 100.0)),
-        chart("Validation: drawn answers that follow", "%", tuned("eval_if_sampled", 100.0)),
+        chart("Validation: most likely answers that follow", "%", beside_start("greedy")),
+        chart("Validation: drawn answers that follow", "%", beside_start("sampled")),
         chart("Margin: matched − swapped", "reward", tuned("rewards/margins", 1.0)),
     ]
 }

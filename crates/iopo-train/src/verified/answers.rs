@@ -124,3 +124,54 @@ impl EvalPrompts {
         Ok(Some(path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(followed: bool, constraints: &[bool]) -> Answer {
+        let verdict = Verdict::World { followed, constraints: constraints.to_vec() };
+        Answer::new(String::new(), FinishReason::Eos, verdict)
+    }
+
+    fn ifeval(strict: bool) -> Answer {
+        let (strict_instructions, loose_instructions) = (vec![strict, true], vec![true, true]);
+        let verdict = Verdict::Ifeval { strict, loose: true, strict_instructions, loose_instructions };
+        Answer::new(String::new(), FinishReason::Eos, verdict)
+    }
+
+    fn shares<const N: usize>(expected: [(&str, f64); N]) -> BTreeMap<String, f64> {
+        expected.map(|(name, share)| (name.to_owned(), share)).into()
+    }
+
+    #[test]
+    fn shares_are_of_prompts_and_of_their_parts() {
+        let answers = vec![
+            world(true, &[true, true, true]),
+            world(false, &[true, true, true]),
+            world(false, &[false]),
+            world(false, &[]),
+            ifeval(false),
+        ];
+        let expected = shares([
+            ("if", 0.25),
+            ("if_constraints", 6.0 / 7.0),
+            ("if_strict", 0.0),
+            ("if_loose", 1.0),
+            ("if_inst_strict", 0.5),
+            ("if_inst_loose", 1.0),
+        ]);
+        assert_eq!(Answers { greedy: Some(answers.clone()), sampled: Vec::new() }.metrics(), expected);
+        assert_eq!(Answers { greedy: None, sampled: vec![answers] }.metrics(), expected);
+    }
+
+    #[test]
+    fn of_two_decodings_the_bare_name_is_the_mean_and_all_samples_count_alike() {
+        let samples = [true, false, false, false].map(|followed| vec![world(followed, &[followed])]);
+        let answers = Answers { greedy: Some(vec![world(true, &[true])]), sampled: samples.to_vec() };
+        let each = |name: &str| {
+            [(name.to_owned(), 0.625), (format!("{name}_greedy"), 1.0), (format!("{name}_sampled"), 0.25)]
+        };
+        assert_eq!(answers.metrics(), ["if", "if_constraints"].into_iter().flat_map(each).collect());
+    }
+}

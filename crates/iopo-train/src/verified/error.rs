@@ -17,10 +17,10 @@ pub enum EvalPromptsError {
     #[error(transparent)]
     Ifeval(#[from] IfevalError),
     /// A row of the verifiable world that cannot be used.
-    #[error("line {line}: {source}")]
+    #[error("row {row}: {source}")]
     World {
         /// The row, counted from 1.
-        line: usize,
+        row: usize,
         /// What is wrong.
         source: WorldError,
     },

@@ -83,8 +83,8 @@ fn world_rows(path: &Path) -> Result<Vec<Row>, EvalPromptsError> {
     let rows = JsonlReader::<_, EvalRow>::open(path)?.unknown_labels(UnknownLabels::Keep);
     let read = |(index, row): (usize, Result<EvalRow, _>)| {
         let row = row?;
-        let task = Task::from_eval_row(&row)
-            .map_err(|source| EvalPromptsError::World { line: index + 1, source })?;
+        let task =
+            Task::from_eval_row(&row).map_err(|source| EvalPromptsError::World { row: index + 1, source })?;
         Ok(Row { messages: messages(&row)?, id: row.id, rule: Rule::World(task) })
     };
     rows.enumerate().map(read).collect()
