@@ -421,10 +421,10 @@ proptest! {
         use rand::{RngExt, SeedableRng};
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let ratings: Vec<Vec<u8>> =
-            (0..2_000).map(|_| (0..3).map(|_| u8::from(rng.random_bool(0.7))).collect()).collect();
+            (0..300).map(|_| (0..3).map(|_| u8::from(rng.random_bool(0.7))).collect()).collect();
         let kappa = agreement(&ratings).unwrap().fleiss_kappa.unwrap();
-        // 6,000 pairs: a deviation of 0.013.
-        prop_assert!(kappa.abs() < 0.07, "{}", kappa);
+        // 900 pairs: a deviation of 0.033.
+        prop_assert!(kappa.abs() < 0.2, "{}", kappa);
     }
 }
 
