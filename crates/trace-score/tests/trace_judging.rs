@@ -410,6 +410,26 @@ proptest! {
         prop_assert!(result.unanimous <= result.percent_agreement + 1e-12);
         prop_assert!(result.fleiss_kappa.is_none_or(|kappa| (-0.5 - 1e-9..=1.0 + 1e-9).contains(&kappa)));
     }
+
+    #[test]
+    fn agreement_does_not_depend_on_the_order_of_raters(
+        mut ratings in prop::collection::vec(prop::collection::vec(0_u8..3, 3), 1..20), turns in prop::collection::vec(0_usize..3, 20),
+    ) {
+        let before = agreement(&ratings).unwrap();
+        ratings.iter_mut().zip(&turns).for_each(|(item, &turn)| item.rotate_left(turn));
+        prop_assert_eq!(agreement(&ratings).unwrap(), before);
+    }
+
+    #[test]
+    fn kappa_of_raters_who_do_not_look_is_near_0(seed: u64) {
+        use rand::{RngExt, SeedableRng};
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let ratings: Vec<Vec<u8>> =
+            (0..300).map(|_| (0..3).map(|_| u8::from(rng.random_bool(0.7))).collect()).collect();
+        let kappa = agreement(&ratings).unwrap().fleiss_kappa.unwrap();
+        // 900 pairs: a deviation of 0.033.
+        prop_assert!(kappa.abs() < 0.2, "{}", kappa);
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use trace_score::ifeval::LetterPolicy;
 
 /// The arguments of `trace-eval ifeval`.
 #[derive(Debug, Args)]
@@ -31,6 +32,14 @@ pub(crate) struct IfevalArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) language_seed: u64,
 
+    /// What is counted where the letter to count is none, as in the keys 1122 (#) and 1129 (!).
+    #[arg(long, value_enum, default_value_t = LettersArg::Literal)]
+    pub(crate) letters: LettersArg,
+
+    /// The seed of the letters that `--letters official-random` draws.
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) letter_seed: u64,
+
     /// Most responses that the report shows.
     #[arg(long, value_name = "N", default_value_t = 541)]
     pub(crate) show: usize,
@@ -38,4 +47,23 @@ pub(crate) struct IfevalArgs {
     /// Print the results as one line of JSON instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A policy for letters that are none, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LettersArg {
+    /// The character itself.
+    Literal,
+    /// A letter from a to z drawn at random, as the official program does.
+    OfficialRandom,
+}
+
+impl IfevalArgs {
+    /// The policy that was asked for.
+    pub(crate) fn letter_policy(&self) -> LetterPolicy {
+        match self.letters {
+            LettersArg::Literal => LetterPolicy::Literal,
+            LettersArg::OfficialRandom => LetterPolicy::OfficialRandom { seed: self.letter_seed },
+        }
+    }
 }

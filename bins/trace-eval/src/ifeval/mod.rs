@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use trace_score::ifeval::{Checker, Pairing, Prompt, PromptVerdict, Results};
+use trace_score::ifeval::{Checker, LetterPolicy, Pairing, Prompt, PromptVerdict, Results};
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
 
 use crate::cli::IfevalArgs;
@@ -23,6 +23,7 @@ struct Provenance {
     /// Each file with its SHA-256.
     files: Vec<SourceFile>,
     language_seed: u64,
+    letters: LetterPolicy,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,7 +55,8 @@ struct Answered {
 
 /// Checks, writes and prints.
 pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
-    let answered = read(args)?;
+    let mut answered = read(args)?;
+    answered.prompts.iter_mut().for_each(|prompt| args.letter_policy().apply(prompt));
     let checker = Checker { language_seed: args.language_seed };
     let pairs = answered.prompts.iter().zip(&answered.responses);
     let verdicts: Vec<PromptVerdict> = pairs
@@ -127,6 +129,7 @@ fn provenance(args: &IfevalArgs, files: &[(&'static str, &Path)]) -> Result<Prov
         system: args.system.clone().unwrap_or_else(named),
         files: files.iter().map(source).collect::<Result<_>>().context("cannot take a digest")?,
         language_seed: args.language_seed,
+        letters: args.letter_policy(),
     })
 }
 

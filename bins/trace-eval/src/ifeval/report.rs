@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use trace_score::ifeval::{
-    Accuracy, InstructionVerdict, PartAccuracy, Prompt, PromptVerdict, ResponseState, Results,
+    Accuracy, InstructionVerdict, LetterPolicy, PartAccuracy, Prompt, PromptVerdict, ResponseState, Results,
 };
 use trace_score::report::{Answers, Block, Report, Section};
 use trace_score::stats::{Estimate, IntervalConfig};
@@ -51,6 +51,11 @@ fn pairs(provenance: &Provenance) -> Vec<(String, String)> {
         pairs.push(pair(&format!("SHA-256 of {}", file.role), &file.sha256));
     }
     pairs.push(pair("seed of the language detector", &provenance.language_seed.to_string()));
+    let letters = match provenance.letters {
+        LetterPolicy::Literal => "counted as they are".to_owned(),
+        LetterPolicy::OfficialRandom { seed } => format!("replaced by a random letter, seed {seed}"),
+    };
+    pairs.push(pair("characters to count that are no letters", &letters));
     pairs
 }
 

@@ -6,7 +6,7 @@
 //! ends with an error:
 //!
 //! * langdetect is seeded, with 0 unless [`Checker::language_seed`] says otherwise;
-//! * a letter to count that is no letter (`#`, `!`) is counted itself, see [`Instruction::LetterFrequency`];
+//! * a letter to count that is no letter (`#`, `!`) is counted itself, unless [`LetterPolicy`] says otherwise;
 //! * a response that is missing or null follows nothing and is counted apart, see [`Results`].
 //!
 //! ```
@@ -40,6 +40,7 @@ mod forms;
 mod instruction;
 mod kind;
 mod language;
+mod letters;
 mod results;
 mod words;
 
@@ -52,5 +53,6 @@ pub use forms::{ResponseForms, Verdict};
 pub use instruction::{CountBound, Instruction, LANGUAGES, PostscriptMarker, Relation};
 pub use kind::{Category, InstructionKind};
 pub use language::detect_languages;
+pub use letters::LetterPolicy;
 pub use results::{Accuracy, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results};
 pub use words::word_tokens;

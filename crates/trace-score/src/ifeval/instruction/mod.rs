@@ -81,7 +81,8 @@ pub enum Instruction {
     /// The character occurs so often, in any case.
     LetterFrequency {
         /// The character, in lower case. The official code draws a letter at random where this is none (the keys 1122
-        /// and 1129 of the released data); here the character itself is counted.
+        /// and 1129 of the released data); here the character itself is counted, unless
+        /// [`LetterPolicy`](crate::ifeval::LetterPolicy) says otherwise.
         letter: char,
         /// How often.
         count: CountBound,
