@@ -157,7 +157,7 @@ fn what_cannot_be_answered_is_one_message_and_exit_code_2() {
         (&model, &["--template", "vicuna"], "vicuna"),
         (&model, &["--dtype", "int4"], "int4"),
         (&model, &["--device", "tpu"], "expected auto, cpu"),
-        (&model, &["--temperature", "-1"], "temperature"),
+        (&model, &["--temperature=-1"], "temperature"),
         (&model, &["--endpoint", "http://localhost:1", "--model", "m"], "cannot be used with"),
         (&model, &["--concurrency", "4"], "cannot be used with"),
     ] {
