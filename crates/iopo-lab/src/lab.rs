@@ -216,7 +216,7 @@ impl Lab {
     /// Writes the validation rows, as training shows its instructions: without a system message.
     fn validation_file(&self) -> Result<PathBuf, LabError> {
         let row = |question: &Question| -> Result<EvalRow, LabError> {
-            let mut row = question.task.to_eval_row(&question.id, question.part.label())?;
+            let mut row = question.task.to_eval_row(&question.id, question.kind.label())?;
             row.messages.retain(|message| message.role == "user");
             Ok(row)
         };

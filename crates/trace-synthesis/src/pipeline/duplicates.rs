@@ -44,9 +44,10 @@ impl Duplicates {
     /// Takes in a set that nothing may resemble: its whole prompts, and its descriptions alone.
     pub fn add_evaluation(&mut self, file: &Path) -> Result<(), PipelineError> {
         let name = file.display().to_string();
-        for row in DatasetReader::open(file)?.unknown_labels(UnknownLabels::Keep) {
+        for (index, row) in DatasetReader::open(file)?.unknown_labels(UnknownLabels::Keep).enumerate() {
             let row = row?;
-            let id = format!("{} of {name}", row.id());
+            let id = row.id().map_or_else(|| format!("row {}", index + 1), str::to_owned);
+            let id = format!("{id} of {name}");
             for instruction in row.instructions() {
                 self.evaluation.insert(id.as_str(), &instruction.prompt());
                 self.evaluation.insert(id.as_str(), &instruction.description);
