@@ -65,7 +65,15 @@ fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
 /// opened it, and two would then each hold a lock of the same name.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child process that is just being started and holds a copy of the file;
+        // where unlocking fails, closing still follows.
+        let _ = self.file.unlock();
+    }
 }
 
 impl FileLock {
@@ -73,7 +81,7 @@ impl FileLock {
     pub(crate) fn take(path: &Path) -> Result<Option<Self>, TrainError> {
         let write = |source| TrainError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(write)?;
-        Ok(is_granted(file.try_lock()).map_err(write)?.then_some(Self { _file: file }))
+        Ok(is_granted(file.try_lock()).map_err(write)?.then_some(Self { file }))
     }
 
     /// Whether another holds the lock; creates no file.

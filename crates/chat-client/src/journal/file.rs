@@ -168,8 +168,11 @@ impl State {
 
 impl Drop for Journal {
     fn drop(&mut self) {
+        let state = self.state();
         // The records are the system's already; this helps against a loss of power, and nobody is left to tell.
-        let _ = self.state().file.sync_data();
+        let _ = state.file.sync_data();
+        // Closing alone would leave the lock to a child process that is just being started and holds a copy of the file.
+        let _ = state.file.unlock();
     }
 }
 
