@@ -3,6 +3,7 @@
 use comfy_table::Table;
 use serde::Serialize;
 use trace_schema::RejectionStats;
+use trace_synthesis::pipeline::Stage;
 
 use crate::tables::{align_right, new_table, percent, thousands};
 
@@ -10,37 +11,37 @@ use crate::tables::{align_right, new_table, percent, thousands};
 ///
 /// A seed with a good response goes on to a pair and to a group, each for itself.
 struct Part {
-    stages: &'static [&'static str],
+    stages: &'static [Stage],
     kept_in: &'static str,
     /// A stage after which some rows go elsewhere, and the file of these.
-    leaves: Option<(&'static str, &'static str)>,
+    leaves: Option<(Stage, &'static str)>,
 }
 
 /// The stages of Section 4.1 of the paper, of its Appendix C, and of its Appendix D.
 const PARTS: [Part; 3] = [
     Part {
         stages: &[
-            "seed",
-            "expansion",
-            "structuring",
-            "quality-control",
-            "similarity",
-            "response",
-            "evaluation",
+            Stage::Seed,
+            Stage::Expansion,
+            Stage::Structuring,
+            Stage::QualityControl,
+            Stage::Similarity,
+            Stage::Response,
+            Stage::Evaluation,
         ],
         kept_in: "sft.jsonl",
         // Instructions that are held out are asked nothing more.
-        leaves: Some(("similarity", "eval.jsonl")),
+        leaves: Some((Stage::Similarity, "eval.jsonl")),
     },
-    Part { stages: &["worse-response"], kept_in: "pairs.jsonl", leaves: None },
+    Part { stages: &[Stage::WorseResponse], kept_in: "pairs.jsonl", leaves: None },
     Part {
         stages: &[
-            "perturbation",
-            "first-under-second",
-            "second-response",
-            "second-evaluation",
-            "second-under-first",
-            "rationality",
+            Stage::Perturbation,
+            Stage::FirstUnderSecond,
+            Stage::SecondResponse,
+            Stage::SecondEvaluation,
+            Stage::SecondUnderFirst,
+            Stage::Rationality,
         ],
         kept_in: "groups.jsonl",
         leaves: None,
@@ -61,7 +62,7 @@ pub(super) struct FunnelStage {
 
 /// The names of all stages, in order.
 pub(super) fn stages() -> Vec<&'static str> {
-    PARTS.iter().flat_map(|part| part.stages).copied().collect()
+    PARTS.iter().flat_map(|part| part.stages).map(|stage| stage.name()).collect()
 }
 
 /// Counts back from what was kept; `kept` gives the rows of a file.
@@ -71,13 +72,13 @@ pub(super) fn stages_of(rejections: &RejectionStats, kept: impl Fn(&str) -> u64)
         let mut entered = kept(part.kept_in);
         let mut kept_in = Some(part.kept_in);
         let mut stages: Vec<FunnelStage> = Vec::new();
-        for stage in part.stages.iter().rev() {
-            if let Some((_, file)) = part.leaves.filter(|(after, _)| after == stage) {
+        for &stage in part.stages.iter().rev() {
+            if let Some((_, file)) = part.leaves.filter(|(after, _)| *after == stage) {
                 entered += kept(file);
             }
-            let rejected = rejections.at(stage);
+            let rejected = rejections.at(stage.name());
             entered += rejected;
-            stages.push(FunnelStage { stage, entered, rejected, kept_in: kept_in.take() });
+            stages.push(FunnelStage { stage: stage.name(), entered, rejected, kept_in: kept_in.take() });
         }
         all.extend(stages.into_iter().rev());
     }
@@ -121,4 +122,15 @@ fn reason_table(rejections: &RejectionStats) -> Table {
     }
     align_right(&mut table, 2..3);
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_of_the_pipeline_is_in_the_funnel_once_and_in_order() {
+        let names: Vec<&str> = Stage::ALL.iter().map(|stage| stage.name()).collect();
+        assert_eq!(stages(), names);
+    }
 }
