@@ -688,9 +688,10 @@ fn references_to_references_do_not_multiply() {
         let item = format!("*a{}", level - 1);
         text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![item; 10].join(",")));
     }
+    // Multiplied, they would be ten thousand million items.
     let started = Instant::now();
     assert!(read(&text, &[]).is_err());
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
