@@ -189,7 +189,11 @@ mod columns {
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         assert_eq!(reader.num_row_groups(), 3);
         let rows = read(&path);
-        assert!(rows.iter().enumerate().all(|(index, row)| row["completion"] == index.to_string()));
+        assert!(
+            rows.iter()
+                .enumerate()
+                .all(|(index, row)| row["completion"].as_str() == Some(index.to_string().as_str()))
+        );
         assert_eq!(rows.len(), 400);
     }
 
