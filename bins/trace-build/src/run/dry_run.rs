@@ -47,10 +47,19 @@ fn shown(id: &str, question: &ForeseenQuestion) -> String {
     );
     for message in messages {
         let role = format!("{:?}", message.role).to_lowercase();
-        text.push_str(&format!("--- {role}\n{}\n", message.content.trim_end()));
+        text.push_str(&format!("--- {role}\n{}\n", shortened(message.content.trim_end())));
     }
     text.push('\n');
     text
+}
+
+/// The text with one `…` where a stand-in for an answer is padded to the length that is expected of it.
+fn shortened(text: &str) -> String {
+    let part = |part: &str| match part.trim_end_matches(" …") {
+        padded if padded.len() < part.len() => format!("{padded} …"),
+        plain => plain.to_owned(),
+    };
+    text.split('⟩').map(part).collect::<Vec<_>>().join("⟩")
 }
 
 fn told(config: &RunConfig, estimate: &Estimate, seeds: &SeedFile) -> String {
@@ -83,4 +92,15 @@ fn told(config: &RunConfig, estimate: &Estimate, seeds: &SeedFile) -> String {
     ));
     text.push_str("Rejections make it less, repairs and further attempts more. Nothing was sent.\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn padding_is_shown_once_and_other_text_as_it_is() {
+        assert_eq!(shortened("a ⟨y1, of 400 tokens … … … …⟩ b … … c"), "a ⟨y1, of 400 tokens …⟩ b … … c");
+        assert_eq!(shortened("⟨a constraint⟩\nplain"), "⟨a constraint⟩\nplain");
+    }
 }
