@@ -91,12 +91,13 @@ fn by_row(server: &ScriptedServer) -> BTreeMap<usize, u32> {
     counts
 }
 
-/// The rows whose judgements are in the journal.
+/// The rows whose judgements are in the journal; what failed is there as well, and is asked for again.
 fn kept(journal: &Path) -> BTreeSet<usize> {
     let lines = fs::read_to_string(journal).unwrap_or_default();
     // Of a line that is not whole yet, nothing is known.
     let records = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     records
+        .filter(|record| !record["response"].is_null())
         .map(|record| record["tag"].as_str().unwrap().split(' ').nth(1).unwrap().parse().unwrap())
         .collect()
 }
