@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::golden::root;
 
-/// `cargo xtask` is a debug build, whose times mean nothing and which trains six times slower: runs the same command from a
+/// `cargo xtask` is a debug build, whose times mean nothing and which trains several times slower: runs the same command from a
 /// release build.
 pub fn run_again() -> Result<bool> {
     let status = Command::new("cargo")
