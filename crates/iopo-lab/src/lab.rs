@@ -159,7 +159,8 @@ impl Lab {
         Ok((files, found.rejections))
     }
 
-    /// Trains a method from a model, and keeps the update that validation rows like best; update 0 is none.
+    /// Trains a method from a model, and keeps the update that validation rows like best; update 0 is none. Without
+    /// validation rows the last update is kept.
     ///
     /// # Errors
     /// As [`Stage::run`].
@@ -276,6 +277,9 @@ impl Lab {
 
     /// The update is kept whose answers to validation rows, most likely and drawn, follow the most instructions.
     fn selection_keys(&self, eval_steps: usize) -> Result<Vec<(&'static str, String)>, LabError> {
+        if self.validation.questions.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(vec![
             ("eval_strategy", "steps".to_owned()),
             ("eval_steps", eval_steps.to_string()),

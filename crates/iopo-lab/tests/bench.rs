@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use iopo_lab::{Author, Decoding, Exam, Lab, METHODS, Method, Recipe, Writing};
+use iopo_lab::{Author, Decoding, Exam, ExamSizes, Lab, METHODS, Method, Recipe, Writing};
 use iopo_train::TrainArgs;
 use tempfile::tempdir;
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair};
@@ -104,6 +104,21 @@ fn answers_of_the_responder_follow_every_question() {
     assert!(lab.test.judge(answers).iter().all(|row| row.followed() == Some(true)));
     let silence = vec![String::new(); lab.test.questions.len()];
     assert!(lab.test.judge(silence).iter().all(|row| row.followed() == Some(false)));
+}
+
+#[test]
+fn without_validation_rows_nothing_is_validated_and_the_last_update_is_kept() {
+    let dir = tempdir().unwrap();
+    let recipe = Recipe { validation: ExamSizes::NONE, ..Recipe::smoke() };
+    let lab = Lab::new(recipe, 1, dir.path().to_owned(), Device::flex().autodiff()).unwrap();
+    let base = lab.base(&mut ()).unwrap();
+    let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.path().join("rows")).unwrap();
+    let output = dir.path().join("out");
+    let method = Method::from_name("iopo").unwrap();
+    let tuned = lab.tune(&base.model, &rows, &method, "1e-4", &output, &mut ()).unwrap();
+    assert_eq!((tuned.steps, tuned.best, tuned.model), (2, None, output));
+    assert!(tuned.log.iter().all(|entry| entry.get("eval_if").is_none()));
+    assert!(!dir.path().join("validation.jsonl").exists());
 }
 
 #[test]
