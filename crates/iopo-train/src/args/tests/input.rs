@@ -1,0 +1,141 @@
+//! Overrides and files.
+
+use super::*;
+
+#[test]
+fn overrides_win_over_the_file_and_later_ones_over_earlier() {
+    let args = read("seed: 1\nlearning_rate: 1.0\n", &["seed=2", "seed=3"]).unwrap();
+    assert_eq!((args.seed, args.learning_rate), (3, 1.0));
+}
+
+#[test]
+fn overrides_are_yaml_values() {
+    let args = read(
+        "max_samples: 5\nsimpo_gamma: 1.0\n",
+        &[
+            "max_samples=null",
+            "simpo_gamma=",
+            "learning_rate=5e-6",
+            "dataset=[a, b]",
+            "eval_dataset=c, d",
+            "output_dir=runs/beta=0.1",
+            " bf16 = true ",
+            "save_steps=100.0",
+        ],
+    )
+    .unwrap();
+    assert_eq!((args.max_samples, args.simpo_gamma), (None, None));
+    assert_eq!(args.learning_rate, 5e-6);
+    assert_eq!(args.dataset, ["a", "b"]);
+    assert_eq!(args.eval_dataset, ["c", "d"]);
+    assert_eq!(args.output_dir.as_deref(), Some("runs/beta=0.1"));
+    assert_eq!((args.bf16, args.save_steps), (true, 100));
+}
+
+#[test]
+fn no_and_false_are_the_same_strategy() {
+    for text in ["eval_strategy=no", "eval_strategy=false", "evaluation_strategy=no"] {
+        assert_eq!(config(&[text]).eval, IntervalStrategy::No, "{text}");
+    }
+    assert_eq!(config(&["save_strategy=false"]).save.strategy, IntervalStrategy::No);
+    let config = config(&["val_size=2", "evaluation_strategy=steps", "logging_steps=7"]);
+    assert_eq!(config.eval, IntervalStrategy::Steps(7));
+}
+
+#[test]
+fn resuming_takes_true_false_or_a_folder() {
+    let resume = |text: &str| config(&[text]).resume;
+    assert_eq!(resume("resume_from_checkpoint=false"), None);
+    assert_eq!(resume("resume_from_checkpoint=true"), Some("".into()));
+    assert_eq!(resume("resume_from_checkpoint=out/checkpoint-5"), Some("out/checkpoint-5".into()));
+}
+
+#[test]
+fn an_override_without_a_key_or_equals_sign_is_refused() {
+    for text in ["learning_rate", "=3", " =3", ""] {
+        assert!(matches!(read(MINIMAL, &[text]), Err(ArgsError::Override { .. })), "{text}");
+    }
+}
+
+#[test]
+fn an_override_whose_value_is_not_yaml_is_refused() {
+    for text in ["dataset=[a", "output_dir=*nowhere", "output_dir='a"] {
+        assert!(matches!(read(MINIMAL, &[text]), Err(ArgsError::OverrideValue { .. })), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = TrainArgs::from_file(Path::new("nowhere.yaml"), &[]).unwrap_err();
+    assert!(matches!(error, ArgsError::Read { .. }));
+    assert_eq!(error.to_string(), "cannot read nowhere.yaml");
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_a_read_error() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"seed: 1\n# \xff\xfe\n").unwrap();
+    let error = TrainArgs::from_file(file.path(), &[]).unwrap_err();
+    assert!(matches!(error, ArgsError::Read { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_larger_than_any_configuration_is_refused_unread() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&vec![b'#'; 2 << 20]).unwrap();
+    let error = TrainArgs::from_file(file.path(), &[]).unwrap_err();
+    assert!(matches!(error, ArgsError::TooLarge { .. }), "{error:?}");
+}
+
+#[test]
+fn an_empty_file_leaves_everything_to_defaults_and_overrides() {
+    for text in ["", "\n\n", "# nothing\n", "null\n", "---\n"] {
+        let mut args = read(text, &[]).unwrap();
+        args.origin = String::new();
+        assert_eq!(args, TrainArgs::default(), "{text:?}");
+    }
+    assert!(read("", &["model_name_or_path=m", "dataset=d", "output_dir=o"]).unwrap().validate().is_ok());
+}
+
+#[test]
+fn what_is_not_a_map_is_not_a_configuration() {
+    for text in ["- a\n- b\n", "42\n", "just text\n", "a: 1\n---\nb: 2\n", "a: [1\n", "{", "%"] {
+        assert!(matches!(read(text, &[]), Err(ArgsError::Yaml { .. })), "{text:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_refused() {
+    let error = read("seed: 1\nlearning_rate: 1.0\nseed: 2\n", &[]).unwrap_err();
+    assert!(matches!(error, ArgsError::Yaml { .. }));
+    assert!(error.to_string().contains("seed"), "{error}");
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_and_never_taken_for_the_default() {
+    for value in [".nan", ".inf", "-.inf", "nan", "inf", "1e400"] {
+        let result = read(&format!("{MINIMAL}\nlearning_rate: {value}\n"), &[]).and_then(TrainArgs::validate);
+        assert!(result.is_err(), "{value}: {result:?}");
+    }
+}
+
+/// Ten lists of ten references each make 10^10 items out of half a kilobyte.
+#[test]
+fn references_to_references_do_not_multiply() {
+    let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for level in 1..10 {
+        let item = format!("*a{}", level - 1);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![item; 10].join(",")));
+    }
+    // Multiplied, they would be ten thousand million items.
+    let started = Instant::now();
+    assert!(read(&text, &[]).is_err());
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn depth_does_not_overflow_the_stack() {
+    let text = format!("dataset: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(matches!(read(&text, &[]), Err(ArgsError::Yaml { .. })));
+    assert!(read(MINIMAL, &[text.trim().replacen(": ", "=", 1).as_str()]).is_err());
+}

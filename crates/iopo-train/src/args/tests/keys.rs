@@ -1,0 +1,134 @@
+//! Keys without effect, and the page that lists all keys.
+
+use super::*;
+
+#[test]
+fn a_key_that_another_stage_uses_gets_a_line() {
+    let preference = [
+        "pref_beta=0.2",
+        "pref_loss=hinge",
+        "pref_ftx=1.0",
+        "simpo_gamma=1.0",
+        "dpo_label_smoothing=0.1",
+        "iopo_label_smoothing=0.1",
+        "iopo_variant=simplified",
+        "reference_free=true",
+    ];
+    let unused = |stage: &str| -> BTreeSet<String> {
+        preference
+            .iter()
+            .flat_map(|key| {
+                // Smoothing has no meaning for a hinge, so each key is set alone.
+                notices_of(&[stage, key])
+            })
+            .collect()
+    };
+    let set = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<BTreeSet<_>>();
+    let all: Vec<&str> =
+        preference.iter().filter_map(|pair| pair.split_once('=')).map(|pair| pair.0).collect();
+    let but = |used: &[&str]| set(&all.iter().copied().filter(|key| !used.contains(key)).collect::<Vec<_>>());
+    assert_eq!(unused("stage=sft"), set(&all));
+    assert_eq!(
+        unused("stage=dpo"),
+        but(&["pref_beta", "pref_loss", "pref_ftx", "dpo_label_smoothing", "reference_free"])
+    );
+    assert_eq!(unused("stage=simpo"), but(&["pref_beta", "pref_ftx", "simpo_gamma"]));
+    assert_eq!(unused("stage=orpo"), but(&["pref_beta", "pref_ftx"]));
+    assert_eq!(
+        unused("stage=iopo"),
+        but(&[
+            "pref_beta",
+            "pref_loss",
+            "pref_ftx",
+            "iopo_label_smoothing",
+            "iopo_variant",
+            "reference_free"
+        ])
+    );
+}
+
+#[test]
+fn lora_keys_get_a_line_where_no_adapter_is_made() {
+    let keys = ["lora_rank=4", "lora_alpha=4", "lora_target=q_proj", "use_rslora=true"];
+    let with = |more: &[&str]| notices_of(&[&keys, more].concat());
+    let all = ["lora_rank", "lora_alpha", "lora_target", "use_rslora"];
+    assert_eq!(with(&[]), [""; 0]);
+    assert_eq!(with(&["finetuning_type=full"]), all);
+    // An adapter that is trained on keeps its shape.
+    assert_eq!(with(&["adapter_name_or_path=sft"]), all);
+    assert_eq!(with(&["adapter_name_or_path=sft", "create_new_adapter=true"]), [""; 0]);
+    assert_eq!(with(&["create_new_adapter=true"]), ["create_new_adapter"]);
+    assert_eq!(
+        notices_of(&["finetuning_type=full", "adapter_name_or_path=sft", "create_new_adapter=true"]),
+        ["create_new_adapter", "adapter_name_or_path"]
+    );
+}
+
+#[test]
+fn a_key_that_another_one_outranks_gets_a_line() {
+    let eval = ["val_size=2", "eval_strategy=epoch"];
+    for (overrides, key) in [
+        (vec!["max_steps=5", "num_train_epochs=1"], "num_train_epochs"),
+        (vec!["warmup_steps=5", "warmup_ratio=0.1"], "warmup_ratio"),
+        (vec!["lr_scheduler_type=constant", "warmup_ratio=0.1"], "warmup_ratio"),
+        (vec!["lr_scheduler_type=constant", "warmup_steps=3"], "warmup_steps"),
+        (vec!["save_strategy=no", "save_steps=5"], "save_steps"),
+        (vec!["save_strategy=no", "save_total_limit=5"], "save_total_limit"),
+        (vec!["save_strategy=epoch", "save_steps=5"], "save_steps"),
+        (vec!["eval_steps=5"], "eval_steps"),
+        ([&eval[..], &["eval_steps=5"]].concat(), "eval_steps"),
+        (vec!["eval_on_start=true"], "eval_on_start"),
+        (vec!["metric_for_best_model=loss"], "metric_for_best_model"),
+        ([&eval[..], &["greater_is_better=true"]].concat(), "greater_is_better"),
+        (vec!["val_size=0.1"], "val_size"),
+        (vec!["eval_dataset=more.jsonl"], "eval_dataset"),
+        (vec!["resume_from_checkpoint=true", "overwrite_output_dir=true"], "overwrite_output_dir"),
+        (vec!["finetuning_type=full", "bf16=true"], "bf16"),
+    ] {
+        assert_eq!(notices_of(&overrides), [key], "{overrides:?}");
+    }
+}
+
+#[test]
+fn ignored_keys_get_one_line_unless_they_ask_for_what_happens_anyway() {
+    assert_eq!(notices_of(&["report_to=wandb"]), ["report_to"]);
+    for silent in ["report_to=none", "save_only_model=false", "trust_remote_code=false", "tf32=null"] {
+        assert_eq!(notices_of(&[silent]), [""; 0], "{silent}");
+    }
+}
+
+/// Every `key` in the first column of a table of the page.
+fn documented() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let first_cells =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next().map(str::to_owned));
+    first_cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn every_key_is_documented_and_every_documented_key_is_known() {
+    let known: BTreeSet<String> = TrainArgs::known_keys()
+        .into_iter()
+        .chain(IGNORED.iter().map(|ignored| ignored.key))
+        .chain(UNSUPPORTED.iter().map(|unsupported| unsupported.key))
+        .map(str::to_owned)
+        .collect();
+    let documented = documented();
+    let difference: Vec<_> = known.symmetric_difference(&documented).collect();
+    assert!(difference.is_empty(), "in one place only: {difference:?}");
+}
+
+#[test]
+fn lists_of_keys_are_sorted_and_name_no_key_twice() {
+    let ignored: Vec<_> = IGNORED.iter().map(|ignored| ignored.key).collect();
+    let unsupported: Vec<_> = UNSUPPORTED.iter().map(|unsupported| unsupported.key).collect();
+    assert!(ignored.is_sorted() && unsupported.is_sorted());
+    let mut all = [TrainArgs::known_keys(), ignored, unsupported].concat();
+    let total = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), total);
+}
