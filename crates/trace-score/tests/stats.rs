@@ -52,6 +52,9 @@ fn what_is_undefined_is_none_and_never_nan() {
     assert_eq!(SeedMean::of(&[], 0.95).mean, None);
     assert_eq!(SeedMean::of(&[1.0], 0.95).interval, None);
     assert_eq!(PairedTTest::of(&[0.5, 0.5]), None);
+    // Their mean is not 0.1.
+    assert_eq!(PairedTTest::of(&[0.1, 0.1, 0.1]), None);
+    assert_eq!(SeedMean::of(&[0.1, 0.1, 0.1], 0.95).standard_deviation, Some(0.0));
 }
 
 /// `scipy.stats.binomtest(b, b + c).pvalue`

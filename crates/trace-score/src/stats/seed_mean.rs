@@ -45,6 +45,10 @@ impl SeedMean {
 }
 
 fn standard_deviation(values: &[f64], mean: f64) -> Option<f64> {
+    // The mean of equal numbers may miss them by a rounding, and they would seem to differ.
+    if values.len() > 1 && values.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Some(0.0);
+    }
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }

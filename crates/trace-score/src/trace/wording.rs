@@ -14,9 +14,9 @@ pub fn without_number(text: &str) -> &str {
     let digits = inner.find(|c: char| !c.is_ascii_digit()).unwrap_or(inner.len());
     let after = &inner[digits..];
     let body = after.trim_start_matches(['.', '．', '、', ':', '：', ')', '）', ']', '】']);
-    // A number without a mark after it is part of the sentence, and so are the digits of 1.5.
-    let decimal = after.starts_with('.') && body.starts_with(|c: char| c.is_ascii_digit());
-    if digits == 0 || digits > 3 || body.len() == after.len() || decimal { text } else { body.trim_start() }
+    // A number without a mark after it is part of the sentence, and so are the digits of 1.5, 16:9 and 10:30.
+    let joined = after.starts_with(['.', '．', ':', '：']) && body.starts_with(|c: char| c.is_ascii_digit());
+    if digits == 0 || digits > 3 || body.len() == after.len() || joined { text } else { body.trim_start() }
 }
 
 /// The wording of a constraint: no number, no white space, no mark that ends a list item.
@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn numbers_of_the_sentence_stay() {
-        for text in ["10 words at most", "1.5 metres", "2024年的新闻", "1234. x", "6"] {
+        for text in
+            ["10 words at most", "1.5 metres", "16:9 pictures", "10：30开始", "2024年的新闻", "1234. x", "6"]
+        {
             assert_eq!(without_number(text), text);
         }
     }
