@@ -104,11 +104,12 @@ impl Context {
         Err(StepError::reject(asked.stage, Reason::UnreadableAnswer, reason))
     }
 
-    /// Asks for a text, which is taken as it is unless it is blank or was cut.
+    /// Asks for a text, which is taken as it is unless it is blank, or was cut by a limit or a filter.
     pub async fn ask_for_text(&mut self, asked: Asked) -> Result<String, StepError> {
         let answer = self.ask_once(&asked, 1).await?;
-        if answer.response.finish_reason == FinishReason::Length {
-            return Err(StepError::reject(asked.stage, Reason::CutOff, ""));
+        let ended = &answer.response.finish_reason;
+        if matches!(ended, FinishReason::Length | FinishReason::ContentFilter) {
+            return Err(StepError::reject(asked.stage, Reason::CutOff, ended.name()));
         }
         match answer.response.content.trim() {
             "" => Err(StepError::reject(asked.stage, Reason::EmptyResponse, "")),

@@ -48,9 +48,9 @@ impl Duplicates {
             let row = row?;
             let id = row.id().map_or_else(|| format!("row {}", index + 1), str::to_owned);
             let id = format!("{id} of {name}");
-            for instruction in row.instructions() {
-                self.evaluation.insert(id.as_str(), &instruction.prompt());
-                self.evaluation.insert(id.as_str(), &instruction.description);
+            let descriptions = row.instructions().into_iter().map(|instruction| instruction.description);
+            for text in row.prompts().into_iter().chain(descriptions) {
+                self.evaluation.insert(id.as_str(), &text);
                 self.has_evaluation = true;
             }
         }

@@ -57,7 +57,7 @@ pub(super) async fn judge_response(
         context.log.absorb(log);
         match judgement {
             Ok(judgement) => judgements.push(judgement),
-            Err(error) => failure = Some(error),
+            Err(error) => failure = Some(graver(failure, error)),
         }
     }
     match failure {
@@ -70,6 +70,14 @@ pub(super) async fn judge_response(
         .map_err(|error| StepError::reject(stage, Reason::UnreadableAnswer, error.to_string()))
 }
 
+/// Of several failures the one that counts: what leaves a row open, or ends the run, before what closes it.
+fn graver(earlier: Option<StepError>, error: StepError) -> StepError {
+    match earlier {
+        Some(earlier) if !earlier.is_worth_another_attempt() => earlier,
+        _ => error,
+    }
+}
+
 /// Which constraints have less than the full score, in words.
 pub(super) fn missed(judgement: &Judgement, instruction: &Instruction) -> String {
     let scored = judgement.scores.iter().zip(&instruction.constraints);
@@ -78,4 +86,24 @@ pub(super) fn missed(judgement: &Judgement, instruction: &Instruction) -> String
         .map(|(score, constraint)| format!("{score}: {}", constraint.text))
         .collect();
     missed.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vote_that_was_not_asked_for_is_not_forgotten_for_a_later_one_that_cannot_be_read() {
+        let failed = |reason| StepError::reject(Stage::Evaluation, reason, "");
+        for reasons in [
+            [Reason::NoAnswer, Reason::UnreadableAnswer],
+            [Reason::UnreadableAnswer, Reason::NoAnswer],
+            [Reason::UnreadableAnswer, Reason::NotAsked],
+        ] {
+            let [first, second] = reasons.map(failed);
+            assert!(!graver(Some(graver(None, first)), second).is_worth_another_attempt(), "{reasons:?}");
+        }
+        let unreadable = || failed(Reason::UnreadableAnswer);
+        assert!(graver(Some(unreadable()), unreadable()).is_worth_another_attempt());
+    }
 }

@@ -108,6 +108,20 @@ fn seeds_and_instructions_of_an_evaluation_set_are_not_trained_on() {
 }
 
 #[test]
+fn prompts_of_completion_rows_are_kept_apart_from_too() {
+    let mut bench = Bench::new(10, Slips::NONE);
+    bench.run("first");
+    let trained_on: Vec<serde_json::Value> = rows(&bench.out("first").join("sft.jsonl"));
+    assert!(trained_on.len() > 5);
+    std::fs::copy(bench.out("first").join("sft.jsonl"), bench.out("evaluation.jsonl")).unwrap();
+    bench.config.similarity.threshold = 1.0;
+    bench.run("out");
+    assert_eq!(rows::<serde_json::Value>(&bench.out("out").join("sft.jsonl")).len(), 0);
+    let fault = |fault: &(String, String)| fault.1 == Reason::Contaminated.name();
+    assert!(faults(&bench).iter().any(fault));
+}
+
+#[test]
 fn the_same_seed_twice_is_used_once() {
     let mut bench = Bench::new(6, Slips::NONE);
     let lines: Vec<String> = (0..6)
