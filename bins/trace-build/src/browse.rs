@@ -12,11 +12,13 @@ use trace_schema::{AtomicFile, DatasetReader};
 
 use self::page::Page;
 use crate::cli::BrowseArgs;
+use crate::inputs::refuse_to_replace;
 use crate::report;
 use crate::tables::thousands;
 
 /// Draws rows, renders and writes.
 pub(crate) fn run(args: &BrowseArgs) -> anyhow::Result<()> {
+    refuse_to_replace(&args.out, [&args.file])?;
     let reader = DatasetReader::open(&args.file)?.unknown_labels(args.unknown_labels.into());
     let sample = sample::draw(reader, args.limit, args.seed)?;
     let (shown, total) = (sample.rows.len(), sample.total);

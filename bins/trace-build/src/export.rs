@@ -1,18 +1,19 @@
 //! `trace-build export`: rows in the formats of other programs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use trace_schema::export::{DatasetInfo, ExportOptions, ExportWriter, Shape};
 use trace_schema::{DatasetReader, DatasetRow, JsonlError, UnknownLabels};
 
 use crate::cli::ExportArgs;
+use crate::inputs::refuse_to_replace;
 use crate::report;
 use crate::tables::thousands;
 
 /// Reads, converts and writes row by row.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
-    refuse_to_replace_input(args)?;
+    refuse_to_replace(&args.out, &args.files)?;
     let shape = match args.shape {
         Some(shape) => shape.into(),
         None => shape_of(args)?,
@@ -75,15 +76,4 @@ fn dataset_info(args: &ExportArgs, shape: Shape) -> anyhow::Result<Option<(Strin
     }
     info.enter(&name, &file.to_string_lossy(), format, shape)?;
     Ok(Some((name, info)))
-}
-
-fn refuse_to_replace_input(args: &ExportArgs) -> anyhow::Result<()> {
-    let real = |path: &PathBuf| path.canonicalize().ok();
-    let Some(out) = real(&args.out) else {
-        return Ok(());
-    };
-    match args.files.iter().find(|file| real(file).as_ref() == Some(&out)) {
-        Some(file) => bail!("{} would be replaced by its own export; name another --out", file.display()),
-        None => Ok(()),
-    }
 }

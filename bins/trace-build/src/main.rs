@@ -4,6 +4,7 @@ mod annotate;
 mod browse;
 mod cli;
 mod export;
+mod inputs;
 mod report;
 mod ring_plot;
 mod run;

@@ -4,21 +4,33 @@ mod folder;
 mod funnel;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use trace_schema::{AtomicFile, DatasetReader, DatasetStats};
 
-use self::folder::Folder;
+use self::folder::{Folder, jsonl_files};
 use crate::cli::StatsArgs;
+use crate::inputs::refuse_to_replace;
 use crate::{report, ring_plot, tables};
 
 /// Counts, draws when asked to, and prints.
 pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
+    if let Some(plot) = &args.plot {
+        refuse_to_replace(plot, &inputs(&args.path)?)?;
+    }
     match args.path.is_dir() {
         true => describe_folder(args),
         false => describe_file(args),
     }
+}
+
+/// The files that are read.
+fn inputs(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    Ok(jsonl_files(path)?.into_iter().map(|name| path.join(name)).collect())
 }
 
 fn describe_file(args: &StatsArgs) -> anyhow::Result<()> {

@@ -147,3 +147,14 @@ fn a_file_that_cannot_be_read_leaves_no_page() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("has no rows"));
     assert!(!out.exists());
 }
+
+#[test]
+fn the_page_replaces_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.jsonl");
+    fs::write(&file, "{\"prompt\": \"p\", \"completion\": \"c\"}\n").unwrap();
+    let before = fs::read(&file).unwrap();
+    let output = browse(&file, &file, &[]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("would be replaced by what is made of it"));
+    assert_eq!(fs::read(&file).unwrap(), before);
+}

@@ -203,6 +203,17 @@ fn a_plot_of_a_folder_shows_its_groups() {
 }
 
 #[test]
+fn a_plot_replaces_no_rows() {
+    let (folder, path) = file_of(&[pair("a", &["Emotion"])]);
+    let before = fs::read(&path).unwrap();
+    for input in [text(&path), text(folder.path())] {
+        let message = failure(&[input, "--plot", text(&path)]);
+        assert!(message.contains("would be replaced by what is made of it"), "{message}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
 fn a_folder_without_rows_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     assert!(failure(&[text(folder.path())]).contains("has no JSONL file with rows of a known format"));

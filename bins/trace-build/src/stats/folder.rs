@@ -90,7 +90,7 @@ impl Folder {
 }
 
 /// The names of the JSONL files in a folder, sorted; those that begin with a dot are temporary ones.
-fn jsonl_files(folder: &Path) -> anyhow::Result<Vec<String>> {
+pub(super) fn jsonl_files(folder: &Path) -> anyhow::Result<Vec<String>> {
     let cannot = || format!("cannot read the folder {}", folder.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(cannot)? {

@@ -1,0 +1,21 @@
+//! What commands read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+/// Refuses to write to a file that is read.
+pub(crate) fn refuse_to_replace<'a>(
+    out: &Path,
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+) -> anyhow::Result<()> {
+    let Ok(out) = out.canonicalize() else {
+        // What is not there is no input.
+        return Ok(());
+    };
+    let is_out = |input: &&PathBuf| input.canonicalize().is_ok_and(|input| input == out);
+    match inputs.into_iter().find(is_out) {
+        Some(file) => bail!("{} would be replaced by what is made of it; name another file", file.display()),
+        None => Ok(()),
+    }
+}
