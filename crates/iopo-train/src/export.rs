@@ -141,7 +141,9 @@ fn logits(model: &CausalLm, layout: &TokenLayout) -> Result<Vec<f64>, TrainError
 
 fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError> {
     let temporary = beside(out);
-    let result = create_folder(&temporary)
+    // What a killed export left there is of another model.
+    let result = remove_folder(&temporary)
+        .and_then(|()| create_folder(&temporary))
         .and_then(|()| Ok(save_model(merged, source, &temporary)?))
         .and_then(|()| sync_contents(&temporary))
         // An empty folder may be in the way, which not every system replaces.

@@ -106,7 +106,10 @@ fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
 
 fn is_occupied(dir: &Path) -> Result<bool, TrainError> {
     let has_results = RESULTS.iter().chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
-    Ok(has_results || weights(dir)?.next().is_some() || !checkpoints(dir)?.is_empty())
+    Ok(has_results
+        || dir.join(ANSWERS).is_dir()
+        || weights(dir)?.next().is_some()
+        || !checkpoints(dir)?.is_empty())
 }
 
 /// What a run would replace or remove, though no run of ours left it there.
@@ -144,7 +147,7 @@ fn is_temporary(path: &Path) -> bool {
 }
 
 /// Whether two paths lead to one folder, however they are written.
-fn is_same_folder(a: &Path, b: &Path) -> bool {
+pub(crate) fn is_same_folder(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         // One that is not there yet is no other.

@@ -536,6 +536,19 @@ fn a_folder_that_holds_a_model_or_adapter_is_occupied() {
     }
 }
 
+#[test]
+fn answers_of_an_earlier_run_are_not_removed_unasked() {
+    let dir = tempdir().unwrap();
+    let answers = dir.path().join("eval_answers");
+    fs::create_dir(&answers).unwrap();
+    fs::write(answers.join("step-3.jsonl"), "{}").unwrap();
+    let error = fail(dir.path(), &[]);
+    assert!(matches!(error, TrainError::OutputExists { .. }), "{error}");
+    assert!(answers.join("step-3.jsonl").exists());
+    run(dir.path(), &["max_steps=1", "overwrite_output_dir=true"]);
+    assert!(!answers.exists());
+}
+
 /// Overwriting or resuming into a folder is refused for the file, and leaves the folder as it was.
 fn refused_for(dir: &Path, more: &[&str], file: &str) {
     let before = names_in(dir);

@@ -232,6 +232,20 @@ fn a_killed_and_resumed_run_ends_with_the_same_best_model() {
 }
 
 #[test]
+fn the_best_checkpoint_outlives_rotation_however_the_resumed_one_is_named() {
+    let values = [0.1, 0.8, 0.3, 0.2, 0.6, 0.7];
+    let lines = ["save_strategy=steps", "save_steps=2", "save_total_limit=1", LOAD_BEST];
+    let dir = tempdir().unwrap();
+    let first = run(dir.path(), "if_m", &values[..4], &lines);
+    first.result.unwrap_err();
+    let roundabout = dir.path().join("checkpoint-2/../checkpoint-4");
+    let again = format!("resume_from_checkpoint={}", roundabout.display());
+    run(dir.path(), "if_m", &values, &[&lines[..], &[&again]].concat()).result.unwrap();
+    assert_eq!(checkpoints(dir.path()), ["checkpoint-2", "checkpoint-6"]);
+    assert_eq!(final_weights(dir.path()), first.seen[&2]);
+}
+
+#[test]
 fn a_resumed_run_chooses_as_it_did_before() {
     let dir = tempdir().unwrap();
     let lines = ["save_strategy=steps", "save_steps=2", LOAD_BEST];

@@ -10,7 +10,7 @@ use crate::checkpoint::{Checkpoint, load_weights};
 use crate::config::SelectionConfig;
 use crate::error::TrainError;
 use crate::files::remove_folder;
-use crate::output::{CHECKPOINT, STATE};
+use crate::output::{CHECKPOINT, STATE, is_same_folder};
 
 impl SelectionConfig {
     /// The metric's value in an evaluation.
@@ -124,7 +124,9 @@ impl Trainer {
                      load_best_model_at_end: false goes on without it"
                 ));
             };
-            selection.best_model_checkpoint = Some(best);
+            // By the name that this run gives it, under which rotation spares it.
+            let own = self.config.output_dir.join(format!("{CHECKPOINT}{step}"));
+            selection.best_model_checkpoint = Some(if is_same_folder(&best, &own) { own } else { best });
         }
         Ok(selection)
     }
