@@ -80,15 +80,19 @@ impl AtomicFile {
         let Some(name) = path.file_name() else {
             return Err(WriteError::NoFileName { path });
         };
-        let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let suffix = format!(".{}-{number}.tmp", std::process::id());
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(suffix);
-        let temporary = path.with_file_name(hidden);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => Ok(Self { path, temporary, writer: Some(BufWriter::new(file)) }),
-            Err(source) => Err(WriteError::Create { path, source }),
+        loop {
+            let number = OPENED.fetch_add(1, Ordering::Relaxed);
+            let mut hidden = std::ffi::OsString::from(".");
+            hidden.push(name);
+            hidden.push(format!(".{}-{number}.tmp", std::process::id()));
+            let temporary = path.with_file_name(hidden);
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+                Ok(file) => return Ok(Self { path, temporary, writer: Some(BufWriter::new(file)) }),
+                // That of a killed process of the same number, as the first of every container is, or of one that
+                // lives in another container.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(WriteError::Create { path, source }),
+            }
         }
     }
 

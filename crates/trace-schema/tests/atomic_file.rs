@@ -58,6 +58,27 @@ fn two_writers_of_one_path_do_not_mix() {
 }
 
 #[test]
+fn leftovers_of_a_process_of_the_same_number_are_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.txt");
+    let file = AtomicFile::create(&path).unwrap();
+    let name = names(folder.path()).remove(0);
+    let (start, number) = name.strip_suffix(".tmp").unwrap().rsplit_once('-').unwrap();
+    let number: u64 = number.parse().unwrap();
+    drop(file);
+    // Other tests of this process take some of the numbers in between.
+    let leftovers: Vec<String> =
+        (number..number + 50).map(|number| format!("{start}-{number}.tmp")).collect();
+    leftovers.iter().for_each(|name| fs::write(folder.path().join(name), "left").unwrap());
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"new").unwrap();
+    file.finish().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    let is_left = |name: &String| fs::read_to_string(folder.path().join(name)).unwrap() == "left";
+    assert!(leftovers.iter().all(is_left));
+}
+
+#[test]
 fn no_file_name() {
     assert!(matches!(AtomicFile::create(".."), Err(WriteError::NoFileName { .. })));
 }
