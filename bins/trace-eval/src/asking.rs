@@ -119,7 +119,11 @@ pub(crate) fn request(args: &AskArgs, messages: Vec<Message>) -> ChatRequest {
 pub(crate) fn is_fatal(error: &AskError) -> bool {
     !matches!(
         error,
-        AskError::Failed(_) | AskError::Invalid(_) | AskError::CapReached { .. } | AskError::Stopped
+        AskError::Failed(_)
+            | AskError::Rejected { .. }
+            | AskError::Invalid(_)
+            | AskError::CapReached { .. }
+            | AskError::Stopped
     )
 }
 

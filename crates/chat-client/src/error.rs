@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::rejection::Rejection;
 use crate::response::{FinishReason, Usage};
 
 /// A cause that several holders of an error share.
@@ -25,6 +26,12 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
+    /// A key where the name of its variable belongs, as it seems; it is shown nowhere.
+    #[error(
+        "the environment variable that should hold the API key is not set, and its name looks like a key itself; \
+         give the name of a variable, such as OPENAI_API_KEY"
+    )]
+    KeyForName,
     /// No key in the environment.
     #[error(
         "the environment variable {variable}, which should hold the API key, is not set, empty, or no text"
@@ -204,6 +211,17 @@ impl ChatError {
             Self::Status { status, .. } => is_retryable_status(*status),
             Self::InBody { code, .. } => code.is_some_and(is_retryable_status),
             _ => false,
+        }
+    }
+
+    /// Whether, and why, the same question has no answer at any other time either.
+    pub fn rejection(&self) -> Option<Rejection> {
+        match self {
+            Self::Refused { .. } | Self::NoContent { .. } => Some(Rejection::Refused),
+            Self::Status { status: code, .. } | Self::InBody { code: Some(code), .. } => {
+                matches!(code, 400 | 413 | 422).then_some(Rejection::InvalidRequest)
+            }
+            _ => None,
         }
     }
 

@@ -16,11 +16,13 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoKey`] where the variable is not set, empty, or not text.
+    /// [`ConfigError::NoKey`] where the variable is not set, empty, or not text; [`ConfigError::KeyForName`] where its
+    /// name may itself be a key.
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
         let value = std::env::var(variable).unwrap_or_default();
         match value.trim() {
-            "" => Err(ConfigError::NoKey { variable: variable.to_owned() }),
+            "" if is_name(variable) => Err(ConfigError::NoKey { variable: variable.to_owned() }),
+            "" => Err(ConfigError::KeyForName),
             key => Ok(Self(key.to_owned())),
         }
     }
@@ -36,6 +38,14 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text is like the names of variables, in capitals, and unlike keys, which have small letters, hyphens, or
+/// digits without an underscore.
+fn is_name(text: &str) -> bool {
+    let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.bytes().all(is_plain) && (!has_digits || text.contains('_'))
 }
 
 impl fmt::Debug for Secret {
@@ -59,5 +69,14 @@ mod tests {
     fn a_variable_that_is_not_set_is_named() {
         let error = Secret::from_env("CHAT_CLIENT_NO_SUCH_VARIABLE").unwrap_err();
         assert!(error.to_string().contains("CHAT_CLIENT_NO_SUCH_VARIABLE"), "{error}");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_a_name_is_not_shown() {
+        for key in ["sk-proj-A1b2C3", "gsk_0a1B2c3D4e5F6", "AKIAIOSFODNN7EXAMPLE", "0123456789"] {
+            let error = Secret::from_env(key).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains(key), "{error:?}");
+            assert!(error.to_string().contains("looks like a key itself"), "{error}");
+        }
     }
 }

@@ -186,6 +186,7 @@ impl Setup {
             model: self.name.clone(),
             response: Some(RecordedResponse { content: text, finish_reason, model: None, id: None }),
             error: None,
+            rejection: None,
             attempts: 1,
             latency_ms: milliseconds(started.elapsed()),
             usage: Usage {

@@ -53,8 +53,6 @@ pub struct Answers<S> {
     asking: HashMap<Id, QuestionKey>,
     /// Which questions wait for each key under way.
     waiting: HashMap<QuestionKey, Vec<u64>>,
-    /// Why nothing more is asked.
-    broken: Option<AskError>,
 }
 
 impl<S: Stream<Item = Question> + Unpin> Answers<S> {
@@ -69,7 +67,6 @@ impl<S: Stream<Item = Question> + Unpin> Answers<S> {
             running: JoinSet::new(),
             asking: HashMap::new(),
             waiting: HashMap::new(),
-            broken: None,
         }
     }
 
@@ -153,14 +150,14 @@ impl<S: Stream<Item = Question> + Unpin> Answers<S> {
             Ok(key) => key,
             Err(error) => return Slot::Lost { key: None, error: Box::new(AskError::Invalid(error)) },
         };
-        if let Some(place) = self.client.book.known(&key) {
+        if let Some(place) = self.client.book.known(&key, self.client.keeps_rejections) {
             return Slot::Kept { key, place, from_journal: true };
         }
         if let Some(waiting) = self.waiting.get_mut(&key) {
             waiting.push(index);
             return Slot::UnderWay;
         }
-        match self.broken.clone().map_or_else(|| start(&self.client, key, question), Err) {
+        match start(&self.client, key, question) {
             Ok((task, runtime)) => {
                 let task = self.running.spawn_on(task, &runtime);
                 self.asking.insert(task.id(), key);
@@ -177,9 +174,6 @@ impl<S: Stream<Item = Question> + Unpin> Answers<S> {
             Err(error) => (error.id(), Err(broken_off(error))),
         };
         let Some(key) = self.asking.remove(&task) else { return };
-        if let Err(error @ AskError::Journal { .. }) = &outcome {
-            self.broken = Some(error.clone());
-        }
         for index in self.waiting.remove(&key).unwrap_or_default() {
             let slot = match &outcome {
                 Ok(place) => Slot::Kept { key, place: *place, from_journal: false },
@@ -222,10 +216,10 @@ fn start(
     }
     let Question { tag, request } = question;
     let entry = client.book.enter(key, tag)?;
-    let chat = Arc::clone(&client.chat);
+    let (chat, keeps_rejections) = (Arc::clone(&client.chat), client.keeps_rejections);
     let task = async move {
         let result = chat.chat(&request).await;
-        entry.finish(chat.model(), result)
+        entry.finish(chat.model(), result, keeps_rejections)
     };
     Ok((task, runtime))
 }
@@ -246,7 +240,7 @@ fn read(
 ) -> Result<Answer, AskError> {
     let journal = &client.book.journal;
     let answer = Answer::of(journal.read(&key, place)?, from_journal);
-    answer.ok_or_else(|| journal.changed(place).into())
+    answer.unwrap_or_else(|| Err(journal.changed(place).into()))
 }
 
 /// One question alone.

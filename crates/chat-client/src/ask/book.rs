@@ -37,6 +37,7 @@ pub(super) struct Entry {
     book: Arc<Book>,
     key: QuestionKey,
     tag: String,
+    is_finished: bool,
 }
 
 impl Book {
@@ -66,15 +67,16 @@ impl Book {
         }
     }
 
-    /// The place of an answer that is there already.
-    pub(super) fn known(&self, key: &QuestionKey) -> Option<Location> {
-        let place = self.journal.find(key)?;
+    /// The place of an answer that is there already, or of a rejection that counts as one.
+    pub(super) fn known(&self, key: &QuestionKey, or_rejection: bool) -> Option<Location> {
+        let place = self.journal.find(key, or_rejection)?;
         self.update(|counts| counts.from_journal += 1);
         Some(place)
     }
 
-    /// Enters a question as asked, unless a cap forbids it.
+    /// Enters a question as asked, unless a cap forbids it or its answer could not be kept.
     pub(super) fn enter(self: &Arc<Self>, key: QuestionKey, tag: String) -> Result<Entry, AskError> {
+        self.journal.check_open()?;
         let mut reached = None;
         self.update(|counts| {
             reached = self.config.caps.reached(&counts.spent, counts.in_flight);
@@ -85,17 +87,27 @@ impl Book {
         });
         match reached {
             Some(error) => Err(error),
-            None => Ok(Entry { book: Arc::clone(self), key, tag }),
+            None => Ok(Entry { book: Arc::clone(self), key, tag, is_finished: false }),
         }
     }
 }
 
 impl Entry {
     /// Writes down how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
-    pub(super) fn finish(self, model: &str, result: Result<Reply, Failure>) -> Result<Location, AskError> {
+    ///
+    /// The place has an answer, or a rejection where that `keeps_rejections`.
+    pub(super) fn finish(
+        mut self,
+        model: &str,
+        result: Result<Reply, Failure>,
+        keeps_rejections: bool,
+    ) -> Result<Location, AskError> {
         let record = self.record(model, &result);
         let written = self.book.journal.add(&record);
+        self.is_finished = true;
         self.book.update(|counts| {
+            // In one change with what it took: a cap on questions would count it twice in between.
+            counts.in_flight -= 1;
             counts.retries += u64::from(record.attempts.saturating_sub(1));
             counts.spent.add(&record);
             if record.response.is_some() {
@@ -105,25 +117,29 @@ impl Entry {
             }
         });
         let place = written?;
-        result.map_err(AskError::Failed)?;
-        Ok(place)
+        match result {
+            Err(failure) if !(keeps_rejections && record.rejection.is_some()) => {
+                Err(AskError::Failed(failure))
+            }
+            _ => Ok(place),
+        }
     }
 
     fn record(&self, model: &str, result: &Result<Reply, Failure>) -> JournalRecord {
-        let (attempts, latency, usage, response, error) = match result {
-            Ok(Reply { response, attempts, latency }) => {
-                (*attempts, *latency, response.usage, Some(response.clone().into()), None)
-            }
+        let (attempts, latency, usage) = match result {
+            Ok(Reply { response, attempts, latency }) => (*attempts, *latency, response.usage),
             Err(Failure { attempts, latency, error }) => {
-                (*attempts, *latency, error.usage().unwrap_or_default(), None, Some(with_causes(error)))
+                (*attempts, *latency, error.usage().unwrap_or_default())
             }
         };
+        let failure = result.as_ref().err().map(|failure| &failure.error);
         JournalRecord {
             key: self.key,
             tag: self.tag.clone(),
             model: model.to_owned(),
-            response,
-            error,
+            response: result.as_ref().ok().map(|reply| reply.response.clone().into()),
+            error: failure.map(with_causes),
+            rejection: failure.and_then(ChatError::rejection),
             attempts,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
             usage,
@@ -135,7 +151,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.book.update(|counts| counts.in_flight -= 1);
+        if !self.is_finished {
+            self.book.update(|counts| counts.in_flight -= 1);
+        }
     }
 }
 

@@ -32,11 +32,15 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// `None` for a record without an answer.
-    pub(super) fn of(record: JournalRecord, from_journal: bool) -> Option<Self> {
-        let response = record.response?.into_response(record.usage);
-        let latency = Duration::from_millis(record.latency_ms);
-        Some(Self { response, attempts: record.attempts, latency, from_journal })
+    /// What a record says, or `None` for one after which the question is to be asked again.
+    pub(super) fn of(record: JournalRecord, from_journal: bool) -> Option<Result<Self, AskError>> {
+        let JournalRecord { response, rejection, error, usage, attempts, latency_ms, .. } = record;
+        if let Some(response) = response {
+            let (response, latency) = (response.into_response(usage), Duration::from_millis(latency_ms));
+            return Some(Ok(Self { response, attempts, latency, from_journal }));
+        }
+        let reason = error.unwrap_or_default();
+        rejection.map(|rejection| Err(AskError::Rejected { rejection, reason, from_journal }))
     }
 }
 
@@ -69,6 +73,7 @@ pub struct JournaledClient {
     pub(super) chat: Arc<dyn Chat>,
     pub(super) book: Arc<Book>,
     pub(super) stop: StopSignal,
+    pub(super) keeps_rejections: bool,
 }
 
 impl fmt::Debug for JournaledClient {
@@ -110,7 +115,14 @@ impl JournaledClient {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let book = Arc::new(Book::new(journal, config, observer));
-        Ok(Self { chat, book, stop: StopSignal::new() })
+        Ok(Self { chat, book, stop: StopSignal::new(), keeps_rejections: false })
+    }
+
+    /// This client, for which a [`Rejection`](crate::Rejection) ends a question as an answer does: the journal keeps
+    /// it, and the question is not asked again.
+    #[must_use]
+    pub fn keeping_rejections(self) -> Self {
+        Self { keeps_rejections: true, ..self }
     }
 
     /// The model that is asked.

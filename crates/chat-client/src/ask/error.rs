@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::chat::Failure;
 use crate::error::ChatError;
 use crate::journal::JournalError;
+use crate::rejection::Rejection;
 
 /// A question without an answer.
 #[derive(Clone, Debug, Error)]
@@ -15,6 +16,17 @@ pub enum AskError {
     /// It was asked in vain; the journal has the reason, and the next run asks again.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// It will have no answer. Only a client that [keeps rejections](crate::JournaledClient::keeping_rejections) says
+    /// so, whether the question was asked now or in an earlier run.
+    #[error("{reason}")]
+    Rejected {
+        /// Why, in one word.
+        rejection: Rejection,
+        /// Why, in the words of model or endpoint.
+        reason: String,
+        /// Whether that was known before it was asked.
+        from_journal: bool,
+    },
     /// It is none, and was not asked.
     #[error(transparent)]
     Invalid(ChatError),

@@ -9,7 +9,7 @@ pub struct AskProgress {
     pub asked: u64,
     /// Questions that were answered.
     pub done: u64,
-    /// Questions whose answer the journal had.
+    /// Questions whose answer, or kept rejection, the journal had.
     pub from_journal: u64,
     /// Questions that were asked in vain.
     pub failed: u64,

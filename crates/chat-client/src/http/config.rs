@@ -82,7 +82,7 @@ impl EndpointConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::BaseUrl`], [`ConfigError::NoKey`], [`ConfigError::KeyCharacters`],
+    /// [`ConfigError::BaseUrl`], [`ConfigError::NoKey`], [`ConfigError::KeyForName`], [`ConfigError::KeyCharacters`],
     /// [`ConfigError::OutOfRange`] for a number that is zero and an empty model, [`ConfigError::Client`] where
     /// the system has no certificates and the address begins with `https`.
     pub fn init(self) -> Result<HttpChat, ConfigError> {

@@ -84,9 +84,11 @@ pub enum JournalError {
         source: io::Error,
     },
     /// An earlier record could not be written.
-    #[error("{} takes no more records, since an earlier one could not be written", path.display())]
+    #[error("{} takes no more records, since an earlier one could not be written: {reason}", path.display())]
     Closed {
         /// The journal.
         path: PathBuf,
+        /// What the system said then.
+        reason: String,
     },
 }

@@ -13,9 +13,9 @@ use crate::key::QuestionKey;
 
 /// A file with one line for every finished question, which is only ever added to.
 ///
-/// In memory there is a key and a place for each answer, and no text. Each record is handed to the system in one
-/// piece as soon as it is finished, so a killed process loses at most the one that it was writing. The file is locked
-/// as long as this value lives.
+/// In memory there is a key and a place for each answer and rejection, and no text. Each record is handed to the system
+/// in one piece as soon as it is finished, so a killed process loses at most the one that it was writing. The file is
+/// locked as long as this value lives.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -34,8 +34,11 @@ pub(crate) struct Location {
 struct State {
     file: File,
     index: HashMap<QuestionKey, Location>,
+    /// Questions that will have no answer.
+    rejections: HashMap<QuestionKey, Location>,
     end: u64,
-    is_closed: bool,
+    /// Why nothing more can be written.
+    closed_by: Option<String>,
 }
 
 impl Journal {
@@ -49,8 +52,8 @@ impl Journal {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
         let mut file = open_locked(&path)?;
-        let Scan { index, report, end, is_terminated } = scan(&mut file, &path)?;
-        let mut state = State { file, index, end, is_closed: false };
+        let Scan { index, rejections, report, end, is_terminated } = scan(&mut file, &path)?;
+        let mut state = State { file, index, rejections, end, closed_by: None };
         state.mend(is_terminated).map_err(|source| JournalError::Write { path: path.clone(), source })?;
         Ok(Self { path, report, state: Mutex::new(state) })
     }
@@ -81,7 +84,7 @@ impl Journal {
     ///
     /// [`JournalError::Read`], and [`JournalError::Changed`] where another program wrote to the file.
     pub fn get(&self, key: &QuestionKey) -> Result<Option<JournalRecord>, JournalError> {
-        self.find(key).map(|location| self.read(key, location)).transpose()
+        self.find(key, false).map(|location| self.read(key, location)).transpose()
     }
 
     /// Adds a record.
@@ -94,8 +97,16 @@ impl Journal {
         self.add(record).map(|_| ())
     }
 
-    pub(crate) fn find(&self, key: &QuestionKey) -> Option<Location> {
-        self.state().index.get(key).copied()
+    /// Where the answer to a question is, or, if that is asked for, the reason why it will have none.
+    pub(crate) fn find(&self, key: &QuestionKey, or_rejection: bool) -> Option<Location> {
+        let state = self.state();
+        let rejection = || state.rejections.get(key).filter(|_| or_rejection);
+        state.index.get(key).or_else(rejection).copied()
+    }
+
+    /// An error if no record can be added any more.
+    pub(crate) fn check_open(&self) -> Result<(), JournalError> {
+        self.state().check_open(&self.path)
     }
 
     pub(crate) fn read(&self, key: &QuestionKey, place: Location) -> Result<JournalRecord, JournalError> {
@@ -116,13 +127,13 @@ impl Journal {
             .map_err(|source| JournalError::Encode { path: self.path.clone(), source })?;
         line.push(b'\n');
         let mut state = self.state();
-        if state.is_closed {
-            return Err(JournalError::Closed { path: self.path.clone() });
-        }
+        state.check_open(&self.path)?;
         let place = state.write(&line);
         let place = place.map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
         if record.response.is_some() {
             state.index.insert(record.key, place);
+        } else if record.rejection.is_some() {
+            state.rejections.insert(record.key, place);
         }
         Ok(place)
     }
@@ -145,10 +156,17 @@ impl State {
         Ok(())
     }
 
+    fn check_open(&self, path: &Path) -> Result<(), JournalError> {
+        match &self.closed_by {
+            Some(reason) => Err(JournalError::Closed { path: path.to_owned(), reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn write(&mut self, line: &[u8]) -> io::Result<Location> {
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(line));
         if let Err(error) = written {
-            self.is_closed = true;
+            self.closed_by = Some(error.to_string());
             // Half a line is taken off; where that fails too, opening the journal again does it.
             let _ = self.file.set_len(self.end);
             return Err(error);

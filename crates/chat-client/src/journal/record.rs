@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::key::QuestionKey;
+use crate::rejection::Rejection;
 use crate::response::{ChatResponse, FinishReason, Usage};
 
 /// One finished question.
@@ -14,12 +15,15 @@ pub struct JournalRecord {
     pub tag: String,
     /// The model that was asked.
     pub model: String,
-    /// The answer, if there is one. A question without an answer is asked again in the next run.
+    /// The answer, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<RecordedResponse>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why there will be none, where that is certain. Other questions without an answer are asked again in the next run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Rejection>,
     /// How often the request was sent.
     pub attempts: u32,
     /// From the first sending to the end, in milliseconds.

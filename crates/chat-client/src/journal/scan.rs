@@ -68,6 +68,7 @@ pub struct JournalReport {
 /// The records of a file, and where they end.
 pub(super) struct Scan {
     pub index: HashMap<QuestionKey, Location>,
+    pub rejections: HashMap<QuestionKey, Location>,
     pub report: JournalReport,
     /// The end of the last record.
     pub end: u64,
@@ -77,8 +78,13 @@ pub(super) struct Scan {
 
 pub(super) fn scan(file: impl Read, path: &Path) -> Result<Scan, JournalError> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut scan =
-        Scan { index: HashMap::new(), report: JournalReport::default(), end: 0, is_terminated: true };
+    let mut scan = Scan {
+        index: HashMap::new(),
+        rejections: HashMap::new(),
+        report: JournalReport::default(),
+        end: 0,
+        is_terminated: true,
+    };
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -111,6 +117,9 @@ impl Scan {
         self.report.spent.add(record);
         if record.response.is_none() {
             self.report.failures += 1;
+            if record.rejection.is_some() {
+                self.rejections.insert(record.key, location);
+            }
         } else if self.index.insert(record.key, location).is_none() {
             self.report.answers += 1;
         }

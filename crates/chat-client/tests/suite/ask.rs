@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chat_client::testing::Action;
 use chat_client::{
     Answered, AskConfig, AskError, AskProgress, BlockingRuntime, ChatError, ChatRequest, ChatResponse,
-    Journal, JournaledClient, LocalChat, Question, QuestionKey,
+    Journal, JournaledClient, LocalChat, Question, QuestionKey, Rejection,
 };
 use futures_util::{StreamExt, stream};
 use proptest::prelude::*;
@@ -116,6 +116,48 @@ fn a_failure_is_not_kept_as_an_answer() {
     let again = client(init(config(&server)), &path);
     assert_eq!((again.journal().report().answers, again.journal().report().failures), (0, 3));
     assert_eq!(content(&ask_all(&again, 3, 1)[2]), "re: question 2");
+}
+
+#[test]
+fn a_client_that_keeps_rejections_says_the_same_of_them_in_every_run() {
+    let (_folder, path) = journal();
+    let refusal = serde_json::json!({
+        "choices": [{"message": {"content": null, "refusal": "No."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+    });
+    let server = server(move |request, attempt| match request.question().as_str() {
+        "question 0" => Action::Json(refusal.clone()),
+        "question 1" => Action::status(422),
+        "question 2" => Action::status(404),
+        _ => echo(request, attempt),
+    });
+    let run = || {
+        let client = client(init(config(&server)), &path).keeping_rejections();
+        ask_all(&client, 4, 1).into_iter().map(|answered| answered.outcome).collect::<Vec<_>>()
+    };
+    let told = |outcome: &Result<_, AskError>| match outcome {
+        Err(AskError::Rejected { rejection, reason, from_journal }) => {
+            Some((*rejection, reason.clone(), *from_journal))
+        }
+        _ => None,
+    };
+    let expected = |from_journal| {
+        let status = "the endpoint answered with status 422: ".to_owned();
+        [
+            Some((Rejection::Refused, "the model refused: No.".to_owned(), from_journal)),
+            Some((Rejection::InvalidRequest, status, from_journal)),
+        ]
+    };
+    let first = run();
+    assert_eq!(first[..2].iter().map(told).collect::<Vec<_>>(), expected(false));
+    assert!(matches!(first[2], Err(AskError::Failed(_))) && first[3].is_ok());
+    let second = run();
+    assert_eq!(second[..2].iter().map(told).collect::<Vec<_>>(), expected(true));
+    // Only the question without a final word was asked again, until a client comes that keeps no rejections.
+    assert_eq!(server.requests(), 5);
+    let again = ask_all(&client(init(config(&server)), &path), 4, 1);
+    assert!(again[..3].iter().all(|answered| matches!(answered.outcome, Err(AskError::Failed(_)))));
+    assert_eq!(server.requests(), 8);
 }
 
 #[test]
@@ -230,6 +272,8 @@ fn progress_is_told_and_ends_with_the_totals() {
     let seen = seen.lock().unwrap();
     assert!(seen.iter().all(|progress| progress.in_flight <= 3) && seen.iter().any(|now| now.in_flight == 3));
     assert!(seen.contains(&last), "{last:?}");
+    // A question is under way or finished, and never both.
+    assert!(seen.iter().all(|now| now.spent.questions + now.in_flight <= now.asked));
     assert_eq!((last.asked, last.done, last.failed, last.retries, last.in_flight), (6, 5, 1, 5, 0));
     assert_eq!((last.spent.questions, last.spent.prompt_tokens, last.spent.completion_tokens), (6, 50, 25));
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use chat_client::{
-    AskError, ChatRequest, ChatResponse, FinishReason, Journal, JournalError, JournalRecord, LocalChat,
-    Question, QuestionKey, RecordedResponse, TornLine, Usage,
+    AskError, BlockingRuntime, ChatRequest, ChatResponse, FinishReason, Journal, JournalError, JournalRecord,
+    LocalChat, Question, QuestionKey, RecordedResponse, TornLine, Usage,
 };
 use proptest::prelude::*;
 
-use crate::common::{ask_all, client};
+use crate::common::{ask_all, client, question};
 
 fn record(number: usize, content: Option<&str>) -> JournalRecord {
     let question = Question::new(format!("row-{number}"), ChatRequest::user("Why?"));
@@ -24,6 +24,7 @@ fn record(number: usize, content: Option<&str>) -> JournalRecord {
             id: None,
         }),
         error: content.is_none().then(|| "no answer".to_owned()),
+        rejection: None,
         attempts: 2,
         latency_ms: 1234,
         usage: Usage { prompt_tokens: 3, completion_tokens: 4 },
@@ -171,6 +172,13 @@ fn asks_until_the_disk_is_full_when_it_is_started_by_the_test_below() {
     let rest = &answered[kept..];
     assert!(rest.iter().all(|answered| matches!(answered.outcome, Err(AskError::Journal { .. }))));
     assert_eq!((answered.len(), client.progress().asked), (60, kept as u64 + 1));
+    // Nor does a later call ask what cannot be kept, and it says why.
+    let alone = BlockingRuntime::new().unwrap().ask(&client, question(99));
+    assert!(
+        matches!(&alone, Err(AskError::Journal { source }) if source.to_string().contains("large")),
+        "{alone:?}"
+    );
+    assert_eq!(client.progress().asked, kept as u64 + 1);
     let again = client.journal().append(&record(1, Some("a")));
     assert!(matches!(again, Err(JournalError::Closed { .. })));
     std::process::exit(100 + kept as i32);
