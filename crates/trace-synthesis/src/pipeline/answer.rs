@@ -35,8 +35,9 @@ struct Expanded {
     instruction: String,
 }
 
+/// What parts consist of. Models leave out what they have nothing to say about.
 #[derive(Deserialize)]
-struct Parts {
+struct PartKeys {
     #[serde(default)]
     valid: Option<bool>,
     #[serde(default)]
@@ -47,6 +48,27 @@ struct Parts {
     constraints: Value,
     #[serde(default)]
     input: Option<String>,
+}
+
+/// Parts, which a description or a refusal tells from other objects in an answer, such as an empty one.
+#[derive(Deserialize)]
+#[serde(try_from = "PartKeys")]
+enum Parts {
+    Described { description: String, constraints: Value, input: Option<String> },
+    Refused { reason: String },
+}
+
+impl TryFrom<PartKeys> for Parts {
+    type Error = &'static str;
+
+    fn try_from(keys: PartKeys) -> Result<Self, Self::Error> {
+        let PartKeys { valid, reason, description, constraints, input } = keys;
+        match description {
+            _ if valid == Some(false) => Ok(Self::Refused { reason: reason.unwrap_or_default() }),
+            Some(description) => Ok(Self::Described { description, constraints, input }),
+            None => Err("\"description\" is missing"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -71,14 +93,14 @@ pub(super) fn read_expansion(answer: &str) -> Result<String, String> {
 
 /// The parts of an instruction.
 pub(super) fn read_parts(answer: &str) -> Result<Structured, String> {
-    let parts: Parts = last_object(answer)?;
-    if parts.valid == Some(false) {
-        return Ok(Structured::Refused { reason: parts.reason.unwrap_or_default() });
+    match last_object(answer)? {
+        Parts::Refused { reason } => Ok(Structured::Refused { reason }),
+        Parts::Described { description, constraints: value, input } => {
+            let description = present(description).ok_or("\"description\" is blank")?;
+            let (constraints, input) = (constraints(value)?, input.and_then(present));
+            Ok(Structured::Instruction(Instruction { description, constraints, input }))
+        }
     }
-    let description = parts.description.and_then(present).ok_or("\"description\" is missing or blank")?;
-    let constraints = constraints(parts.constraints)?;
-    let input = parts.input.and_then(present);
-    Ok(Structured::Instruction(Instruction { description, constraints, input }))
 }
 
 /// The changed constraints, numbered anew.
@@ -232,6 +254,8 @@ mod tests {
             format!("Sure:\n```json\n{parts}\n```\nDone."),
             format!("<think>{{\"description\": \"no\"}} or so</think>{parts}"),
             format!("{parts} {{\"note\": [1]"),
+            format!("{parts} {{}}"),
+            format!("{parts} {{\"note\": [1], \"valid\": true}}"),
         ] {
             assert_eq!(instruction(&around), plain, "{around}");
         }
@@ -260,7 +284,8 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         let cases = [
             ("no json", "found no JSON object"),
-            (r#"{"description": " ", "constraints": []}"#, "\"description\" is missing or blank"),
+            (r#"{"description": " ", "constraints": []}"#, "\"description\" is blank"),
+            (r#"{"constraints": []}"#, "another form: \"description\" is missing"),
             (r#"{"description": "d", "constraints": 5}"#, "neither a list nor NULL"),
             (r#"{"description": "d", "constraints": ["be short"]}"#, "needs \"text\" and \"dimension\""),
             (r#"{"description": "d", "constraints": [{"text": "t", "dimension": "Length"}]}"#, "\"Length\""),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_client::{
-    Answer, AskError, ChatError, ChatRequest, FinishReason, JournaledClient, Message, Question,
+    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection,
 };
 use minijinja::Value as TemplateValue;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use trace_score::trace::PromptLanguage;
 use super::config::PipelineConfig;
 use super::error::PipelineError;
 use super::fault::StepError;
-use super::health::Health;
+use super::health::{Health, is_hopeless};
 use super::log::Log;
 use super::progress::Progress;
 use super::prompt_kind::PromptKind;
@@ -157,20 +157,29 @@ impl Context {
             AskError::CapReached { .. } | AskError::Stopped => {
                 StepError::reject(stage, Reason::NotAsked, told)
             }
-            AskError::Failed(failure) => match failure.error {
-                ChatError::Refused { .. } | ChatError::NoContent { .. } => {
-                    self.shared.health.answered();
-                    StepError::reject(stage, Reason::Refused, told)
+            AskError::Rejected { rejection: Rejection::Refused, .. } => {
+                self.shared.health.answered();
+                StepError::reject(stage, Reason::Refused, told)
+            }
+            AskError::Rejected { from_journal, .. } => {
+                // An endpoint that takes nothing is as good as gone; what it said in an earlier run tells nothing new.
+                if !from_journal {
+                    self.note_failure(false, &told);
                 }
-                error => {
-                    if self.shared.health.failed(&error, &told) {
-                        self.shared.generator.stop_signal().stop();
-                        self.shared.judge.stop_signal().stop();
-                    }
-                    StepError::reject(stage, Reason::NoAnswer, told)
-                }
-            },
+                StepError::reject(stage, Reason::InvalidRequest, told)
+            }
+            AskError::Failed(failure) => {
+                self.note_failure(is_hopeless(&failure.error), &told);
+                StepError::reject(stage, Reason::NoAnswer, told)
+            }
             source => PipelineError::Ask { tag, source }.into(),
+        }
+    }
+
+    fn note_failure(&self, is_hopeless: bool, told: &str) {
+        if self.shared.health.failed(is_hopeless, told) {
+            self.shared.generator.stop_signal().stop();
+            self.shared.judge.stop_signal().stop();
         }
     }
 }

@@ -29,14 +29,8 @@ impl Health {
     }
 
     /// Notes a question without an answer; true when nothing more should be asked.
-    pub fn failed(&self, error: &ChatError, told: &str) -> bool {
+    pub fn failed(&self, is_hopeless: bool, told: &str) -> bool {
         let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_hopeless = matches!(
-            error,
-            ChatError::QuotaExhausted { .. }
-                | ChatError::Redirect { .. }
-                | ChatError::Status { status: 401 | 403 | 404, .. }
-        );
         let stops = is_hopeless || in_a_row >= self.limit;
         if stops {
             let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,19 +45,29 @@ impl Health {
     }
 }
 
+/// Whether every other question would fail in the same way.
+pub(super) fn is_hopeless(error: &ChatError) -> bool {
+    matches!(
+        error,
+        ChatError::QuotaExhausted { .. }
+            | ChatError::Redirect { .. }
+            | ChatError::Status { status: 401 | 403 | 404, .. }
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(status: u16) -> ChatError {
-        ChatError::Status { status, message: String::new(), retry_after: None }
+    fn is_hopeless_status(status: u16) -> bool {
+        is_hopeless(&ChatError::Status { status, message: String::new(), retry_after: None })
     }
 
     #[test]
     fn a_wrong_key_ends_a_run_at_once() {
         let health = Health::new(1);
-        assert!(!health.failed(&status(500), "first"));
-        assert!(health.failed(&status(401), "second"));
+        assert!(!health.failed(is_hopeless_status(500), "first"));
+        assert!(health.failed(is_hopeless_status(401), "second"));
         assert_eq!(health.given_up().as_deref(), Some("second"));
     }
 
@@ -71,9 +75,9 @@ mod tests {
     fn failures_end_a_run_only_in_a_row() {
         let health = Health::new(20);
         for _ in 0..3 {
-            assert!((1..40).all(|_| !health.failed(&status(500), "")));
+            assert!((1..40).all(|_| !health.failed(false, "")));
             health.answered();
         }
-        assert_eq!((1..=40).filter(|_| health.failed(&status(500), "gone")).count(), 1);
+        assert_eq!((1..=40).filter(|_| health.failed(false, "gone")).count(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! The files of a run.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,11 +11,16 @@ use super::error::PipelineError;
 use super::row::Outcome;
 use super::tally::Summary;
 
-/// The names of the files, in the order in which they are put in their places.
-const FILES: [&str; 6] =
-    ["sft.jsonl", "pairs.jsonl", "groups.jsonl", "eval.jsonl", "rejected.jsonl", "summary.json"];
+const SFT: &str = "sft.jsonl";
+const PAIRS: &str = "pairs.jsonl";
+const GROUPS: &str = "groups.jsonl";
+const EVALUATION: &str = "eval.jsonl";
+const REJECTED: &str = "rejected.jsonl";
+const SUMMARY: &str = "summary.json";
 
 /// A folder that gets the files of a run: each is there whole, or as it was before.
+///
+/// They are of one run where `summary.json` is among them: it goes first and comes last.
 #[derive(Debug)]
 pub struct OutputFolder {
     folder: PathBuf,
@@ -53,11 +58,11 @@ impl OutputFolder {
         let create = |name: &str| JsonlWriter::create(folder.join(name));
         let wanted = |is_wanted: bool, name: &str| is_wanted.then(|| create(name)).transpose();
         Ok(Self {
-            sft: create("sft.jsonl")?,
-            pairs: wanted(files.pairs, "pairs.jsonl")?,
-            groups: wanted(files.groups, "groups.jsonl")?,
-            evaluation: wanted(files.evaluation, "eval.jsonl")?,
-            rejected: create("rejected.jsonl")?,
+            sft: create(SFT)?,
+            pairs: wanted(files.pairs, PAIRS)?,
+            groups: wanted(files.groups, GROUPS)?,
+            evaluation: wanted(files.evaluation, EVALUATION)?,
+            rejected: create(REJECTED)?,
             folder,
         })
     }
@@ -70,15 +75,28 @@ impl OutputFolder {
         outcome.rejected.iter().try_for_each(|row| self.rejected.write(row))
     }
 
-    /// Puts all files in their places, the summary last.
+    /// Puts all files in their places, and takes away those that an earlier configuration wanted and this one does not.
     pub(super) fn finish(self, summary: &Summary) -> Result<(), PipelineError> {
-        let path = self.folder.join("summary.json");
+        let Self { folder, sft, pairs, groups, evaluation, rejected } = self;
+        let path = folder.join(SUMMARY);
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        for writer in [Some(self.sft), self.pairs, self.groups, self.evaluation, Some(self.rejected)] {
-            writer.map(JsonlWriter::finish).transpose()?;
-        }
         let mut file = AtomicFile::create(&path)?;
         file.write_all(text.as_bytes()).map_err(|source| WriteError::Write { path, source })?;
+        let remove = |name: &str| match fs::remove_file(folder.join(name)) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(PipelineError::Folder { folder: folder.clone(), source })
+            }
+            _ => Ok(()),
+        };
+        remove(SUMMARY)?;
+        sft.finish()?;
+        for (name, writer) in [(PAIRS, pairs), (GROUPS, groups), (EVALUATION, evaluation)] {
+            match writer {
+                Some(writer) => drop(writer.finish()?),
+                None => remove(name)?,
+            }
+        }
+        rejected.finish()?;
         Ok(file.finish()?)
     }
 }
@@ -101,7 +119,7 @@ fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
                     && rest.trim_matches(|c: char| c == '.' || c == '-' || c.is_ascii_digit()) == "tmp"
             })
         };
-        if FILES.iter().any(|file| is_ours(file)) {
+        if [SFT, PAIRS, GROUPS, EVALUATION, REJECTED, SUMMARY].into_iter().any(is_ours) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -70,6 +70,8 @@ impl Pipeline {
         let health = Health::new(config.concurrency);
         let duplicates = Duplicates::new(config.similarity)?;
         let progress = Arc::new(Progress::default());
+        // A row that is rejected for what the model or the endpoint says of it stays so in every run.
+        let (generator, judge) = (generator.keeping_rejections(), judge.keeping_rejections());
         let shared = Shared { config, prompts, generator, judge, health, progress };
         Ok(Self { shared: Arc::new(shared), duplicates, prices: [None; 2] })
     }
@@ -102,7 +104,7 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// Every [`PipelineError`]; the files are then as they were before.
+    /// Every [`PipelineError`]; the files are then as they were before, or `summary.json` is not among them.
     pub async fn run(
         self,
         seeds: &SeedFile,

@@ -119,6 +119,8 @@ names! {
         UnreadableAnswer("unreadable-answer"),
         /// The model refused to answer.
         Refused("refused"),
+        /// The endpoint does not take the question: it is too long, for instance.
+        InvalidRequest("invalid-request"),
         /// The endpoint gave no answer; the next run asks again.
         NoAnswer("no-answer"),
         /// A question was not asked, since a cap was reached or the run was stopped; the next run asks it.

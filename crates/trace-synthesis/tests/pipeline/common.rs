@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trace_schema::{JsonlReader, Record};
 use trace_synthesis::pipeline::{
-    OutputFiles, OutputFolder, Pipeline, PipelineConfig, Prompts, RunReport, SeedFile, SimilarityConfig,
+    OutputFiles, OutputFolder, Pipeline, PipelineConfig, PipelineError, Prompts, RunReport, SeedFile,
+    SimilarityConfig,
 };
 use trace_synthesis::testing::{Slips, WorldModel};
 use trace_synthesis::world::CountDistribution;
@@ -60,6 +61,15 @@ impl Bench {
         name: &str,
         respond: impl Fn(&ChatRequest) -> Result<String, ChatError> + Send + Sync + 'static,
     ) -> RunReport {
+        self.try_with(name, respond).unwrap()
+    }
+
+    /// The same for runs that may fail.
+    pub fn try_with(
+        &self,
+        name: &str,
+        respond: impl Fn(&ChatRequest) -> Result<String, ChatError> + Send + Sync + 'static,
+    ) -> Result<RunReport, PipelineError> {
         let out = self.out(name);
         std::fs::create_dir_all(&out).unwrap();
         let asked = Arc::clone(&self.asked);
@@ -84,7 +94,7 @@ impl Bench {
         }
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(pipeline.run(&seeds, output, Value::Null)).unwrap()
+        runtime.block_on(pipeline.run(&seeds, output, Value::Null))
     }
 }
 

@@ -22,6 +22,10 @@ fn only(stage: Stage, reason: Reason) -> BTreeSet<(String, String)> {
     [(stage.name().to_owned(), reason.name().to_owned())].into()
 }
 
+fn status(status: u16) -> ChatError {
+    ChatError::Status { status, message: "No.".to_owned(), retry_after: None }
+}
+
 /// Runs with one slip that always happens.
 fn run(slips: Slips) -> BTreeSet<(String, String)> {
     let bench = Bench::new(12, slips);
@@ -69,10 +73,19 @@ fn too_many_constraints_are_off_target() {
 
 #[test]
 fn a_refusal_is_an_answer_and_a_failure_is_not() {
-    let bench = Bench::new(5, Slips::NONE);
     let refused = || ChatError::Refused { refusal: "No.".to_owned(), usage: Usage::default() };
-    assert!(bench.run_with("out", move |_| Err(refused())).summary.complete);
-    assert_eq!(faults(&bench), only(Stage::Expansion, Reason::Refused));
+    for (error, reason) in [
+        (refused(), Reason::Refused),
+        (status(400), Reason::InvalidRequest),
+        (status(413), Reason::InvalidRequest),
+    ] {
+        let bench = Bench::new(5, Slips::NONE);
+        let report = bench.run_with("out", move |_| Err(error.clone()));
+        assert!(report.summary.complete && report.given_up.is_none());
+        assert_eq!(faults(&bench), only(Stage::Expansion, reason));
+        assert_eq!(report.summary.funnel[Stage::Expansion as usize].reasons[&reason], 5);
+    }
+    let bench = Bench::new(5, Slips::NONE);
     let failed = || ChatError::Malformed { path: "usage".to_owned(), reason: "missing".to_owned() };
     let report = bench.run_with("out", move |_| Err(failed()));
     assert!(!report.summary.complete && report.given_up.is_none());
@@ -87,6 +100,17 @@ fn an_endpoint_that_never_answers_is_given_up() {
     assert!(report.given_up.unwrap().contains("malformed at usage"));
     assert!(bench.asked.load(std::sync::atomic::Ordering::Relaxed) < 100);
     assert_eq!(report.summary.kept.rejected, 500);
+}
+
+#[test]
+fn an_endpoint_that_takes_no_question_is_given_up_and_the_next_run_goes_on() {
+    let bench = Bench::new(150, Slips::NONE);
+    let report = bench.run_with("out", move |_| Err(status(400)));
+    assert!(!report.summary.complete && report.given_up.unwrap().contains("status 400"));
+    assert!(bench.asked.load(std::sync::atomic::Ordering::Relaxed) < 100);
+    let report = bench.run("out");
+    assert!(report.summary.complete && report.given_up.is_none());
+    assert!(report.summary.kept.sft > 50);
 }
 
 #[test]

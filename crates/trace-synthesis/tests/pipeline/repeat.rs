@@ -1,9 +1,10 @@
 //! Runs that are repeated, interrupted, or in a hurry.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chat_client::Caps;
-use trace_synthesis::pipeline::Reason;
+use chat_client::{Caps, ChatError, ChatRequest, Usage};
+use trace_synthesis::pipeline::{Reason, Stage};
 use trace_synthesis::testing::Slips;
 
 use crate::common::{Bench, files};
@@ -36,6 +37,61 @@ fn a_finished_run_asks_nothing_when_it_is_repeated() {
     bench.run("out");
     assert_eq!(files(&bench.out("out")), before);
     assert_eq!(bench.asked.load(Ordering::Relaxed), asked);
+}
+
+#[test]
+fn what_was_refused_is_not_asked_again() {
+    let bench = Bench::new(20, Slips::SOME);
+    let model = Arc::clone(&bench.model);
+    let report = bench.run_with("out", move |request: &ChatRequest| {
+        let is_about = |number: u32| request.messages[0].content.contains(&format!("request {number} "));
+        match () {
+            () if is_about(3) => {
+                Err(ChatError::Refused { refusal: "No.".to_owned(), usage: Usage::default() })
+            }
+            () if is_about(5) => {
+                Err(ChatError::Status { status: 400, message: "Too long.".to_owned(), retry_after: None })
+            }
+            () => Ok(model.answer(request)),
+        }
+    });
+    assert!(report.summary.complete);
+    let reasons = &report.summary.funnel[Stage::Expansion as usize].reasons;
+    assert_eq!((reasons[&Reason::Refused], reasons[&Reason::InvalidRequest]), (1, 1));
+    let (before, asked) = (files(&bench.out("out")), bench.asked.load(Ordering::Relaxed));
+    // The model would answer now.
+    bench.run("out");
+    assert_eq!(bench.asked.load(Ordering::Relaxed), asked);
+    assert_eq!(files(&bench.out("out")), before);
+}
+
+#[test]
+fn files_that_the_configuration_no_longer_wants_are_taken_away() {
+    let mut bench = Bench::new(12, Slips::NONE);
+    bench.held_out = 3;
+    bench.run("out");
+    assert!(bench.out("out/eval.jsonl").exists());
+    std::fs::write(bench.out("out/notes.txt"), "mine").unwrap();
+    bench.held_out = 0;
+    bench.run("out");
+    assert!(!bench.out("out/eval.jsonl").exists());
+    assert!(bench.out("out/notes.txt").exists());
+}
+
+#[test]
+fn files_of_two_runs_have_no_summary_beside_them() {
+    let bench = Bench::new(12, Slips::NONE);
+    bench.run("out");
+    let before = files(&bench.out("out"));
+    let groups = bench.out("out/groups.jsonl");
+    std::fs::remove_file(&groups).unwrap();
+    std::fs::create_dir_all(groups.join("in the way")).unwrap();
+    let model = Arc::clone(&bench.model);
+    assert!(bench.try_with("out", move |request| Ok(model.answer(request))).is_err());
+    assert!(bench.out("out/sft.jsonl").exists() && !bench.out("out/summary.json").exists());
+    std::fs::remove_dir_all(&groups).unwrap();
+    bench.run("out");
+    assert_eq!(files(&bench.out("out")), before);
 }
 
 #[test]
