@@ -3,6 +3,7 @@
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 use trace_schema::Constraint;
+use trace_score::trace::without_number;
 
 /// Constraints whose words are alike to this part, from 0 to 1, are one constraint that was revised.
 const ALIKE: f32 = 0.5;
@@ -34,13 +35,15 @@ pub(super) struct Span {
 
 /// Puts the constraints of two instructions side by side.
 ///
-/// Equal texts are the same constraint, wherever they stand and whatever their number. Of the others, those that are
+/// Equal texts are the same constraint, wherever they stand and whatever their number, which changes as others come and
+/// go. Of the others, those that are
 /// alike or of one dimension are a revision, the most alike first; the rest was deleted or added.
 pub(super) fn align<'a>(first: &'a [Constraint], second: &'a [Constraint]) -> Vec<Aligned<'a>> {
     let mut partner: Vec<Option<usize>> = vec![None; first.len()];
     let mut taken = vec![false; second.len()];
     for (from, constraint) in first.iter().enumerate() {
-        let same = |to: &usize| !taken[*to] && bare(&second[*to].text) == bare(&constraint.text);
+        let text = without_number(&constraint.text);
+        let same = |to: &usize| !taken[*to] && without_number(&second[*to].text) == text;
         if let Some(to) = (0..second.len()).find(same) {
             (partner[from], taken[to]) = (Some(to), true);
         }
@@ -80,7 +83,7 @@ fn in_order<'a>(
         let second = partner.and_then(|to| second.get(to));
         let change = match second {
             None => Change::Deleted,
-            Some(second) if bare(&second.text) == bare(&constraint.text) => Change::Same,
+            Some(second) if without_number(&second.text) == without_number(&constraint.text) => Change::Same,
             Some(_) => Change::Revised,
         };
         aligned.push(Aligned { change, first: Some(constraint), second });
@@ -89,19 +92,10 @@ fn in_order<'a>(
     aligned
 }
 
-/// The constraint without its number, which changes as others come and go.
-fn bare(text: &str) -> &str {
-    let text = text.trim();
-    let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
-    match rest.strip_prefix(['.', ')', '、', '．']) {
-        Some(rest) if rest.len() < text.len() - 1 => rest.trim_start(),
-        _ => text,
-    }
-}
-
 /// The part of words that both have; a dimension in common is enough for a revision.
 fn likeness(first: &Constraint, second: &Constraint) -> f32 {
-    let words = TextDiff::from_unicode_words(bare(&first.text), bare(&second.text)).ratio();
+    let words =
+        TextDiff::from_unicode_words(without_number(&first.text), without_number(&second.text)).ratio();
     let related = first.dimension.is_some() && first.dimension == second.dimension;
     words + if related { ALIKE } else { 0.0 }
 }
@@ -187,6 +181,13 @@ mod tests {
                 row(Change::Added, "", "Add a table about whales."),
             ]
         );
+    }
+
+    #[test]
+    fn a_decimal_is_no_number_of_a_list() {
+        let (first, second) = ("3.5 metres at most", "4.5 metres at most");
+        let [left, right] = [first, second].map(|text| [Constraint::unlabelled(text)]);
+        assert_eq!(changes(&left, &right), [row(Change::Revised, first, second)]);
     }
 
     #[test]
