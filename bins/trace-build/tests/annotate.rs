@@ -171,6 +171,51 @@ fn disputes_missing_and_repeated_verdicts_are_shown_and_not_counted() {
     assert_eq!(all["items"].as_u64().unwrap() - 1, all["unanimous"].as_u64().unwrap());
 }
 
+/// The evaluation set of `exported` with other ids for its rows.
+fn with_ids(folder: &Path, name: &str, id: impl Fn(usize) -> String) {
+    let text = fs::read_to_string(folder.join("world/eval_multi.jsonl")).unwrap();
+    let renamed = text.lines().enumerate().map(|(place, line)| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        row["id"] = id(place).into();
+        format!("{row}\n")
+    });
+    fs::write(folder.join(name), renamed.collect::<String>()).unwrap();
+}
+
+#[test]
+fn ids_that_would_be_formulas_are_cells_of_text_and_read_as_they_were() {
+    let (folder, _) = exported();
+    with_ids(folder.path(), "formulas.jsonl", |place| format!("=HYPERLINK({place})"));
+    said(&annotate(folder.path(), &["export", "formulas.jsonl", "--rows", "5", "--out", "guarded"]));
+    let forms = folder.path().join("guarded");
+    let table = fs::read_to_string(forms.join("annotator-1.csv")).unwrap();
+    for record in csv::Reader::from_reader(table.as_bytes()).records() {
+        assert!(record.unwrap().iter().all(|field| !field.starts_with('=')));
+    }
+    // The page guards what it downloads in the same way.
+    assert!(fs::read_to_string(forms.join("annotator-1.html")).unwrap().contains(r"/^'*[=+\-@\t\r]/"));
+    for number in 1..=3 {
+        fill(&forms.join(format!("annotator-{number}.csv")), |line| {
+            if line == 0 && number == 1 { "no" } else { "yes" }
+        });
+    }
+    let report: Value = serde_json::from_str(&said(&read(&forms, &["--json"]))).unwrap();
+    assert!(report["disputes"][0]["item"]["id"].as_str().unwrap().starts_with("=HYPERLINK("), "{report}");
+}
+
+#[test]
+fn rows_of_one_id_are_refused() {
+    let (folder, _) = exported();
+    with_ids(
+        folder.path(),
+        "twice.jsonl",
+        |place| if place == 20 { " 3".to_owned() } else { place.to_string() },
+    );
+    let error = failed(&annotate(folder.path(), &["export", "twice.jsonl", "--rows", "5", "--out", "twice"]));
+    assert!(error.contains("rows 4 and 21 of twice.jsonl have the same id, \" 3\""), "{error}");
+    assert!(!folder.path().join("twice").exists());
+}
+
 #[test]
 fn tables_that_cannot_be_meant_are_errors() {
     let (folder, forms) = exported();

@@ -22,7 +22,7 @@ pub(crate) enum AnnotateCommand {
 /// The arguments of `trace-build annotate export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The evaluation set: JSONL with the keys of the released file.
+    /// The evaluation set: JSONL with the keys of the released file, each row with an id of its own.
     pub(crate) file: PathBuf,
 
     /// How many rows to draw.

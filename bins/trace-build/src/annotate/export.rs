@@ -1,5 +1,6 @@
 //! Forms for annotators.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use rand_chacha::rand_core::Rng;
 use trace_schema::{AtomicFile, EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
 use trace_synthesis::world::world_rng;
 
+use super::cell::to_cell;
 use super::check::items;
 use super::cli::ExportArgs;
 use super::form;
@@ -23,6 +25,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
     let reader: JsonlReader<_, EvalRow> = JsonlReader::open(&args.file)?.unknown_labels(UnknownLabels::Keep);
     let rows = reader.collect::<Result<Vec<_>, _>>()?;
+    check_ids(&args.file, &rows)?;
     ensure!(args.rows > 0, "--rows must be at least 1");
     if args.rows > rows.len() {
         bail!("{} has {} rows; --rows asks for {}", args.file.display(), rows.len(), args.rows);
@@ -56,6 +59,17 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
     ))
 }
 
+/// Verdicts belong to ids: rows of one id would share them. Tables are read without white space around ids.
+fn check_ids(file: &Path, rows: &[EvalRow]) -> anyhow::Result<()> {
+    let mut places = HashMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        if let Some(first) = places.insert(row.id.trim(), place + 1) {
+            bail!("rows {first} and {} of {} have the same id, {:?}", place + 1, file.display(), row.id);
+        }
+    }
+    Ok(())
+}
+
 /// `count` of the rows in the order of the file, each set of rows equally likely.
 fn draw(rows: Vec<EvalRow>, count: usize, seed: u64) -> Vec<EvalRow> {
     let mut rng = world_rng(seed, 0);
@@ -78,18 +92,11 @@ fn table(annotator: &str, rows: &[EvalRow]) -> anyhow::Result<Vec<u8>> {
     for (item, text) in rows.iter().flat_map(items) {
         let constraint = item.constraint.to_string();
         let question = item.check.question();
-        let fields = [annotator, &item.id, item.check.name(), &constraint, "", "", question, &plain(&text)];
+        let (id, text) = (to_cell(&item.id), to_cell(&text));
+        let fields = [annotator, &id, item.check.name(), &constraint, "", "", question, &text];
         writer.write_record(fields)?;
     }
     writer.into_inner().context("cannot make the table")
-}
-
-/// Text that no spreadsheet takes for a formula.
-fn plain(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
 }
 
 fn write_sample(path: &Path, rows: &[EvalRow]) -> anyhow::Result<()> {

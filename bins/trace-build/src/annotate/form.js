@@ -51,7 +51,9 @@
     count.textContent = `${done} of ${articles.length} rows done${count.dataset.problem ?? ""}`;
   };
 
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  // No spreadsheet takes a cell for a formula that begins with an apostrophe.
+  const cell = (text) => (/^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+  const quoted = (text) => `"${cell(text).replaceAll('"', '""')}"`;
 
   const table = () => {
     const lines = [["annotator", "id", "check", "constraint", "verdict", "comment"]];

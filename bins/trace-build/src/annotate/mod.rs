@@ -4,6 +4,7 @@
 //! each constraint whether its label is right.
 
 mod agreement;
+mod cell;
 mod check;
 mod cli;
 mod export;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::cell::from_cell;
 use super::check::{Check, Item};
 
 /// What separates fields; spreadsheets of some countries write semicolons, and "text" export writes tabs.
@@ -139,7 +140,7 @@ impl Line<'_> {
     }
 
     fn entry(&self) -> Result<Entry> {
-        let id = self.field(1)?.to_owned();
+        let id = from_cell(self.field(1)?).to_owned();
         if id.is_empty() {
             return Err(self.wrong(1, "no row is named"));
         }
