@@ -86,7 +86,7 @@ pub(crate) fn judge<T>(
         let questions = open.iter().map(|&place| question(&tasks[place], attempt));
         let mut unread = Vec::new();
         for (&place, answered) in open.iter().zip(asker.ask(questions)) {
-            ballots[place] = match answered.outcome {
+            let ballot = match answered.outcome {
                 Ok(answer) => {
                     answered_by.extend(answer.response.model);
                     match read(place, &answer.response.content, attempt == args.parse_attempts) {
@@ -99,6 +99,7 @@ pub(crate) fn judge<T>(
                 }
                 Err(error) => without_answer(error, attempt)?,
             };
+            ballots[place].follow(ballot);
         }
         open = unread;
     }
@@ -125,6 +126,16 @@ fn judge_request(args: &JudgeArgs, task: &Task, attempt: u32) -> ChatRequest {
 }
 
 impl<T> Ballot<T> {
+    /// Puts what a further time came to in the place of what the one before did.
+    ///
+    /// A cap that forbids the further time does not undo the one before.
+    fn follow(&mut self, next: Self) {
+        match (&*self, &next) {
+            (Self::Unreadable { .. }, Self::Unasked { .. }) => {}
+            _ => *self = next,
+        }
+    }
+
     /// The judgement, if there is one.
     pub(crate) fn judgement(&self) -> Option<&T> {
         match self {

@@ -34,6 +34,41 @@ fn verdicts(folder: &Path, name: &str, strict: [bool; 4]) -> PathBuf {
     )
 }
 
+/// Items with two questions each.
+fn questions(folder: &Path, name: &str, verdicts: [[Option<bool>; 2]; 3]) -> PathBuf {
+    let row = |(id, verdicts): (usize, [Option<bool>; 2])| {
+        let question = |(place, verdict): (usize, Option<bool>)| json!({"question": place.to_string(), "verdict": verdict});
+        let questions: Vec<Value> = verdicts.into_iter().enumerate().map(question).collect();
+        json!({"main_id": id, "response": "given", "questions": questions})
+    };
+    common::rows(folder, name, &verdicts.into_iter().enumerate().map(row).collect::<Vec<_>>())
+}
+
+#[test]
+fn questions_of_complexbench_are_compared_where_both_have_a_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let (yes, no) = (Some(true), Some(false));
+    // A file's own name may have a "=" in it.
+    let base = questions(folder.path(), "beta=1.jsonl", [[yes, no], [yes, None], [no, no]]);
+    let system = questions(folder.path(), "beta=2.jsonl", [[yes, yes], [no, yes], [yes, yes]]);
+    let text = |path: &PathBuf| path.display().to_string();
+    let output = run(&["compare", &text(&base), &text(&system), "--baseline", "beta=1", "--json"]);
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let paired = &value["paired"][0];
+    assert_eq!((&paired["metric"], &paired["system"]), (&json!("DRFR"), &json!("beta=2")));
+    // Five questions have a verdict in both: two of them hold in the first, four in the second.
+    let share = &paired["share"];
+    assert_eq!((&share["n"], &share["n_failed"]), (&json!(5), &json!(1)));
+    assert_eq!((&share["first"], &share["second"]), (&json!(0.4), &json!(0.8)));
+    assert!((share["difference"].as_f64().unwrap() - 0.4).abs() < 1e-12, "{share}");
+    assert!(share["interval"]["low"].as_f64().unwrap() < share["interval"]["high"].as_f64().unwrap());
+
+    let rows: Vec<Value> = common::read_rows(&system).into_iter().take(2).collect();
+    let short = common::rows(folder.path(), "short.jsonl", &rows);
+    let error = failure(&["compare", &text(&base), &text(&short), "--baseline", "short"]);
+    assert!(error.contains("not over the same questions of ComplexBench"), "{error}");
+}
+
 #[test]
 fn systems_stand_side_by_side_and_are_tested_against_the_baseline() {
     let folder = tempfile::tempdir().unwrap();

@@ -162,6 +162,25 @@ fn a_run_that_is_killed_asks_nothing_twice() {
 }
 
 #[test]
+fn a_cap_before_the_second_time_leaves_the_reason_of_the_first() {
+    let server = ScriptedServer::start(|_, _| Action::answer("I like it.")).unwrap();
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.base_url());
+    let (rows, answers) = (eval_rows(folder.path(), 2), answers(folder.path(), "m.jsonl", 2, &[]));
+    let out = folder.path().join("out");
+    // Each question takes 10 + 5 tokens: at these prices 1 each.
+    let prices = ["--input-price", "50000", "--output-price", "100000", "--max-cost", "2"];
+    let more = [&prices[..], &["--concurrency", "1", "--parse-attempts", "2", "--json"]].concat();
+    let output = run(&arguments([&rows, &answers, &out], &url, &more));
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let expected = json!({"judgements": 2, "read": 0, "asked_again": 0, "unreadable": 2, "unanswered": 0, "not_asked": 0});
+    assert_eq!(value["judging"], expected);
+    for row in read_rows(&out.join("judged.jsonl")) {
+        assert!(row["failed"].as_str().unwrap().contains("cannot be read"), "{row}");
+    }
+}
+
+#[test]
 fn votes_are_joined_and_their_agreement_told() {
     // The seed tells votes apart: the second of three finds a fault in row 1.
     let server = ScriptedServer::start(|request, _| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::MAX_IDS;
 use crate::scores::check_ids;
-use crate::stats::{Interval, IntervalConfig, bootstrap_mean, mcnemar_exact, mean};
+use crate::stats::{Interval, IntervalConfig, bootstrap_ratio, mcnemar_exact};
 use crate::{Judged, ScoreError};
 
 /// Shares of two runs over the same items. Differences are second − first.
@@ -68,14 +68,24 @@ pub struct PairedMean {
 impl PairedMean {
     /// Compares values item by item: (first, second).
     pub fn of(pairs: &[(f64, f64)], n_failed: usize, config: &IntervalConfig) -> Self {
-        let (first, second): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-        let differences: Vec<_> = pairs.iter().map(|(first, second)| second - first).collect();
+        let rows: Vec<_> = pairs.iter().map(|&(first, second)| (first, second, 1)).collect();
+        Self::of_rows(&rows, n_failed, config)
+    }
+
+    /// Compares the means Σ sums / Σ counts of items that come in rows: (first sum, second sum, count).
+    ///
+    /// A row is drawn as a whole; `n` counts items. See [`bootstrap_ratio`].
+    pub fn of_rows(rows: &[(f64, f64, usize)], n_failed: usize, config: &IntervalConfig) -> Self {
+        let n: usize = rows.iter().map(|row| row.2).sum();
+        let mean = |sum: f64| (n > 0).then(|| sum / n as f64);
+        let differences: Vec<_> =
+            rows.iter().map(|&(first, second, count)| (second - first, count as f64)).collect();
         Self {
-            first: mean(&first),
-            second: mean(&second),
-            difference: mean(&differences),
-            interval: bootstrap_mean(&differences, config),
-            n: pairs.len(),
+            first: mean(rows.iter().map(|row| row.0).sum()),
+            second: mean(rows.iter().map(|row| row.1).sum()),
+            difference: mean(differences.iter().map(|row| row.0).sum()),
+            interval: bootstrap_ratio(&differences, config),
+            n,
             n_failed,
         }
     }

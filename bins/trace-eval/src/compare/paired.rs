@@ -8,7 +8,7 @@ use trace_score::cfbench::CfBenchScore;
 use trace_score::stats::IntervalConfig;
 use trace_score::{Cell, Column, PairedMean, PairedShare, RunComparison, Table};
 
-use super::runs::{CfBenchRow, PromptRow, Run};
+use super::runs::{CfBenchRow, ComplexBenchRow, PromptRow, Run};
 
 /// One metric of a system against that of its baseline.
 #[derive(Debug, Serialize)]
@@ -98,6 +98,10 @@ fn compare(base: &Run, system: &Run, config: &IntervalConfig) -> Result<Vec<Pair
         let differences = cfbench((&base.name(), first), (&system.name(), second), config)?;
         all.extend(differences.map(|(metric, difference)| paired("CFBench", metric, difference)));
     }
+    if let (Some(first), Some(second)) = (&base.complexbench, &system.complexbench) {
+        let drfr = complexbench((&base.name(), first), (&system.name(), second), config)?;
+        all.push(paired("ComplexBench", "DRFR", Difference::Mean(drfr)));
+    }
     Ok(all)
 }
 
@@ -124,6 +128,28 @@ fn cfbench(
         ("ISR", share(|score| score.isr == 1)),
         ("PSR", share(|score| score.psr == 1)),
     ])
+}
+
+/// DRFR over the questions with a verdict in both, with whole items drawn anew.
+fn complexbench(
+    (first_name, first): (&str, &[ComplexBenchRow]),
+    (second_name, second): (&str, &[ComplexBenchRow]),
+    config: &IntervalConfig,
+) -> Result<PairedMean> {
+    let by_id: HashMap<i64, &ComplexBenchRow> = second.iter().map(|row| (row.main_id, row)).collect();
+    let pairs: Vec<_> = first.iter().filter_map(|row| Some((row, *by_id.get(&row.main_id)?))).collect();
+    let same = [pairs.len(), by_id.len(), second.len()].iter().all(|count| *count == first.len());
+    if !same || !pairs.iter().all(|(first, second)| first.asked().eq(second.asked())) {
+        bail!("{first_name} and {second_name} are not over the same questions of ComplexBench");
+    }
+    let rows: Vec<_> = pairs
+        .iter()
+        .map(|(first, second)| first.both(second))
+        .map(|(first, second, all)| (first as f64, second as f64, all))
+        .collect();
+    let questions: usize = first.iter().map(|row| row.asked().count()).sum();
+    let known: usize = rows.iter().map(|row| row.2).sum();
+    Ok(PairedMean::of_rows(&rows, questions - known, config))
 }
 
 /// The rows of the same key; both systems must have the same.

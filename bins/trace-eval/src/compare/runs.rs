@@ -24,12 +24,25 @@ pub(super) struct Run {
 /// A row of `trace-eval complexbench`.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct ComplexBenchRow {
+    pub(super) main_id: i64,
     questions: Vec<QuestionRow>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct QuestionRow {
+    question: String,
     verdict: complexbench::Verdict,
+}
+
+impl QuestionRow {
+    /// Whether it is satisfied; `None` without a verdict.
+    fn holds(&self) -> Option<bool> {
+        match self.verdict {
+            complexbench::Verdict::Holds => Some(true),
+            complexbench::Verdict::Fails => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl Record for ComplexBenchRow {}
@@ -37,9 +50,21 @@ impl Record for ComplexBenchRow {}
 impl ComplexBenchRow {
     /// Questions that are satisfied, those with a verdict, and those without.
     pub(super) fn counts(&self) -> (usize, usize, usize) {
-        let count = |verdict| self.questions.iter().filter(|question| question.verdict == verdict).count();
-        let (hold, fail) = (count(complexbench::Verdict::Holds), count(complexbench::Verdict::Fails));
-        (hold, hold + fail, self.questions.len() - hold - fail)
+        let count = |verdict| self.questions.iter().filter(|question| question.holds() == verdict).count();
+        (count(Some(true)), count(Some(true)) + count(Some(false)), count(None))
+    }
+
+    /// What is asked.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &str> {
+        self.questions.iter().map(|question| question.question.as_str())
+    }
+
+    /// Of the questions with a verdict in both of two runs: those satisfied here, those satisfied there, and all.
+    pub(super) fn both(&self, there: &Self) -> (usize, usize, usize) {
+        let pairs = self.questions.iter().zip(&there.questions);
+        let known: Vec<_> = pairs.filter_map(|(here, there)| here.holds().zip(there.holds())).collect();
+        let held_here = known.iter().filter(|pair| pair.0).count();
+        (held_here, known.iter().filter(|pair| pair.1).count(), known.len())
     }
 }
 
@@ -168,7 +193,8 @@ fn kind(path: &Path) -> Result<Kind> {
 pub(super) fn read(typed: &[String]) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for typed in typed {
-        let (name, path) = match typed.split_once('=') {
+        // A file's own name may have a "=" in it.
+        let (name, path) = match typed.split_once('=').filter(|_| !Path::new(typed).is_file()) {
             Some((name, path)) => (name.to_owned(), Path::new(path)),
             None => (name_of(Path::new(typed)), Path::new(typed)),
         };
