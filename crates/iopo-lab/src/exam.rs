@@ -6,7 +6,7 @@ use trace_synthesis::world::{EvaluationKind, Task, TaskSampler, WorldRng};
 
 use crate::error::LabError;
 use crate::recipe::ExamSizes;
-use crate::rows::Reserved;
+use crate::rows::{Attempts, Reserved};
 
 /// One row to answer.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Exam {
     /// Draws rows whose prompts are not reserved, each prompt once.
     ///
     /// # Errors
-    /// A sampler that finds no task.
+    /// A sampler that finds no task, and more rows than the world has.
     pub fn draw(
         sampler: &TaskSampler,
         sizes: &ExamSizes,
@@ -42,7 +42,9 @@ impl Exam {
         for kind in EvaluationKind::ALL {
             let (sampler, rows) = (kind.sampler(sampler)?, sizes.of(kind));
             let mut number = 0;
+            let mut attempts = Attempts::drawn(kind.name(), rows);
             while number < rows {
+                attempts.next(number)?;
                 let task = sampler.sample(rng)?;
                 if seen.insert(task.prompt()) {
                     questions.push(Question { id: format!("{}-{number}", kind.name()), kind, task });

@@ -8,7 +8,7 @@ use trace_synthesis::world::{Group, Rejection, Task, TaskSampler, WorldRng};
 
 use crate::answer::{Decoding, answers};
 use crate::error::LabError;
-use crate::rows::{PreferenceRows, Reserved};
+use crate::rows::{Attempts, PreferenceRows, Reserved};
 
 /// How many answers a model gives to each instruction.
 const SAMPLES: usize = 8;
@@ -16,12 +16,16 @@ const SAMPLES: usize = 8;
 /// Instructions that are answered together.
 const ROUND: usize = 512;
 
+/// Instructions for each row. Every one costs [`SAMPLES`] answers, and a model that follows too few would be asked for
+/// hours; one that follows a third needs about three.
+const INSTRUCTIONS_PER_ROW: u64 = 30;
+
 impl PreferenceRows {
     /// Rows whose responses the model wrote: y₁ is its first sample that follows x₁ and violates x₂, y₂ its first
     /// that follows x₂ and violates x₁, and the pair's worse answer its first that violates x₁'s constraints.
     ///
     /// # Errors
-    /// A sampler that finds no task, and answers that cannot be generated.
+    /// A sampler that finds no task, answers that cannot be generated, and a model whose answers make too few rows.
     pub fn own_samples(
         sampler: &TaskSampler,
         (respondent, model): (&Respondent, &CausalLm),
@@ -30,7 +34,9 @@ impl PreferenceRows {
         rng: &mut WorldRng,
     ) -> Result<Self, LabError> {
         let mut found = Self::default();
+        let mut attempts = Attempts::new("own samples", rows, INSTRUCTIONS_PER_ROW);
         while found.groups.len() < rows {
+            attempts.next_round(ROUND, found.groups.len())?;
             let mut twins = Vec::with_capacity(ROUND);
             for index in 0..ROUND {
                 let x1 = sampler.sample(rng)?;
