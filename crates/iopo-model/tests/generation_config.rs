@@ -71,6 +71,9 @@ fn options_without_effect_pass_and_others_are_refused() {
     with(json!({ "num_beams": 1, "min_p": null, "typical_p": 1.0, "no_repeat_ngram_size": 0 })).unwrap();
     for (key, value) in [
         ("num_beams", json!(4)),
+        ("forced_bos_token_id", json!(5)),
+        ("forced_eos_token_id", json!([5])),
+        ("exponential_decay_length_penalty", json!([8, 1.5])),
         ("min_p", json!(0.1)),
         ("no_repeat_ngram_size", json!(3)),
         ("suppress_tokens", json!([1, 2])),

@@ -84,10 +84,14 @@ const UNSUPPORTED: [(&str, f64, &str); 13] = [
     ("guidance_scale", 1.0, "1"),
 ];
 
-/// Lists of tokens that transformers forces or forbids.
-const UNSUPPORTED_LISTS: [&str; 6] = [
+/// What transformers forces, forbids or weighs, and what does not exist here in any form.
+const UNSUPPORTED_LISTS: [&str; 10] = [
     "bad_words_ids",
+    "exponential_decay_length_penalty",
     "force_words_ids",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "watermarking_config",
     "suppress_tokens",
     "begin_suppress_tokens",
     "sequence_bias",
