@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Running means by name, each over as many examples as were added.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
+    #[serde(deserialize_with = "with_null")]
     sums: BTreeMap<String, (f64, f64)>,
+}
+
+/// JSON has no other number than finite ones, so that a sum that is none is written as null.
+fn with_null<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, (f64, f64)>, D::Error> {
+    let sums = BTreeMap::<String, (Option<f64>, f64)>::deserialize(from)?;
+    Ok(sums.into_iter().map(|(name, (sum, total))| (name, (sum.unwrap_or(f64::NAN), total))).collect())
 }
 
 impl Metrics {
@@ -46,6 +53,7 @@ impl Metrics {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -57,5 +65,16 @@ mod tests {
         second.add("loss", 5.0, 1.0);
         first.merge(&second);
         assert_eq!(first.get("loss"), Some(2.0));
+    }
+
+    #[test]
+    fn a_mean_that_is_no_number_is_none_after_reading_either() {
+        let mut metrics = Metrics::default();
+        metrics.add("loss", 1.5, 2.0);
+        metrics.add("ratio", f64::NAN, 2.0);
+        metrics.add("margin", f64::INFINITY, 2.0);
+        let read: Metrics = serde_json::from_str(&serde_json::to_string(&metrics).unwrap()).unwrap();
+        assert_eq!(read.get("loss"), Some(1.5));
+        assert!(["ratio", "margin"].iter().all(|name| read.get(name).is_some_and(f64::is_nan)));
     }
 }

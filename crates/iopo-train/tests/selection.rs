@@ -255,6 +255,10 @@ fn a_resumed_run_chooses_as_it_did_before() {
         run(dir.path(), name, &[0.1; 6], &[&again, more].concat()).result.unwrap_err().to_string()
     };
     assert!(reason("other", &[]).contains("by eval_if_m, this one does by eval_other"));
+    let turned = reason("if_m", &["greater_is_better=false"]);
+    assert!(turned.contains("greater_is_better: true there, false here"), "{turned}");
+    let other_rows = reason("if_m", &["eval_dataset=eval_groups.jsonl"]);
+    assert!(other_rows.contains("held-out examples: 0, hash"), "{other_rows}");
     fs::remove_dir_all(dir.path().join("checkpoint-1")).unwrap();
     assert!(reason("if_m", &[]).contains("its checkpoint is not there"));
 }

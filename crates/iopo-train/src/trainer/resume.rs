@@ -178,11 +178,19 @@ impl Trainer {
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
         .collect();
-        // Shares of other prompts could not be compared with those that chose the best model so far.
-        if let (Some(evaluation), Some(choice)) = (&self.prompts, &config.selection)
-            && is_share(&choice.metric)
-        {
-            settings.insert("eval_prompts".to_owned(), evaluation.prompts().describe(|tokens| hash(tokens)));
+        // Values over other rows or prompts could not be compared with those that chose the best model so far.
+        if let Some(choice) = &config.selection {
+            settings.insert("greater_is_better".to_owned(), choice.greater_is_better.to_string());
+            let measured = match &self.prompts {
+                Some(evaluation) if is_share(&choice.metric) => {
+                    ("eval_prompts", evaluation.prompts().describe(|tokens| hash(tokens)))
+                }
+                _ => {
+                    let held_out = self.data.held_out.as_slice();
+                    ("held-out examples", format!("{}, hash {:016x}", held_out.len(), hash(held_out)))
+                }
+            };
+            settings.insert(measured.0.to_owned(), measured.1);
         }
         settings
     }
