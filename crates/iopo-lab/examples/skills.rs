@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What a model cannot do it cannot be taught to prefer: dimensions that stay low here measure skill instead of
-//! obedience, and `Recipe::dimensions` can leave them out.
+//! obedience. `Recipe::quickstart` leaves out those below 60 %.
 use std::error::Error;
 use std::path::PathBuf;
 

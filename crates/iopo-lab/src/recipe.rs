@@ -216,10 +216,23 @@ impl Writing {
     }
 }
 
-/// All dimensions of the world but three: models of this size hardly learn, in so few rows, to copy what a
-/// prompt names.
+/// The dimensions of the world that a model of this size learns: at least 60 % of their constraints were followed
+/// after training on right responses alone, by `examples/skills.rs`. They are of all five types. Preference cannot
+/// teach what a model is not able to do, so the others would measure skill instead of obedience.
 fn learnable() -> Vec<ConstraintDimension> {
-    use ConstraintDimension::{Inclusion, TableBackground, TextBackground};
-    let copied = [Inclusion, TableBackground, TextBackground];
-    DIMENSIONS.into_iter().filter(|dimension| !copied.contains(dimension)).collect()
+    use ConstraintDimension::{
+        Inclusion, MarkdownProcess, Multilingual, NaturalLanguageProcess, NegativeExample, TableBackground,
+        TextBackground, Theme,
+    };
+    let beyond = [
+        Inclusion,
+        MarkdownProcess,
+        Multilingual,
+        NaturalLanguageProcess,
+        NegativeExample,
+        TableBackground,
+        TextBackground,
+        Theme,
+    ];
+    DIMENSIONS.into_iter().filter(|dimension| !beyond.contains(dimension)).collect()
 }

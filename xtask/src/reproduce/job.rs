@@ -177,12 +177,15 @@ impl Job {
             }
             Self::Test(tuning) => {
                 let found: Tuned = store.read(&Self::Tune(tuning.clone()))?;
-                let model = match found.best {
-                    // Nothing was better than no update.
-                    Some((0, _)) => start(tuning.regime.start(), tuning.seed),
-                    _ => store.root().join("models").join(tuning.to_string()),
+                let result: Tested = match found.best {
+                    // Nothing was better than no update: the model is its start, whose test is there.
+                    Some((0, _)) => {
+                        let (start, seed) = (tuning.regime.start(), tuning.seed);
+                        store.read(&Self::TestStart { start, seed })?
+                    }
+                    _ => tested(&lab(tuning.seed)?, &store.root().join("models").join(tuning.to_string()))?,
                 };
-                store.write(self, &tested(&lab(tuning.seed)?, &model)?)
+                store.write(self, &result)
             }
             Self::Cost { method: name } => {
                 let seed = study.cost_seed()?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use iopo_lab::{Decoding, SupervisedStage, Writing};
+use serde::Serialize;
 use trace_score::SeedDifference;
 use trace_score::stats::{Interval, SeedMean};
 use trace_synthesis::world::EvaluationKind;
@@ -14,7 +15,7 @@ use super::figure;
 use super::job::Regime;
 use super::results::Cost;
 use super::study::Study;
-use super::tables::{Results, System, lines};
+use super::tables::{Results, System, cost_lines, lines};
 
 /// How the tables are to be read, written by hand after a run.
 const READING: &str = include_str!("reading.md");
@@ -36,9 +37,15 @@ pub fn write(dir: &Path, study: &Study, results: &[Results], costs: &[(String, C
     for result in results {
         figure::draw(result, &dir.join(format!("reproduction-{}.svg", result.regime.name())))?;
     }
-    let json: Vec<String> = lines(results).iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    write("reproduction.json", &format!("[\n{}\n]\n", json.join(",\n")))?;
+    let (scores, costs) = (json_lines(lines(results))?, json_lines(cost_lines(costs))?);
+    write("reproduction.json", &format!("{{\"scores\": [\n{scores}\n],\n\"costs\": [\n{costs}\n]}}\n"))?;
     write("reproduction.md", &page)
+}
+
+/// The items of a JSON list, one in a line.
+fn json_lines<T: Serialize>(items: impl IntoIterator<Item = T>) -> Result<String> {
+    let items = items.into_iter().map(|item| serde_json::to_string(&item));
+    Ok(items.collect::<Result<Vec<_>, _>>()?.join(",\n"))
 }
 
 fn heading(page: &mut String, study: &Study) -> Result<()> {
@@ -140,8 +147,7 @@ fn regime(page: &mut String, result: &Results) -> Result<()> {
         "| system | lr | update | IF-S | IF-M | held-out pairs | more constraints | IF-M drawn |"
     )?;
     writeln!(page, "|---|---|---|---|---|---|---|---|")?;
-    let methods = result.methods.iter().map(|(_, system)| system);
-    for system in std::iter::once(&result.start).chain(methods) {
+    for system in result.systems() {
         let steps: Vec<String> = system.best_steps.iter().map(ToString::to_string).collect();
         let greedy = EvaluationKind::ALL.map(|kind| mean(&system.score(kind, Decoding::Greedy)));
         writeln!(

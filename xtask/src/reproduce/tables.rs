@@ -24,10 +24,12 @@ pub struct System {
     tests: Vec<Tested>,
 }
 
-/// A regime's systems: its start first, then the methods in the order of the paper's table.
+/// A regime's systems: its start, then the methods in the order of the paper's table.
 #[derive(Debug, Clone)]
 pub struct Results {
     pub regime: Regime,
+    /// The base model, where the start is not that.
+    pub base: Option<System>,
     pub start: System,
     pub methods: Vec<(String, System)>,
 }
@@ -35,6 +37,10 @@ pub struct Results {
 impl Results {
     pub fn read(store: &Store, study: &Study, plan: &Plan) -> Result<Self> {
         let regime = plan.regime;
+        let base = match regime.start() {
+            Start::Base => None,
+            Start::Sft => Some(start(store, study, Start::Base)?),
+        };
         let start = start(store, study, regime.start())?;
         let mut methods = Vec::new();
         for name in &plan.methods {
@@ -52,7 +58,13 @@ impl Results {
                 },
             ));
         }
-        Ok(Self { regime, start, methods })
+        Ok(Self { regime, base, start, methods })
+    }
+
+    /// All rows of the regime's table.
+    pub fn systems(&self) -> impl Iterator<Item = &System> {
+        let methods = self.methods.iter().map(|(_, system)| system);
+        self.base.iter().chain(std::iter::once(&self.start)).chain(methods)
     }
 
     pub fn method(&self, name: &str) -> Result<&System> {
@@ -124,7 +136,20 @@ impl System {
     }
 }
 
-/// A line of `docs/reproduction.json`.
+/// A cost in `docs/reproduction.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CostLine<'a> {
+    system: &'a str,
+    #[serde(flatten)]
+    cost: &'a Cost,
+}
+
+/// What training takes, for programs.
+pub fn cost_lines(costs: &[(String, Cost)]) -> impl Iterator<Item = CostLine<'_>> {
+    costs.iter().map(|(system, cost)| CostLine { system, cost })
+}
+
+/// A score in `docs/reproduction.json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
     regime: &'static str,
@@ -136,12 +161,11 @@ pub struct Line {
     score: SeedMean,
 }
 
-/// Everything that the page shows, for programs.
+/// The scores that the page shows, for programs.
 pub fn lines(results: &[Results]) -> Vec<Line> {
     let mut lines = Vec::new();
     for result in results {
-        let methods = result.methods.iter().map(|(_, system)| system);
-        for system in std::iter::once(&result.start).chain(methods) {
+        for system in result.systems() {
             for kind in EvaluationKind::ALL {
                 let in_domain = matches!(kind, EvaluationKind::Single | EvaluationKind::Multi);
                 let decodings: &[Decoding] =
