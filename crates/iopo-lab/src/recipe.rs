@@ -106,7 +106,8 @@ pub struct Recipe {
     pub model: ModelShape,
     /// Dimensions that constraints have.
     pub dimensions: Vec<ConstraintDimension>,
-    /// Constraints of a training instruction at most; all numbers are equally frequent.
+    /// Constraints of a training instruction at most. All numbers are drawn equally often; rows that are rejected are
+    /// drawn anew, so that numbers whose rows are rejected more often are rarer among those that are kept.
     pub most_constraints: usize,
     /// From random weights to a model that knows the skills and ignores constraints at times.
     pub base: SupervisedStage,
@@ -141,7 +142,7 @@ impl Recipe {
             },
             sft: SupervisedStage {
                 rows: 3_000,
-                epochs: 4.0,
+                epochs: 6.0,
                 batch_size: 32,
                 learning_rate: 5e-4,
                 schedule: "constant_with_warmup".to_owned(),

@@ -87,7 +87,10 @@ fn no_training_row_has_a_prompt_of_an_exam() {
     let groups: Vec<PreferenceGroup> = groups.map(Result::unwrap).collect();
     let pairs: Vec<PreferencePair> = pairs.map(Result::unwrap).collect();
     assert_eq!((groups.len(), pairs.len()), (300, 300));
+    let most = lab.recipe().most_constraints;
     for (group, pair) in groups.iter().zip(&pairs) {
+        // The exam with more constraints than in training is about numbers that no row has.
+        assert!(group.x1.constraints.len() <= most && group.x2.constraints.len() <= most);
         assert!(!exam.contains(&group.x1.prompt()) && !exam.contains(&group.x2.prompt()));
         assert_eq!((&group.x1, &group.y1), (&pair.instruction, &pair.chosen));
     }

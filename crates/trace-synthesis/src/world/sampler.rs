@@ -198,14 +198,16 @@ impl TaskSampler {
 
     /// Changes one constraint: the paper's x₂ from x₁. All other constraints keep their words and their order.
     ///
-    /// ADD puts a new constraint at a random place, DELETE takes one away but never the last, and REVISE turns one
-    /// into a near twin with the same wording. `None` when that cannot be done.
+    /// ADD puts a new constraint at a random place, unless the task has as many as are ever drawn; DELETE takes one
+    /// away but never the last; REVISE turns one into a near twin with the same wording. `None` when that cannot be
+    /// done.
     ///
     /// # Source
     ///
     /// IOPO (ACL 2025), Appendix D, Step 1.
     pub fn perturb(&self, task: &Task, operation: ConstraintOperation, rng: &mut WorldRng) -> Option<Task> {
         match operation {
+            ConstraintOperation::Add if task.clauses().len() >= self.counts.largest() => None,
             ConstraintOperation::Add => self.add(task, rng),
             ConstraintOperation::Delete if task.clauses().len() < 2 => None,
             ConstraintOperation::Delete => Some(task.without(&[below(task.clauses().len(), rng)])),
