@@ -9,7 +9,7 @@ mod store;
 mod study;
 mod tables;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -18,20 +18,21 @@ use crate::golden::root;
 use crate::{release, say};
 use job::Job;
 use store::Store;
-use study::Study;
+use study::{FULL, Study};
 use tables::Results;
 
 #[derive(Args)]
 pub struct ReproduceArgs {
     /// `full`, `smoke` to see whether everything runs, or a JSON file as `--print` writes it.
-    #[arg(long, default_value = "full")]
+    #[arg(long, default_value = FULL)]
     study: String,
-    /// Where models and results go; what is there already is not computed again.
+    /// Where models and results go; what is there already is not computed again. A folder of its own under `target`
+    /// for each name if absent.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where `reproduction.md`, `.json` and `.svg` are written.
-    #[arg(long, default_value = "docs")]
-    docs: PathBuf,
+    /// Where `reproduction.md`, `.json` and `.svg` are written; `docs` for the full study, `--out` for others.
+    #[arg(long)]
+    docs: Option<PathBuf>,
     /// Processes at a time, each with one thread.
     #[arg(long, default_value_t = 2)]
     workers: usize,
@@ -55,13 +56,16 @@ pub fn run(args: &ReproduceArgs) -> Result<bool> {
         say(serde_json::to_string_pretty(&study)?)?;
         return Ok(true);
     }
-    let out = args.out.clone().unwrap_or_else(|| root().join("target/reproduce"));
+    let name = Path::new(&args.study).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let out = args.out.clone().unwrap_or_else(|| root().join(format!("target/reproduce-{name}")));
     let store = Store::new(&out)?;
     if let Some(job) = &args.job {
         let job: Job = serde_json::from_str(job).context("--job is not a job of this program")?;
         job.run(&store, &study)?;
         return Ok(true);
     }
+    study.check()?;
+    store.claim(&study)?;
     if !args.render {
         for (phase, jobs) in [
             ("base models", study.bases()),
@@ -83,7 +87,10 @@ pub fn run(args: &ReproduceArgs) -> Result<bool> {
     }
     let results = study.plans.iter().map(|plan| Results::read(&store, &study, plan));
     let results = results.collect::<Result<Vec<_>>>()?;
-    page::write(&args.docs, &study, &results, &tables::costs(&store, &study)?)?;
-    say(format_args!("written: {}", args.docs.join("reproduction.md").display()))?;
+    let is_full = args.study == FULL;
+    let docs = args.docs.clone().unwrap_or_else(|| if is_full { root().join("docs") } else { out });
+    let reading = if is_full { page::READING } else { "" };
+    page::write(&docs, &study, reading, &results, &tables::costs(&store, &study)?)?;
+    say(format_args!("written: {}", docs.join("reproduction.md").display()))?;
     Ok(true)
 }

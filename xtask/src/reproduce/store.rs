@@ -4,12 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trace_schema::AtomicFile;
 
 use super::job::Job;
+use super::study::Study;
 
 /// A folder with `results/JOB.json`, `logs/JOB.log`, models and rows.
 #[derive(Debug, Clone)]
@@ -24,6 +25,18 @@ impl Store {
             fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         }
         Ok(Self { root: root.to_owned() })
+    }
+
+    /// Takes the folder for a study: one that holds results of another is refused.
+    pub fn claim(&self, study: &Study) -> Result<()> {
+        let path = self.root.join("study.json");
+        let text = serde_json::to_string_pretty(study)? + "\n";
+        if !path.is_file() {
+            return fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()));
+        }
+        let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(there == text, "{} is of another study; name another --out", path.display());
+        Ok(())
     }
 
     pub fn root(&self) -> &Path {
@@ -56,5 +69,22 @@ impl Store {
         let mut file = AtomicFile::create(self.result(job))?;
         writeln!(file, "{}", serde_json::to_string_pretty(found)?)?;
         Ok(file.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_belongs_to_one_study() {
+        let dir = tempdir().unwrap();
+        let store = Store::new(dir.path()).unwrap();
+        let study = |name| Study::from_name(name).unwrap();
+        store.claim(&study("full")).unwrap();
+        store.claim(&study("full")).unwrap();
+        assert!(store.claim(&study("smoke")).is_err());
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use iopo_lab::{ExamSizes, METHODS, Recipe, Writing};
+use anyhow::{Context, Result, bail, ensure};
+use iopo_lab::{ExamSizes, METHODS, Method, Recipe, Writing};
 use serde::{Deserialize, Serialize};
 
 use super::job::{COST_REGIME, Job, Regime, Start, Tuning};
@@ -50,11 +50,14 @@ pub struct Study {
     pub selection_seeds: Vec<u64>,
 }
 
+/// The name of the study behind docs/reproduction.md.
+pub const FULL: &str = "full";
+
 impl Study {
     /// The study of a name, or in a JSON file.
     pub fn from_name(name: &str) -> Result<Self> {
         match name {
-            "full" => Ok(Self::full()),
+            FULL => Ok(Self::full()),
             "smoke" => Ok(Self::smoke()),
             path => {
                 let known = "a study is full, smoke, or a JSON file";
@@ -91,6 +94,23 @@ impl Study {
         study.learning_rates = owned(&["1e-4"]);
         study.seeds = vec![1, 2];
         study
+    }
+
+    /// What would otherwise fail after hours.
+    pub fn check(&self) -> Result<()> {
+        ensure!(!self.seeds.is_empty(), "the study has no seed");
+        ensure!(!self.learning_rates.is_empty(), "the grid of learning rates is empty");
+        ensure!(!self.selection_seeds.is_empty(), "no seed chooses learning rates");
+        for seed in &self.selection_seeds {
+            ensure!(
+                self.seeds.contains(seed),
+                "seed {seed} is to choose learning rates, and is not in seeds"
+            );
+        }
+        for method in self.plans.iter().flat_map(|plan| &plan.methods) {
+            ensure!(Method::from_name(method).is_some(), "there is no method {method:?}");
+        }
+        Ok(())
     }
 
     /// From random weights to base models.
@@ -177,4 +197,25 @@ pub fn tuning(regime: Regime, method: &str, rate: &str, seed: u64) -> Tuning {
 
 fn tune(regime: Regime, method: &str, rate: &str, seed: u64) -> Job {
     Job::Tune(tuning(regime, method, rate, seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fail_after_hours_is_refused_at_once() {
+        assert!(Study::full().check().is_ok() && Study::smoke().check().is_ok());
+        let broken: [fn(&mut Study); 4] = [
+            |study| study.selection_seeds = vec![6],
+            |study| study.plans[0].methods = owned(&["iopp"]),
+            |study| study.learning_rates.clear(),
+            |study| study.seeds.clear(),
+        ];
+        for (index, change) in broken.iter().enumerate() {
+            let mut study = Study::full();
+            change(&mut study);
+            assert!(study.check().is_err(), "{index}");
+        }
+    }
 }
