@@ -63,7 +63,7 @@ fn heading(page: &mut String, study: &Study) -> Result<()> {
         page,
         "Every number on this page was written by\n\n```sh\ncargo xtask reproduce\n```\n\nwith seeds {} for rows, weights \
          and shuffling; all of them answer the same test. The numbers are also in [reproduction.json](reproduction.json). \
-         A study that was stopped goes on where it was; `--study smoke` runs every step in a few minutes and means nothing.\n",
+         A study that was stopped goes on where it was; `--study smoke` runs every step in a minute and means nothing.\n",
         list(study.seeds.iter())
     )?;
     writeln!(page, "## What is run\n")?;
