@@ -22,7 +22,8 @@ const INSTRUCTIONS_PER_ROW: u64 = 30;
 
 impl PreferenceRows {
     /// Rows whose responses the model wrote: y₁ is its first sample that follows x₁ and violates x₂, y₂ its first
-    /// that follows x₂ and violates x₁, and the pair's worse answer its first that violates x₁'s constraints.
+    /// that follows x₂ and violates x₁, and the pair's worse answer its first that says something and violates x₁'s
+    /// constraints.
     ///
     /// # Errors
     /// A sampler that finds no task, answers that cannot be generated, and a model whose answers make too few rows.
@@ -75,7 +76,9 @@ fn sorted(
     };
     let y1 = fits(to_first, &x1, &x2).ok_or(Rejection::NoFirstResponse)?;
     let y2 = fits(to_second, &x2, &x1).ok_or(Rejection::NoSecondResponse)?;
-    let worse = to_first.iter().find(|answer| !follows(&x1, answer)).ok_or(Rejection::NoWorseResponse)?;
+    // No row can have an empty answer, which says nothing of the instruction either.
+    let is_worse = |answer: &&String| !answer.trim().is_empty() && !follows(&x1, answer);
+    let worse = to_first.iter().find(is_worse).ok_or(Rejection::NoWorseResponse)?;
     let pair = PreferencePair {
         id: format!("p{number}"),
         instruction: x1.instruction(),
@@ -116,5 +119,7 @@ mod tests {
         assert_eq!(sort(&first[..2], std::slice::from_ref(&y2)).err(), Some(Rejection::NoFirstResponse));
         assert_eq!(sort(&first, std::slice::from_ref(&y1)).err(), Some(Rejection::NoSecondResponse));
         assert_eq!(sort(&first[2..], std::slice::from_ref(&y2)).err(), Some(Rejection::NoWorseResponse));
+        let silent = ["\n".to_owned(), y1.clone()];
+        assert_eq!(sort(&silent, std::slice::from_ref(&y2)).err(), Some(Rejection::NoWorseResponse));
     }
 }
