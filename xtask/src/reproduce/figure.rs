@@ -19,18 +19,21 @@ const PANELS: [(EvaluationKind, Decoding, &str, RGBColor); 3] = [
 const WIDTH: u32 = 900;
 const ROW: u32 = 22;
 const LABELS: u32 = 230;
+/// Pixels of a panel above its first row, with the title, and below its last, with the axis.
+const ABOVE: u32 = 28;
+const BELOW: u32 = 28;
 
 /// Draws one panel for each score, a bar with its interval for each system, the start first and marked by a line.
 pub fn draw(result: &Results, path: &Path) -> Result<()> {
     let methods = result.methods.iter().map(|(_, system)| system);
     let systems: Vec<&System> = std::iter::once(&result.start).chain(methods).collect();
-    let height = ROW * systems.len() as u32 + 70;
+    let height = ROW * systems.len() as u32 + ABOVE + BELOW;
     let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", path.display());
     root.fill(&WHITE).map_err(|error| failed(&error))?;
     let (labels, panels) = root.split_horizontally(LABELS);
     for (index, system) in systems.iter().enumerate() {
-        let middle = 36 + ROW as i32 * index as i32 + ROW as i32 / 2;
+        let middle = (ABOVE + ROW / 2) as i32 + ROW as i32 * index as i32;
         let style = ("sans-serif", 13).into_text_style(&labels).pos(plotters::style::text_anchor::Pos::new(
             plotters::style::text_anchor::HPos::Right,
             plotters::style::text_anchor::VPos::Center,
@@ -59,7 +62,7 @@ fn draw_panel<B: DrawingBackend>(
         .margin_left(4)
         .margin_right(10)
         .margin_top(6)
-        .x_label_area_size(28)
+        .x_label_area_size(BELOW)
         .build_cartesian_2d(0.0..top, rows..0.0)?;
     chart
         .configure_mesh()
