@@ -36,8 +36,8 @@ pub(super) struct Span {
 /// Puts the constraints of two instructions side by side.
 ///
 /// Equal texts are the same constraint, wherever they stand and whatever their number, which changes as others come and
-/// go. Of the others, those that are
-/// alike or of one dimension are a revision, the most alike first; the rest was deleted or added.
+/// go. Of the others, those that are alike or of one dimension are a revision, the most alike first; the rest was
+/// deleted or added.
 pub(super) fn align<'a>(first: &'a [Constraint], second: &'a [Constraint]) -> Vec<Aligned<'a>> {
     let mut partner: Vec<Option<usize>> = vec![None; first.len()];
     let mut taken = vec![false; second.len()];
