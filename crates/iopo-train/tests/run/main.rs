@@ -1,0 +1,59 @@
+//! Whole runs: what they learn, log, keep and refuse.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
+
+mod bad_days;
+#[path = "../common/mod.rs"]
+mod common;
+mod data;
+mod evaluation;
+mod output_folder;
+mod results;
+mod resume;
+
+use std::fs;
+use std::path::Path;
+
+use common::{config, train};
+use iopo_train::{TrainError, TrainSummary};
+use serde_json::Value;
+use tempfile::tempdir;
+
+/// Four groups in two updates an epoch, six updates.
+const SHORT: [&str; 2] = ["max_samples=4", "max_steps=6"];
+
+fn short<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&SHORT[..], more].concat()
+}
+
+fn run(out: &Path, more: &[&str]) -> TrainSummary {
+    train(config(out, &short(more))).unwrap()
+}
+
+fn fail(out: &Path, more: &[&str]) -> TrainError {
+    train(config(out, &short(more))).unwrap_err()
+}
+
+fn losses(summary: &TrainSummary) -> Vec<f64> {
+    summary.log.iter().filter_map(|entry| entry.get("loss")).collect()
+}
+
+fn lines(out: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(out.join("trainer_log.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn bytes(out: &Path, name: &str) -> Vec<u8> {
+    fs::read(out.join(name)).unwrap()
+}
+
+/// A folder with a checkpoint of a short run.
+fn with_checkpoint() -> tempfile::TempDir {
+    let dir = tempdir().unwrap();
+    run(dir.path(), &["save_steps=3"]);
+    dir
+}
