@@ -188,11 +188,20 @@ fn a_resumed_run_measures_what_an_uninterrupted_one_does() {
     for step in [12, 16] {
         assert_eq!(answers(&resumed, step), answers(&whole, step));
     }
-    // Shares of other prompts say nothing about those that chose so far.
-    let world = format!("eval_prompts={:?}", files.ifeval);
-    let other = files.config(&dir.path().join("other"), &[&settings[..], &[&checkpoint, &world]].concat());
-    let error = train(other).unwrap_err().to_string();
-    assert!(error.contains("eval_prompts"), "{error}");
+    // Shares of other prompts, or by other rules, say nothing about those that chose so far.
+    let ifeval = fs::read_to_string(&files.ifeval).unwrap();
+    let stricter = dir.path().join("stricter.jsonl");
+    fs::write(
+        &stricter,
+        ifeval.replace("stone", "stone\", \"lower").replacen("Say stone\", \"lower", "Say stone", 1),
+    )
+    .unwrap();
+    for files_of in [vec![&files.ifeval], vec![&files.world, &stricter]] {
+        let prompts = format!("eval_prompts={files_of:?}");
+        let more = [&settings[..], &[&checkpoint, &prompts]].concat();
+        let error = train(files.config(&dir.path().join("other"), &more)).unwrap_err().to_string();
+        assert!(error.contains("eval_prompts"), "{error}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
-use common::{args, names_in, tiny, train, trained_values};
+use common::{args, copy_folder, names_in, tiny, train, trained_values};
 use iopo_model::{CausalLm, Parameters, Precision, load_adapter, load_model};
 use iopo_train::{ArgsError, Evaluator, TrainError, TrainSummary, Trainer};
 use serde_json::Value;
@@ -243,6 +243,20 @@ fn the_best_checkpoint_outlives_rotation_however_the_resumed_one_is_named() {
     run(dir.path(), "if_m", &values, &[&lines[..], &[&again]].concat()).result.unwrap();
     assert_eq!(checkpoints(dir.path()), ["checkpoint-2", "checkpoint-6"]);
     assert_eq!(final_weights(dir.path()), first.seen[&2]);
+}
+
+/// Killed when the best checkpoint was on disk, and the one before it not yet removed.
+#[test]
+fn a_resumed_run_removes_the_best_checkpoint_that_no_longer_is() {
+    let lines = ["save_strategy=no", LOAD_BEST];
+    let dir = tempdir().unwrap();
+    run(dir.path(), "if_m", &[0.1, 0.8], &lines).result.unwrap_err();
+    assert_eq!(checkpoints(dir.path()), ["checkpoint-2"]);
+    copy_folder(&dir.path().join("checkpoint-2"), &dir.path().join("checkpoint-1"));
+    let again = ["resume_from_checkpoint=true"];
+    let values = [0.1, 0.8, 0.1, 0.1, 0.1, 0.1];
+    run(dir.path(), "if_m", &values, &[&lines[..], &again].concat()).result.unwrap();
+    assert_eq!(checkpoints(dir.path()), ["checkpoint-2"]);
 }
 
 #[test]

@@ -175,6 +175,8 @@ impl Trainer {
         // A lock of an earlier run of this trainer would shut out this one.
         drop(self.lock.take());
         self.lock = Some(prepare_output(&self.config)?);
+        // A run that was killed between a save and what follows it left this behind.
+        counters.selection.remove_superseded(&self.config.output_dir)?;
         let mut log = TrainLog::start(&self.config.output_dir, history)?;
         let planner = self.planner.clone();
         let mut evaluation = self.evaluate_on_start(&counters, &mut log, observer)?;

@@ -183,7 +183,7 @@ impl Trainer {
             settings.insert("greater_is_better".to_owned(), choice.greater_is_better.to_string());
             let measured = match &self.prompts {
                 Some(evaluation) if is_share(&choice.metric) => {
-                    ("eval_prompts", evaluation.prompts().describe(|tokens| hash(tokens)))
+                    ("eval_prompts", evaluation.prompts().describe(|asked| hash(asked)))
                 }
                 _ => {
                     let held_out = self.data.held_out.as_slice();
@@ -196,7 +196,7 @@ impl Trainer {
     }
 }
 
-/// FNV-1a over the token ids; the standard library's hash may change from release to release.
+/// FNV-1a; the standard library's hash may change from release to release.
 fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     struct Fnv(u64);
     impl Hasher for Fnv {

@@ -49,8 +49,8 @@ pub struct Selection {
     /// Evaluations since then.
     #[serde(default)]
     pub evaluations_since_best: usize,
-    /// A checkpoint that was kept for being the best, and no longer is.
-    #[serde(skip)]
+    /// A checkpoint that was kept for being the best, no longer is, and may still be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     superseded: Option<PathBuf>,
 }
 

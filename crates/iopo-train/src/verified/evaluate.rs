@@ -84,10 +84,14 @@ impl EvalPrompts {
     }
 
     /// What decides the metrics of a model, for checkpoints.
-    pub(crate) fn describe(&self, hash: impl Fn(&[&[u32]]) -> u64) -> String {
+    pub(crate) fn describe(&self, hash: impl Fn(&[(&[u32], String)]) -> u64) -> String {
         let EvalPromptsConfig { files: _, greedy, samples, generation, logged: _ } = &self.config;
         let GenerationConfig { max_new_tokens, temperature, top_p, top_k, seed, .. } = generation;
-        let tokens: Vec<&[u32]> = self.prompts.iter().map(|prompt| prompt.tokens.as_slice()).collect();
+        let asked: Vec<(&[u32], String)> = self
+            .prompts
+            .iter()
+            .map(|prompt| (prompt.tokens.as_slice(), format!("{:?}", prompt.rule)))
+            .collect();
         let how = match samples {
             0 => format!("the most likely answer, of at most {max_new_tokens} tokens"),
             _ => format!(
@@ -96,7 +100,7 @@ impl EvalPrompts {
                 if *greedy { "the most likely answer and " } else { "" }
             ),
         };
-        format!("{} prompts, hash {:016x}; {how}", self.prompts.len(), hash(&tokens))
+        format!("{} prompts, hash {:016x}; {how}", self.prompts.len(), hash(&asked))
     }
 
     /// A model's answers to all prompts, with verdicts.
