@@ -214,14 +214,9 @@ impl Lab {
         Ok(load_model(dir, Precision::default(), &self.device.clone().without_autodiff())?.valid())
     }
 
-    /// Writes the validation rows, as training shows its instructions: without a system message.
     fn validation_file(&self) -> Result<PathBuf, LabError> {
-        let row = |question: &Question| -> Result<EvalRow, LabError> {
-            let mut row = question.task.to_eval_row(&question.id, question.kind.label())?;
-            row.messages.retain(|message| message.role == "user");
-            Ok(row)
-        };
-        let rows = self.validation.questions.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let row = |question: &Question| question.task.to_eval_row(&question.id, question.kind.label());
+        let rows = self.validation.questions.iter().map(row).collect::<Result<Vec<EvalRow>, _>>()?;
         let path = self.dir.join("validation.jsonl");
         write_rows(&path, &rows)?;
         Ok(path)
@@ -248,7 +243,8 @@ impl Lab {
         vec![
             ("model_name_or_path", quoted(start)),
             ("finetuning_type", "full".to_owned()),
-            ("dataset", quoted(rows)),
+            // In a list, where a comma in the path separates nothing.
+            ("dataset", format!("[{}]", quoted(rows))),
             ("cutoff_len", "512".to_owned()),
             ("overwrite_output_dir", "true".to_owned()),
             ("save_strategy", "'no'".to_owned()),

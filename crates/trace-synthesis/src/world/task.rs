@@ -143,6 +143,7 @@ impl Task {
     }
 
     /// An evaluation row that carries the task under the key `world`, so that the file is enough to check answers.
+    /// Its one message is the user's: a model that learned from the world's training rows has seen no other.
     ///
     /// # Errors
     ///
@@ -153,6 +154,7 @@ impl Task {
         category: impl Into<String>,
     ) -> Result<EvalRow, WorldError> {
         let mut row = EvalRow::new(id, &self.instruction(), category)?;
+        row.messages.retain(|message| message.role == "user");
         row.extra.insert(TASK_KEY.to_owned(), serde_json::to_value(self)?);
         Ok(row)
     }

@@ -7,7 +7,7 @@ use crate::world::values::{ListMark, OutputFormat, Separator};
 pub(in crate::world) struct Marker {
     /// The kind of mark.
     pub(in crate::world) kind: ListMark,
-    /// The number, in marks that have one.
+    /// The number, in marks that have one and write it as lists do.
     pub(in crate::world) number: Option<usize>,
 }
 
@@ -58,7 +58,10 @@ fn marked(line: &str) -> Option<(Marker, &str)> {
     }
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = line.split_at(digits);
-    let numbered = |kind| Some(Marker { kind, number: Some(number.parse().ok()?) });
+    // `01` parses, and is not how a list is numbered.
+    let is_plain = digits == 1 || !number.starts_with('0');
+    let number = number.parse().ok().filter(|_| is_plain);
+    let numbered = |kind| (digits > 0).then_some(Marker { kind, number });
     if let Some(rest) = rest.strip_prefix(". ") {
         return Some((numbered(ListMark::Dots)?, rest));
     }
