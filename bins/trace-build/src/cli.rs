@@ -3,6 +3,7 @@
 mod browse;
 mod export;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -105,8 +106,8 @@ pub(crate) struct StatsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WorldArgs {
     /// Training rows of each kind.
-    #[arg(long, default_value_t = 4000)]
-    pub(crate) rows: usize,
+    #[arg(long, default_value = "4000")]
+    pub(crate) rows: NonZeroUsize,
 
     /// Rows of each evaluation set.
     #[arg(long, default_value_t = 500)]

@@ -36,7 +36,7 @@ fn config(args: &WorldArgs) -> DatasetConfig {
         teacher: Teacher { ignore: args.teacher_ignores, confuse: args.teacher_confuses },
         judge: Judge { accepts_wrong: args.judge_accepts_wrong, rejects_right: args.judge_rejects_right },
         conditions: if args.paper_conditions { Conditions::PAPER } else { Conditions::ALL_FOUR },
-        ..DatasetConfig::new(args.rows, args.eval_rows, args.seed)
+        ..DatasetConfig::new(args.rows.get(), args.eval_rows, args.seed)
     }
 }
 
