@@ -133,7 +133,7 @@ impl Recipe {
             most_constraints: 4,
             base: SupervisedStage {
                 rows: 6_000,
-                epochs: 9.0,
+                epochs: 7.0,
                 batch_size: 32,
                 learning_rate: 3e-3,
                 schedule: "cosine".to_owned(),

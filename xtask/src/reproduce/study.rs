@@ -71,6 +71,8 @@ impl Study {
     /// The one behind docs/reproduction.md.
     fn full() -> Self {
         let mut recipe = Recipe::quickstart();
+        // The quickstart has minutes, a study has hours.
+        recipe.base.epochs = 9.0;
         recipe.test = ExamSizes { single: 400, multi: 800, held_out_pairs: 400, more: 400 };
         Self {
             recipe,

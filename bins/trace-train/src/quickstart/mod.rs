@@ -18,9 +18,9 @@ use crate::console::{note, print};
 use crate::progress::Bar;
 use systems::{System, Systems};
 
-/// Methods by name, each with a learning rate from the grid of `cargo xtask reproduce`: the baseline that is strongest on
-/// this bench, IOPO, and IOPO with a likelihood term.
-const METHODS: [(&str, &str); 3] = [("sft-star", "1e-4"), ("iopo", "1e-4"), ("iopo-nll", "1e-4")];
+/// Methods by name, each with the learning rate that `cargo xtask reproduce` chose for it from the base model and right
+/// responses: the baseline that is strongest on this bench, IOPO, and IOPO with a likelihood term.
+const METHODS: [(&str, &str); 3] = [("sft-star", "3e-4"), ("iopo", "1e-4"), ("iopo-nll", "3e-4")];
 
 /// What the stages left behind, for those who tell of it.
 struct Run {
