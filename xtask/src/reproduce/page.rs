@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use iopo_lab::{Decoding, SupervisedStage, Writing};
 use serde::Serialize;
 use trace_score::SeedDifference;
-use trace_score::stats::{Interval, SeedMean};
+use trace_score::stats::{Interval, SeedMean, p_value_text};
 use trace_synthesis::world::EvaluationKind;
 
 use super::figure;
@@ -296,7 +296,7 @@ fn difference(found: &SeedDifference) -> String {
     let mean = found.difference.mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:+.1}"));
     let interval = found.crossed_interval.as_ref();
     let interval = interval.map(|interval| format!(" [{:+.1}, {:+.1}]", interval.low, interval.high));
-    let p = found.t_test.as_ref().map_or_else(|| "-".to_owned(), |test| format!("{:.3}", test.p_value));
+    let p = found.t_test.as_ref().map_or_else(|| "-".to_owned(), |test| p_value_text(test.p_value, 3));
     format!("{mean}{} | {p}", interval.unwrap_or_default())
 }
 

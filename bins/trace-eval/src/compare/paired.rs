@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use trace_score::cfbench::CfBenchScore;
-use trace_score::stats::IntervalConfig;
+use trace_score::stats::{IntervalConfig, p_value_text};
 use trace_score::{Cell, Column, PairedMean, PairedShare, RunComparison, Table};
 
 use super::runs::{CfBenchRow, ComplexBenchRow, PromptRow, Run};
@@ -183,7 +183,7 @@ pub(super) fn table(paired: &[Paired]) -> Table {
             Difference::Share(share) => {
                 let counts = [share.only_first, share.only_second].map(|count| count.to_string());
                 let [only_first, only_second] = counts;
-                [only_first, only_second, p_value(share.p_value)].map(Cell::from)
+                [only_first, only_second, p_value_text(share.p_value, 4)].map(Cell::from)
             }
         };
         let [only_first, only_second, p_value] = test;
@@ -218,8 +218,4 @@ pub(super) fn table(paired: &[Paired]) -> Table {
         rows: paired.iter().map(row).collect(),
         notes: vec!["p-values are not adjusted for the number of comparisons.".to_owned()],
     }
-}
-
-fn p_value(value: f64) -> String {
-    if value < 0.0001 { "< 0.0001".to_owned() } else { format!("{value:.4}") }
 }

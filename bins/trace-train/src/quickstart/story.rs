@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use iopo_lab::Decoding;
+use trace_score::stats::p_value_text;
 use trace_score::{Judged, PairedShare};
 use trace_synthesis::world::EvaluationKind;
 
@@ -55,7 +56,7 @@ fn examples(before: &System, after: &System) -> Result<()> {
     Ok(())
 }
 
-/// `drawn +6.2 [+3.1, +9.4], p 0.02`
+/// `drawn +6.2 [+3.1, +9.4], p 0.021`
 fn difference(decoding: Decoding, share: &PairedShare) -> String {
     let name = match decoding {
         Decoding::Greedy => "most likely",
@@ -65,7 +66,7 @@ fn difference(decoding: Decoding, share: &PairedShare) -> String {
     let interval = share.interval.as_ref();
     let interval =
         interval.map(|interval| format!(" [{:+.1}, {:+.1}]", interval.low * 100.0, interval.high * 100.0));
-    format!("{name} {points}{}, p {:.2}", interval.unwrap_or_default(), share.p_value)
+    format!("{name} {points}{}, p {}", interval.unwrap_or_default(), p_value_text(share.p_value, 3))
 }
 
 fn answer(name: &str, row: &Judged) -> String {

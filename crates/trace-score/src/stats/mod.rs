@@ -8,6 +8,7 @@
 //! | a mean over seeds | [`SeedMean`] |
 //! | two systems, the same seeds | [`PairedTTest`] |
 //! | two systems, the same seeds and items | [`crossed_bootstrap`] |
+//! | a p-value in a table | [`p_value_text`] |
 //!
 //! Whatever is undefined (a share of nothing, the spread of one number) is `None`, never NaN. Every bootstrap starts its
 //! own stream of random numbers from the seed, so that a result depends on its own items only.
@@ -16,6 +17,7 @@ mod bootstrap;
 mod estimate;
 mod interval;
 mod mcnemar;
+mod p_value;
 mod seed_mean;
 mod t_test;
 mod wilson;
@@ -24,6 +26,7 @@ pub use bootstrap::{bootstrap_mean, bootstrap_ratio, crossed_bootstrap};
 pub use estimate::Estimate;
 pub use interval::{Interval, IntervalConfig};
 pub use mcnemar::mcnemar_exact;
+pub use p_value::p_value_text;
 pub use seed_mean::SeedMean;
 pub use t_test::PairedTTest;
 pub use wilson::wilson_interval;
