@@ -113,7 +113,7 @@ fn a_row_with_another_prompt_than_its_task_is_an_error() {
     let mut other_description = row();
     other_description.description = "Sing.".to_owned();
     let mut other_message = row();
-    other_message.messages[1].content.push('!');
+    other_message.messages[0].content.push('!');
     for row in [other_task, other_description, other_message] {
         assert!(matches!(Task::from_eval_row(&row), Err(WorldError::PromptMismatch { .. })));
     }
