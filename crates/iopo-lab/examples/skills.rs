@@ -18,6 +18,8 @@ use trace_synthesis::world::DIMENSIONS;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut recipe = Recipe::quickstart();
     recipe.dimensions = DIMENSIONS.to_vec();
+    // As long as a study trains its base models.
+    recipe.base.epochs = 9.0;
     recipe.base.writing = Writing::ORACLE;
     recipe.test = ExamSizes { single: 1_500, multi: 1_500, held_out_pairs: 0, more: 0 };
     let lab = Lab::new(recipe, 0, PathBuf::from("target/skills"), Device::flex().autodiff())?;
