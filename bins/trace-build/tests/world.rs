@@ -119,3 +119,13 @@ fn wrong_arguments_are_told_and_leave_no_file() {
         assert!(!out.exists());
     }
 }
+
+#[test]
+fn a_data_set_without_rows_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
+    let output = command.args(["world", "--rows", "0", "--out"]).arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!out.exists());
+}

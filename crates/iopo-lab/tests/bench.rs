@@ -18,14 +18,16 @@ fn lab(dir: &Path, seed: u64) -> Lab {
 
 #[test]
 fn every_method_trains_from_the_base_model_and_answers() {
-    let dir = tempdir().unwrap();
-    let lab = lab(dir.path(), 1);
+    let folder = tempdir().unwrap();
+    // A path that a list with commas would split.
+    let dir = folder.path().join("a, b");
+    let lab = lab(&dir, 1);
     let base = lab.base(&mut ()).unwrap();
     let sft = lab.sft(&base.model, &mut ()).unwrap();
     assert!(sft.best.is_some());
-    let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.path().join("rows")).unwrap();
+    let (rows, _) = lab.preference_rows(Author::World(&Writing::ORACLE), &dir.join("rows")).unwrap();
     for method in METHODS.iter() {
-        let output = dir.path().join(method.name);
+        let output = dir.join(method.name);
         let tuned = lab.tune(&base.model, &rows, method, "1e-4", &output, &mut ()).unwrap();
         assert_eq!(tuned.steps, 2 * method.steps_factor, "{method}");
         // The configuration beside the results is the whole truth about them.
