@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What a model cannot do it cannot be taught to prefer: dimensions that stay low here measure skill instead of
-//! obedience. `Recipe::quickstart` leaves out those below 60 %.
+//! obedience. The recipes leave out those below 60 %.
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -16,10 +16,8 @@ use trace_score::stats::IntervalConfig;
 use trace_synthesis::world::DIMENSIONS;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut recipe = Recipe::quickstart();
+    let mut recipe = Recipe::study();
     recipe.dimensions = DIMENSIONS.to_vec();
-    // As long as a study trains its base models.
-    recipe.base.epochs = 9.0;
     recipe.base.writing = Writing::ORACLE;
     recipe.test = ExamSizes { single: 1_500, multi: 1_500, held_out_pairs: 0, more: 0 };
     let lab = Lab::new(recipe, 0, PathBuf::from("target/skills"), Device::flex().autodiff())?;

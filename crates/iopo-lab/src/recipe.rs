@@ -164,6 +164,15 @@ impl Recipe {
 }
 
 impl Recipe {
+    /// A bench for hours: the quickstart's, with more passes over the base rows and larger exams.
+    #[must_use]
+    pub fn study() -> Self {
+        let mut recipe = Self::quickstart();
+        recipe.base.epochs = 9.0;
+        recipe.test = ExamSizes { single: 400, multi: 800, held_out_pairs: 400, more: 400 };
+        recipe
+    }
+
     /// Every part of a bench as small as it can be: whether everything runs, and nothing else.
     #[must_use]
     pub fn smoke() -> Self {

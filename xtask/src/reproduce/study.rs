@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use iopo_lab::{ExamSizes, METHODS, Method, Recipe, Writing};
+use iopo_lab::{METHODS, Method, Recipe, Writing};
 use serde::{Deserialize, Serialize};
 
 use super::job::{COST_REGIME, Job, Regime, Start, Tuning};
@@ -70,12 +70,8 @@ impl Study {
 
     /// The one behind docs/reproduction.md.
     fn full() -> Self {
-        let mut recipe = Recipe::quickstart();
-        // The quickstart has minutes, a study has hours.
-        recipe.base.epochs = 9.0;
-        recipe.test = ExamSizes { single: 400, multi: 800, held_out_pairs: 400, more: 400 };
         Self {
-            recipe,
+            recipe: Recipe::study(),
             oracle: Writing::ORACLE,
             noisy: Writing::judged(0.2, 0.4),
             plans: [Regime::Paper, Regime::Oracle, Regime::Noisy, Regime::Own].map(Plan::of).to_vec(),

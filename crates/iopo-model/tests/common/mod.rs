@@ -1,13 +1,15 @@
 //! Small models and folders, for the tests of this folder.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
-use iopo_model::{CausalLm, NamedTensor, Parameters, Precision, SegmentSpan, TokenLayout, load_model};
+use iopo_model::{
+    CausalLm, NamedTensor, Parameters, Precision, Predictions, SegmentSpan, TokenLayout, load_model,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
@@ -220,4 +222,21 @@ pub(crate) fn with_random_b(model: CausalLm, seed: u64) -> CausalLm {
         let (n, dtype) = (values.dims()[0], FloatDType::from(values.dtype()));
         name.ends_with("lora_B.weight").then(|| tensor(&normals(&mut rng, n, 0.2), [n], dtype))
     })
+}
+
+/// The names that come with gradients.
+pub(crate) fn gradient_names(model: &CausalLm) -> BTreeSet<String> {
+    let predictions = Predictions { sources: vec![0], targets: vec![1] };
+    let total = model.token_log_probs(&sequence(&[3, 4]), &predictions).unwrap().sum();
+    model.take_gradients(&mut total.backward()).into_iter().map(|gradient| gradient.name).collect()
+}
+
+/// The names that an update is asked about.
+pub(crate) fn update_names(model: CausalLm) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let _ = model.update_trainable(|name, _| {
+        seen.insert(name.to_owned());
+        None
+    });
+    seen
 }

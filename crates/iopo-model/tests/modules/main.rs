@@ -11,12 +11,9 @@ mod common;
 mod plain;
 
 use burn::module::Param;
-use burn::tensor::{Device, FloatDType, Tensor};
+use burn::tensor::{FloatDType, Tensor};
 use common::{Family, assert_close, largest, normals, random_folder, span, tensor};
-use iopo_model::{
-    DecoderLayer, GroupedQueryAttention, LoraAdapter, LoraLinear, Parameters, RmsNorm, RotaryEmbedding,
-    SwiGluMlp, TokenLayout,
-};
+use iopo_model::{DecoderLayer, RmsNorm, TokenLayout};
 use plain::{PlainAttention, PlainLayer, PlainLinear, PlainMlp, PlainModel, plain_norm, plain_rotation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

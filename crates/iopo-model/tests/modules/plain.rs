@@ -1,6 +1,14 @@
 //! The formulas, as loops over single numbers.
 
-use super::*;
+use burn::module::Param;
+use burn::tensor::{Device, FloatDType};
+use iopo_model::{
+    GroupedQueryAttention, LoraAdapter, LoraLinear, Parameters, RotaryEmbedding, SwiGluMlp, TokenLayout,
+};
+use rand_chacha::ChaCha8Rng;
+
+use crate::common::{self, normals, tensor};
+use crate::{HEAD_DIM, HEADS, HIDDEN, MLP, Rows, THETA, matrix, random_rows, rows};
 
 /// The numbers of a linear layer, with an adapter of scale 0.75 where `a` and `b` are given.
 #[derive(Clone)]

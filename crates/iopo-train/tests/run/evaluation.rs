@@ -7,7 +7,7 @@ use iopo_train::Trainer;
 use tempfile::tempdir;
 
 use crate::common::{config, trained_adapter};
-use crate::{lines, run, short};
+use crate::{LEFT_OVER, lines, run, short};
 
 fn evaluated(out: &Path) -> Vec<u64> {
     lines(out)
@@ -33,18 +33,10 @@ fn held_out_rows_are_evaluated_by_updates_by_epochs_and_at_the_end() {
     }
 }
 
-/// Three examples an epoch, two of them in an update: epochs end within updates 2, 3, 5 and 6.
 #[test]
 fn epochs_that_end_within_an_update_are_noticed() {
     let dir = tempdir().unwrap();
-    let lines = [
-        "val_size=1",
-        "eval_strategy=epoch",
-        "per_device_train_batch_size=1",
-        "gradient_accumulation_steps=2",
-        "accumulate_across_epochs=true",
-    ];
-    run(dir.path(), &lines);
+    run(dir.path(), &LEFT_OVER);
     assert_eq!(evaluated(dir.path()), [2, 3, 5, 6]);
 }
 

@@ -26,6 +26,15 @@ use tempfile::tempdir;
 /// Four groups in two updates an epoch, six updates.
 const SHORT: [&str; 2] = ["max_samples=4", "max_steps=6"];
 
+/// Three examples an epoch, two of them in an update: epochs end within updates 2, 3, 5 and 6.
+const LEFT_OVER: [&str; 5] = [
+    "val_size=1",
+    "eval_strategy=epoch",
+    "per_device_train_batch_size=1",
+    "gradient_accumulation_steps=2",
+    "accumulate_across_epochs=true",
+];
+
 fn short<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&SHORT[..], more].concat()
 }

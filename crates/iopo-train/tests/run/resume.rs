@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::common::{copy_folder, fixture, trained_adapter};
-use crate::{bytes, fail, run, with_checkpoint};
+use crate::{LEFT_OVER, bytes, fail, run, with_checkpoint};
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
@@ -68,14 +68,7 @@ fn a_resumed_run_from_an_sft_adapter_equals_an_uninterrupted_one() {
 
 #[test]
 fn a_resumed_run_with_evaluation_and_left_over_batches_equals_an_uninterrupted_one() {
-    let lines = [
-        "val_size=1",
-        "eval_strategy=epoch",
-        "per_device_train_batch_size=1",
-        "gradient_accumulation_steps=2",
-        "accumulate_across_epochs=true",
-    ];
-    resumed_equals_uninterrupted(&lines, "adapter_model.safetensors");
+    resumed_equals_uninterrupted(&LEFT_OVER, "adapter_model.safetensors");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Recordings that pass, and ones that must not.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 use super::*;
 use crate::golden::find;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
 #[test]
 fn losses_equal_those_of_the_papers_trainer() {
