@@ -6,8 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::fixtures;
-use crate::golden::root;
-use crate::say;
+use crate::{root, say};
 
 /// One command and why it is run.
 struct Check {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_schema::UnknownLabels;
-use trace_synthesis::world::CountDistribution;
+use trace_world::CountDistribution;
 
 pub(crate) use self::browse::BrowseArgs;
 pub(crate) use self::export::ExportArgs;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use trace_schema::{AtomicFile, JsonlWriter};
-use trace_synthesis::world::{Conditions, DatasetConfig, Judge, TaskSampler, Teacher, WorldDataset};
+use trace_world::{Conditions, DatasetConfig, Judge, TaskSampler, Teacher, WorldDataset};
 
 use crate::cli::WorldArgs;
 use crate::{report, world_tables};

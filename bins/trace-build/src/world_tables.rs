@@ -1,7 +1,7 @@
 //! The numbers of a generated data set as text.
 
 use comfy_table::Table;
-use trace_synthesis::world::Summary;
+use trace_world::Summary;
 
 use crate::tables::{align_right, new_table, thousands};
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use trace_schema::{DatasetReader, EvalRow, JsonlReader};
-use trace_synthesis::world::Task;
+use trace_world::Task;
 
 const FILES: [&str; 8] = [
     "eval_more.jsonl",

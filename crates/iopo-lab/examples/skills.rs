@@ -13,7 +13,7 @@ use burn::tensor::Device;
 use iopo_lab::{Decoding, ExamSizes, Lab, Recipe, Writing};
 use trace_score::Scores;
 use trace_score::stats::IntervalConfig;
-use trace_synthesis::world::DIMENSIONS;
+use trace_world::DIMENSIONS;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut recipe = Recipe::study();

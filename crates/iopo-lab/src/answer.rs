@@ -4,7 +4,7 @@ use iopo_answer::Respondent;
 use iopo_data::Message;
 use iopo_model::{CausalLm, GenerationConfig};
 use serde::{Deserialize, Serialize};
-use trace_synthesis::world::Task;
+use trace_world::Task;
 
 use crate::error::LabError;
 

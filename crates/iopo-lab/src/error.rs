@@ -8,7 +8,7 @@ use iopo_model::WeightsError;
 use iopo_train::{ArgsError, TrainError};
 use thiserror::Error;
 use trace_schema::WriteError;
-use trace_synthesis::world::WorldError;
+use trace_world::WorldError;
 
 /// A bench that cannot go on.
 #[derive(Debug, Error)]

@@ -2,7 +2,7 @@
 
 use trace_schema::Constraint;
 use trace_score::{Judged, JudgedConstraint, Verdict};
-use trace_synthesis::world::{EvaluationKind, Task, TaskSampler, WorldRng};
+use trace_world::{EvaluationKind, Task, TaskSampler, WorldRng};
 
 use crate::error::LabError;
 use crate::recipe::ExamSizes;

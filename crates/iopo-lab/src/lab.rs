@@ -10,7 +10,7 @@ use iopo_model::{CausalLm, Precision, Qwen2Config, load_model};
 use iopo_train::Observer;
 use trace_schema::EvalRow;
 use trace_score::Judged;
-use trace_synthesis::world::{CountDistribution, Rejections, SftRow, TaskSampler, WorldRng, world_rng};
+use trace_world::{CountDistribution, Rejections, SftRow, TaskSampler, WorldRng, world_rng};
 
 use crate::answer::{Decoding, MAX_NEW_TOKENS, answers};
 use crate::error::LabError;

@@ -4,7 +4,7 @@ use iopo_answer::Respondent;
 use iopo_model::CausalLm;
 use rand::Rng;
 use trace_schema::{ConstraintOperation, PreferencePair};
-use trace_synthesis::world::{Group, Rejection, Task, TaskSampler, WorldRng};
+use trace_world::{Group, Rejection, Task, TaskSampler, WorldRng};
 
 use crate::answer::{Decoding, answers};
 use crate::error::LabError;
@@ -92,7 +92,7 @@ fn sorted(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use trace_synthesis::world::{CountDistribution, world_rng};
+    use trace_world::{CountDistribution, world_rng};
 
     use super::*;
 

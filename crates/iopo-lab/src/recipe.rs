@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trace_schema::ConstraintDimension;
-use trace_synthesis::world::{DIMENSIONS, EvaluationKind, Judge, Teacher};
+use trace_world::{DIMENSIONS, EvaluationKind, Judge, Teacher};
 
 /// Sizes of a Qwen2 model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

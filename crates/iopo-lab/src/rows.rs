@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand::Rng;
 use trace_schema::{ConstraintOperation, PreferenceGroup, PreferencePair};
-use trace_synthesis::world::{
+use trace_world::{
     Conditions, Group, GroupBuilder, Rejection, Rejections, SftRow, Task, TaskSampler, WorldError, WorldRng,
     pair_from, world_rng,
 };
@@ -151,7 +151,7 @@ impl PreferenceRows {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use trace_synthesis::world::{CountDistribution, Judge, Teacher};
+    use trace_world::{CountDistribution, Judge, Teacher};
 
     use super::*;
 

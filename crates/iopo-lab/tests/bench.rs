@@ -10,7 +10,7 @@ use iopo_lab::{Author, Decoding, Exam, ExamSizes, Lab, METHODS, Method, Recipe, 
 use iopo_train::TrainArgs;
 use tempfile::tempdir;
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair};
-use trace_synthesis::world::EvaluationKind;
+use trace_world::EvaluationKind;
 
 fn lab(dir: &Path, seed: u64) -> Lab {
     Lab::new(Recipe::smoke(), seed, dir.to_owned(), Device::flex().autodiff()).unwrap()
@@ -96,14 +96,14 @@ fn no_training_row_has_a_prompt_of_an_exam() {
         assert!(!exam.contains(&group.x1.prompt()) && !exam.contains(&group.x2.prompt()));
         assert_eq!((&group.x1, &group.y1), (&pair.instruction, &pair.chosen));
     }
-    assert!(rejections.of(trace_synthesis::world::Rejection::InEvaluation) > 0);
+    assert!(rejections.of(trace_world::Rejection::InEvaluation) > 0);
 }
 
 #[test]
 fn answers_of_the_responder_follow_every_question() {
     let dir = tempdir().unwrap();
     let lab = lab(dir.path(), 1);
-    let mut rng = trace_synthesis::world::world_rng(7, 0);
+    let mut rng = trace_world::world_rng(7, 0);
     let respond = |exam: &Exam, rng: &mut _| exam.questions.iter().map(|q| q.task.respond(rng)).collect();
     let answers: Vec<String> = respond(&lab.test, &mut rng);
     assert!(lab.test.judge(answers).iter().all(|row| row.followed() == Some(true)));

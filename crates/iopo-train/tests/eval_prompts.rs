@@ -17,7 +17,7 @@ use common::{names_in, tiny, train};
 use iopo_train::{LogEntry, TrainArgs, TrainConfig, TrainError, TrainSummary, Trainer};
 use serde_json::{Value, json};
 use tempfile::tempdir;
-use trace_synthesis::world::{CountDistribution, TaskSampler, world_rng};
+use trace_world::{CountDistribution, TaskSampler, world_rng};
 
 /// Rows to learn by heart, and the prompts of the same rows: four of the world and two of IFEval.
 struct Files {

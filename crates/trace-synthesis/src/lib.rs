@@ -5,4 +5,3 @@ mod random;
 pub mod similarity;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod world;

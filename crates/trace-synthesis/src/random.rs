@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::world::{WorldRng, world_rng};
+use trace_world::{WorldRng, world_rng};
 
 /// The first 64 bits of SHA-256 over the parts, each with its length.
 pub(crate) fn digest_of(parts: &[&str]) -> u64 {

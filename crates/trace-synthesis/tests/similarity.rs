@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use trace_synthesis::similarity::{SimilarityError, SimilarityIndex, jaccard};
-use trace_synthesis::world::{CountDistribution, TaskSampler, world_rng};
+use trace_world::{CountDistribution, TaskSampler, world_rng};
 
 fn few(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }

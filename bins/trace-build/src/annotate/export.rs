@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use rand_chacha::rand_core::Rng;
 use trace_schema::{AtomicFile, EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
-use trace_synthesis::world::world_rng;
+use trace_world::world_rng;
 
 use super::cell::to_cell;
 use super::check::items;

@@ -13,7 +13,7 @@ use trace_synthesis::pipeline::{
     Attempts, Checks, LanguageChoice, MAX_CONSTRAINTS, PipelineConfig, QuestionKind, Role, Sampling,
     SimilarityConfig,
 };
-use trace_synthesis::world::CountDistribution;
+use trace_world::CountDistribution;
 
 use super::reader::Section;
 use crate::cli::parse_counts;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use iopo_lab::{Author, Decoding, Lab, Method, Recipe, Trained, Writing};
 use serde_json::json;
-use trace_synthesis::world::Rejections;
+use trace_world::Rejections;
 
 use crate::cli::QuickstartArgs;
 use crate::console::{note, print};

@@ -6,7 +6,7 @@ use anyhow::Result;
 use iopo_lab::Decoding;
 use trace_score::stats::p_value_text;
 use trace_score::{Judged, PairedShare};
-use trace_synthesis::world::EvaluationKind;
+use trace_world::EvaluationKind;
 
 use super::Run;
 use super::systems::{COLUMNS, System};

@@ -5,7 +5,7 @@ use iopo_lab::Decoding;
 use serde_json::{Map, Value, json};
 use trace_score::stats::{Estimate, IntervalConfig};
 use trace_score::{Comparison, Judged, Metric, PairedShare, RunComparison, Scores};
-use trace_synthesis::world::EvaluationKind;
+use trace_world::EvaluationKind;
 
 /// What the table's columns are about.
 pub const COLUMNS: [(EvaluationKind, Decoding); 6] = [

@@ -4,7 +4,7 @@ use iopo_answer::AnswerError;
 use thiserror::Error;
 use trace_schema::JsonlError;
 use trace_score::ifeval::IfevalError;
-use trace_synthesis::world::WorldError;
+use trace_world::WorldError;
 
 /// A file of `eval_prompts` that cannot be used.
 #[derive(Debug, Error)]

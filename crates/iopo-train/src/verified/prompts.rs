@@ -8,7 +8,7 @@ use iopo_data::{Message, Role};
 use serde_json::Value;
 use trace_schema::{EvalRow, JsonlReader, UnknownLabels};
 use trace_score::ifeval;
-use trace_synthesis::world::Task;
+use trace_world::Task;
 
 use super::error::EvalPromptsError;
 

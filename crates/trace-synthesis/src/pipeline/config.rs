@@ -7,7 +7,7 @@ use trace_score::trace::VoteRule;
 
 use super::language::LanguageChoice;
 use super::question_kind::{QuestionKind, Role, Sampling};
-use crate::world::CountDistribution;
+use trace_world::CountDistribution;
 
 /// The most constraints that an instruction may have: the paper's largest number.
 pub const MAX_CONSTRAINTS: usize = 15;

@@ -11,7 +11,7 @@ use super::question_kind::QuestionKind;
 use super::seed::Seed;
 use super::stage::{Reason, Stage};
 use crate::random::row_rng;
-use crate::world::{CountDistribution, WorldRng};
+use trace_world::{CountDistribution, WorldRng};
 
 /// Draws the number of constraints that a row should have.
 pub(super) fn draw_target(seed: u64, id: &str, counts: &CountDistribution) -> usize {
@@ -21,7 +21,7 @@ pub(super) fn draw_target(seed: u64, id: &str, counts: &CountDistribution) -> us
 /// Draws the dimensions that an expansion may choose from, in the order of the taxonomy.
 pub(super) fn draw_dimensions(seed: u64, id: &str, count: usize, attempt: u32) -> Vec<ConstraintDimension> {
     let rng: &mut WorldRng = &mut row_rng(seed, id, &format!("dimensions {attempt}"));
-    let mut drawn = crate::world::pick_some(&ConstraintDimension::ALL, count, rng);
+    let mut drawn = trace_world::pick_some(&ConstraintDimension::ALL, count, rng);
     drawn.sort_unstable();
     drawn
 }

@@ -14,7 +14,7 @@ use super::prompt_kind::{PromptKind, dimensions, parts};
 use super::question_kind::QuestionKind;
 use super::stage::{Reason, Stage};
 use crate::random::row_rng;
-use crate::world::pick;
+use trace_world::pick;
 
 const STAGE: Stage = Stage::Perturbation;
 

@@ -16,7 +16,7 @@ use trace_schema::{ConstraintOperation, Instruction};
 use self::reading::Asked;
 use crate::pipeline::Seed;
 use crate::random::digest_of;
-use crate::world::{CountDistribution, Task, TaskSampler, Teacher, WorldRng, chance, world_rng, worsen};
+use trace_world::{CountDistribution, Task, TaskSampler, Teacher, WorldRng, chance, world_rng, worsen};
 
 /// Tasks that are remembered; the oldest are forgotten, so that long runs stay small.
 const REMEMBERED: usize = 1 << 14;

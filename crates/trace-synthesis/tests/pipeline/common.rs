@@ -17,7 +17,7 @@ use trace_synthesis::pipeline::{
     SimilarityConfig,
 };
 use trace_synthesis::testing::{Slips, WorldModel};
-use trace_synthesis::world::CountDistribution;
+use trace_world::CountDistribution;
 
 /// A folder with seeds and results, and the model that answers.
 pub struct Bench {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use trace_schema::{ConstraintOperation, EvalRow, PreferenceGroup, PreferencePair, RejectedRow};
 use trace_synthesis::pipeline::{Checks, Stage};
 use trace_synthesis::testing::Slips;
-use trace_synthesis::world::CountDistribution;
+use trace_world::CountDistribution;
 
 use crate::common::{Bench, rows};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trace_synthesis::testing::{Slips, WorldModel};
-use trace_synthesis::world::CountDistribution;
+use trace_world::CountDistribution;
 
 use crate::common::Bench;
 

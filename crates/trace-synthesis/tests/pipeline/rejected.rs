@@ -7,7 +7,7 @@ use serde_json::json;
 use trace_schema::RejectedRow;
 use trace_synthesis::pipeline::{Reason, Stage};
 use trace_synthesis::testing::Slips;
-use trace_synthesis::world::Teacher;
+use trace_world::Teacher;
 
 use crate::common::{Bench, rows};
 

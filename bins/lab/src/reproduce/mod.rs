@@ -1,0 +1,94 @@
+//! `cargo xtask reproduce`: the paper's tables in miniature.
+
+mod figure;
+mod job;
+mod page;
+mod pool;
+mod results;
+mod store;
+mod study;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::golden::root;
+use crate::{ensure_release, say};
+use job::Job;
+use store::Store;
+use study::{FULL, Study};
+use tables::Results;
+
+#[derive(Args)]
+pub struct ReproduceArgs {
+    /// `full`, `smoke` to see whether everything runs, or a JSON file as `--print` writes it.
+    #[arg(long, default_value = FULL)]
+    study: String,
+    /// Where models and results go; what is there already is not computed again. A folder of its own under `target`
+    /// for each name if absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Where `reproduction.md`, `.json` and `.svg` are written; `docs` for the full study, `--out` for others.
+    #[arg(long)]
+    docs: Option<PathBuf>,
+    /// Processes at a time, each with one thread.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Print the study as JSON, and do nothing.
+    #[arg(long)]
+    print: bool,
+    /// Write the page from the results that are there, and compute nothing.
+    #[arg(long)]
+    render: bool,
+    /// One job in this process, as JSON: for the program itself.
+    #[arg(long, hide = true)]
+    job: Option<String>,
+}
+
+pub fn run(args: &ReproduceArgs) -> Result<bool> {
+    ensure_release()?;
+    let study = Study::from_name(&args.study)?;
+    if args.print {
+        say(serde_json::to_string_pretty(&study)?)?;
+        return Ok(true);
+    }
+    let name = Path::new(&args.study).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let out = args.out.clone().unwrap_or_else(|| root().join(format!("target/reproduce-{name}")));
+    let store = Store::new(&out)?;
+    if let Some(job) = &args.job {
+        let job: Job = serde_json::from_str(job).context("--job is not a job of this program")?;
+        job.run(&store, &study)?;
+        return Ok(true);
+    }
+    study.check()?;
+    store.claim(&study)?;
+    if !args.render {
+        for (phase, jobs) in [
+            ("base models", study.bases()),
+            ("supervised models", study.supervised()),
+            ("their tests, and preference rows", study.rows()),
+            ("learning rates", study.selection()),
+        ] {
+            say(format_args!("== {phase}"))?;
+            pool::run_all(&store, &args.study, &jobs, args.workers)?;
+        }
+        let chosen = study.chosen(&store)?;
+        say("== all seeds at the learning rates chosen, and their tests")?;
+        let tune: Vec<Job> = chosen.iter().cloned().map(Job::Tune).collect();
+        pool::run_all(&store, &args.study, &tune, args.workers)?;
+        let test: Vec<Job> = chosen.into_iter().map(Job::Test).collect();
+        pool::run_all(&store, &args.study, &test, args.workers)?;
+        say("== costs, one at a time")?;
+        pool::run_all(&store, &args.study, &study.costs(), 1)?;
+    }
+    let results = study.plans.iter().map(|plan| Results::read(&store, &study, plan));
+    let results = results.collect::<Result<Vec<_>>>()?;
+    let is_full = args.study == FULL;
+    let docs = args.docs.clone().unwrap_or_else(|| if is_full { root().join("docs") } else { out });
+    let reading = if is_full { page::READING } else { "" };
+    page::write(&docs, &study, reading, &results, &tables::costs(&store, &study)?)?;
+    say(format_args!("written: {}", docs.join("reproduction.md").display()))?;
+    Ok(true)
+}
