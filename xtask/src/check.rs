@@ -15,54 +15,47 @@ struct Check {
     env: &'static [(&'static str, &'static str)],
 }
 
+/// Cheapest first: format and the rules about the repository take seconds, since xtask links no engine.
+///
+/// Lints and documentation share one set of features, with every device in it, so that burn's metadata is compiled
+/// once for both; tests compile burn a second time, to run it.
 const CHECKS: &[Check] = &[
     Check { name: "format", args: &["fmt", "--all", "--check"], env: &[] },
+    Check { name: "rules about the repository", args: &["test", "--quiet", "--package", "xtask"], env: &[] },
     Check {
-        name: "lints",
-        args: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        env: &[],
+        name: "lints, with cuda and wgpu",
+        args: &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            DEVICES,
+            "--",
+            "-D",
+            "warnings",
+        ],
+        env: &[NO_DOWNLOAD],
     },
     Check {
         name: "documentation",
-        args: &["doc", "--workspace", "--no-deps"],
-        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        args: &["doc", "--workspace", "--no-deps", "--features", DEVICES],
+        env: &[NO_DOWNLOAD, ("RUSTDOCFLAGS", "-D warnings")],
     },
     Check { name: "tests and doctests", args: &["test", "--workspace"], env: &[] },
-    // Its other half is in the workspace's own lints; this is the program for those who have an endpoint.
+    // The program for those who have an endpoint; its other half is in the workspace's own lints.
     Check {
-        name: "lints of trace-eval without local models",
-        args: &[
-            "clippy",
-            "-p",
-            "trace-eval",
-            "--no-default-features",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        name: "trace-eval without local models",
+        args: &["check", "-p", "trace-eval", "--no-default-features"],
         env: &[],
     },
-    // cubecl's build scripts download LLVM for `cuda`; under DOCS_RS they return early, which is
-    // enough to type-check where nothing can be downloaded.
-    Check {
-        name: "lints with cuda and wgpu",
-        args: &[
-            "clippy",
-            "-p",
-            "trace-train",
-            "-p",
-            "trace-eval",
-            "--all-targets",
-            "--features",
-            "cuda,wgpu",
-            "--",
-            "-D",
-            "warnings",
-        ],
-        env: &[("DOCS_RS", "1")],
-    },
 ];
+
+/// The features of the programs that add devices.
+const DEVICES: &str = "trace-train/cuda,trace-train/wgpu,trace-eval/cuda,trace-eval/wgpu";
+
+/// cubecl's build scripts download LLVM for `cuda`; under DOCS_RS they return early, which is enough to type-check
+/// where nothing can be downloaded.
+const NO_DOWNLOAD: (&str, &str) = ("DOCS_RS", "1");
 
 /// Log-probs and losses on a WGPU device; needs a Vulkan driver, of which a software one will do.
 const WGPU: Check = Check {
