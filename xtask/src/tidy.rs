@@ -11,20 +11,22 @@ use crate::root;
 
 /// Every published crate with the crates of the workspace that it may use, in path order: a crate
 /// uses only earlier ones.
-const LAYERS: [(&str, &[&str]); 15] = [
-    ("trace-schema", &[]),
+const LAYERS: [(&str, &[&str]); 16] = [
+    ("iopo-files", &[]),
+    ("iopo-cli", &[]),
+    ("trace-schema", &["iopo-files"]),
     ("trace-world", &["trace-schema"]),
-    ("chat-client", &[]),
+    ("chat-client", &["iopo-files"]),
     ("trace-score", &["trace-schema"]),
-    ("trace-synthesis", &["trace-schema", "trace-world", "chat-client", "trace-score"]),
-    ("iopo-data", &["trace-schema"]),
+    ("trace-synthesis", &["iopo-files", "trace-schema", "trace-world", "chat-client", "trace-score"]),
+    ("iopo-data", &["iopo-files", "trace-schema"]),
     ("iopo-loss", &[]),
-    ("iopo-model", &[]),
+    ("iopo-model", &["iopo-files"]),
     ("iopo-answer", &["iopo-data", "iopo-model"]),
-    ("iopo-device", &[]),
     (
         "iopo-train",
         &[
+            "iopo-files",
             "trace-schema",
             "trace-world",
             "trace-score",
@@ -37,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (
         "iopo-lab",
         &[
+            "iopo-files",
             "trace-schema",
             "trace-world",
             "trace-score",
@@ -47,7 +50,18 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "iopo-train",
         ],
     ),
-    ("trace-build", &["trace-schema", "trace-world", "chat-client", "trace-synthesis", "trace-score"]),
+    (
+        "trace-build",
+        &[
+            "iopo-cli",
+            "iopo-files",
+            "trace-schema",
+            "trace-world",
+            "chat-client",
+            "trace-synthesis",
+            "trace-score",
+        ],
+    ),
     (
         "trace-eval",
         &[
@@ -57,12 +71,13 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "iopo-data",
             "iopo-model",
             "iopo-answer",
-            "iopo-device",
+            "iopo-cli",
+            "iopo-files",
         ],
     ),
     (
         "trace-train",
-        &["trace-world", "trace-score", "iopo-data", "iopo-model", "iopo-device", "iopo-train", "iopo-lab"],
+        &["trace-world", "trace-score", "iopo-data", "iopo-model", "iopo-cli", "iopo-train", "iopo-lab"],
     ),
 ];
 
@@ -70,8 +85,10 @@ const LAYERS: [(&str, &[&str]); 15] = [
 const UNPUBLISHED: [&str; 2] = ["lab", "xtask"];
 
 /// Crates that must work without a tensor library; of optional dependencies, without those.
-const WITHOUT_BURN: [&str; 9] = [
+const WITHOUT_BURN: [&str; 11] = [
     "xtask",
+    "iopo-files",
+    "iopo-cli",
     "trace-schema",
     "trace-world",
     "chat-client",
@@ -83,7 +100,7 @@ const WITHOUT_BURN: [&str; 9] = [
 ];
 
 /// The crate through which programs choose a backend.
-const CHOOSER: &str = "iopo-device";
+const CHOOSER: &str = "iopo-cli";
 
 /// Features of burn that bring a backend along.
 const BACKENDS: [&str; 13] = [
@@ -320,6 +337,13 @@ fn no_library_chooses_a_backend() {
             let named = DEVICES.iter().find(|device| line.contains(**device));
             assert!(named.is_none(), "{}: a library is given its device: {line}", path.display());
         }
+    }
+}
+
+#[test]
+fn no_library_sets_the_allocator() {
+    for (path, code) in code().into_iter().filter(|(path, _)| path.starts_with("crates")) {
+        assert!(!code.contains("#[global_allocator]"), "{}: that is for programs", path.display());
     }
 }
 

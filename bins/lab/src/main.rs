@@ -1,6 +1,6 @@
 //! The laboratory: time and memory beside PyTorch, the paper's tables in miniature, parity with recorded
 //! references, and files handed to Python's programs.
-// Those macros panic on a closed pipe, for example in `| head -1`; `say` and `note` do not.
+// Those macros panic on a closed pipe, for example in `| head -1`; `iopo_cli` does not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod bench;
@@ -9,13 +9,16 @@ mod interop;
 mod parity;
 mod reproduce;
 
-use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
+use iopo_cli::{Outcome, failure, say};
+
+/// That of `trace-train`, which is measured.
+#[global_allocator]
+static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 
 #[derive(Parser)]
 #[command(about = "Measurements, studies and parity replays", bin_name = "cargo xtask")]
@@ -110,29 +113,12 @@ enum Parity {
 }
 
 fn main() -> ExitCode {
-    // The allocator of the program that is measured.
-    iopo_device::keep_freed_memory();
+    iopo_cli::keep_freed_memory();
     match run(Cli::parse().command) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            note(format_args!("error: {error:#}"));
-            ExitCode::from(2)
-        }
+        Ok(true) => Outcome::Done.into(),
+        Ok(false) => Outcome::Failed.into(),
+        Err(error) => failure(&error, None),
     }
-}
-
-/// A line on standard output; a reader that went away has seen enough.
-fn say(text: impl Display) -> Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
-    }
-}
-
-/// A line on standard error, where it can be written.
-fn note(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn run(command: Command) -> Result<bool> {

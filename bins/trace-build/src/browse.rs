@@ -5,15 +5,13 @@ mod page;
 mod sample;
 mod view;
 
-use std::io::Write;
-
-use anyhow::Context;
-use trace_schema::{AtomicFile, DatasetReader};
+use iopo_cli::print;
+use iopo_files::write_file;
+use trace_schema::DatasetReader;
 
 use self::page::Page;
 use crate::cli::BrowseArgs;
 use crate::inputs::refuse_to_replace;
-use crate::report;
 use crate::tables::thousands;
 
 /// Draws rows, renders and writes.
@@ -24,9 +22,7 @@ pub(crate) fn run(args: &BrowseArgs) -> anyhow::Result<()> {
     let (shown, total) = (sample.rows.len(), sample.total);
     let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
     let page = Page::new(name, &sample, args.seed).render()?;
-    let mut file = AtomicFile::create(&args.out)?;
-    file.write_all(page.as_bytes()).with_context(|| format!("cannot write {}", args.out.display()))?;
-    file.finish()?;
+    write_file(&args.out, page)?;
     let (shown, total) = (thousands(shown as u64), thousands(total));
-    report::print(&format!("{}: {shown} of {total} rows\n", args.out.display()))
+    print(&format!("{}: {shown} of {total} rows\n", args.out.display()))
 }

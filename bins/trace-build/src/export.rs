@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use iopo_cli::print;
 use trace_schema::export::{DatasetInfo, ExportOptions, ExportWriter, Shape};
 use trace_schema::{DatasetReader, DatasetRow, JsonlError, UnknownLabels};
 
 use crate::cli::ExportArgs;
 use crate::inputs::refuse_to_replace;
-use crate::report;
 use crate::tables::thousands;
 
 /// Reads, converts and writes row by row.
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         info.save()?;
         text += &format!("{}: entry {name:?}\n", info.path().display());
     }
-    report::print(&text)
+    print(&text)
 }
 
 /// The rows of a file, of which there must be some.

@@ -4,8 +4,8 @@ mod annotate;
 mod browse;
 mod cli;
 mod export;
+mod hint;
 mod inputs;
-mod report;
 mod ring_plot;
 mod run;
 mod stats;
@@ -16,20 +16,21 @@ mod world_tables;
 use std::process::ExitCode;
 
 use clap::Parser;
+use iopo_cli::{Outcome, failure};
 
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Annotate(command) => annotate::run(&command).map(|()| ExitCode::SUCCESS),
-        Command::Browse(args) => browse::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Annotate(command) => annotate::run(&command).map(|()| Outcome::Done),
+        Command::Browse(args) => browse::run(&args).map(|()| Outcome::Done),
+        Command::Export(args) => export::run(&args).map(|()| Outcome::Done),
         Command::Run(args) => run::run(&args),
-        Command::Stats(args) => stats::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::World(args) => world::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Stats(args) => stats::run(&args).map(|()| Outcome::Done),
+        Command::World(args) => world::run(&args).map(|()| Outcome::Done),
     };
     match result {
-        Ok(code) => code,
-        Err(error) => report::failure(&error),
+        Ok(outcome) => outcome.into(),
+        Err(error) => failure(&error, hint::hint(&error)),
     }
 }

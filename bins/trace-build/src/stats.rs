@@ -3,16 +3,17 @@
 mod folder;
 mod funnel;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use trace_schema::{AtomicFile, DatasetReader, DatasetStats};
+use iopo_cli::print;
+use iopo_files::write_file;
+use trace_schema::{DatasetReader, DatasetStats};
 
 use self::folder::{Folder, jsonl_files};
 use crate::cli::StatsArgs;
 use crate::inputs::refuse_to_replace;
-use crate::{report, ring_plot, tables};
+use crate::{ring_plot, tables};
 
 /// Counts, draws when asked to, and prints.
 pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
@@ -43,7 +44,7 @@ fn describe_file(args: &StatsArgs) -> anyhow::Result<()> {
         true => serde_json::to_string_pretty(&stats)? + "\n",
         false => tables::render(&args.path.display().to_string(), &stats),
     };
-    report::print(&text)
+    print(&text)
 }
 
 fn describe_folder(args: &StatsArgs) -> anyhow::Result<()> {
@@ -52,7 +53,7 @@ fn describe_folder(args: &StatsArgs) -> anyhow::Result<()> {
         let (name, stats) = folder.to_draw().context("no file in the folder has labelled constraints")?;
         write_plot(path, Path::new(name), stats)?;
     }
-    report::print(&match args.json {
+    print(&match args.json {
         true => serde_json::to_string_pretty(&folder)? + "\n",
         false => folder.render(),
     })
@@ -62,7 +63,5 @@ fn write_plot(path: &Path, data: &Path, stats: &DatasetStats) -> anyhow::Result<
     let title = data.file_name().unwrap_or(data.as_os_str()).to_string_lossy();
     let drawing =
         ring_plot::draw(&title, stats).with_context(|| format!("cannot draw {}", path.display()))?;
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(drawing.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(file.finish()?)
+    Ok(write_file(path, drawing)?)
 }

@@ -1,15 +1,16 @@
 //! `trace-build world`: a data set of the verifiable world.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use iopo_cli::print;
+use iopo_files::write_file;
 use serde::Serialize;
-use trace_schema::{AtomicFile, JsonlWriter};
+use trace_schema::JsonlWriter;
 use trace_world::{Conditions, DatasetConfig, Judge, TaskSampler, Teacher, WorldDataset};
 
 use crate::cli::WorldArgs;
-use crate::{report, world_tables};
+use crate::world_tables;
 
 /// Generates, writes and prints.
 pub(crate) fn run(args: &WorldArgs) -> anyhow::Result<()> {
@@ -23,8 +24,8 @@ pub(crate) fn run(args: &WorldArgs) -> anyhow::Result<()> {
         write_rows(&args.out.join(format!("eval_{}.jsonl", set.kind.name())), &set.rows)?;
     }
     let summary = serde_json::to_string_pretty(&data.summary)? + "\n";
-    write_text(&args.out.join("world.json"), &summary)?;
-    report::print(&match args.json {
+    write_file(args.out.join("world.json"), &summary)?;
+    print(&match args.json {
         true => summary,
         false => world_tables::render(&args.out.display().to_string(), &data.summary),
     })
@@ -47,10 +48,4 @@ fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> anyhow::Result<()> {
     }
     writer.finish()?;
     Ok(())
-}
-
-fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(file.finish()?)
 }

@@ -1,6 +1,5 @@
 //! Asking many questions through a journal, with a bar that shows how far the run is.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,10 +8,10 @@ use chat_client::{
     Journal, JournaledClient, Message, Prices, Question, RetryConfig,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use iopo_cli::{bar_style, note};
 use serde::Serialize;
 
 use crate::cli::AskArgs;
-use crate::console::note;
 
 /// Which model is asked where.
 #[derive(Debug, Clone, Copy)]
@@ -127,20 +126,6 @@ pub(crate) fn is_fatal(error: &AskError) -> bool {
     )
 }
 
-/// An error and its causes on one line.
-pub(crate) fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text += &format!(": {words}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 fn ask_config(args: &AskArgs) -> AskConfig {
     let prices = args.input_price.zip(args.output_price);
     let prices =
@@ -169,8 +154,7 @@ pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
 
 /// A bar over questions.
 pub(crate) fn style() -> ProgressStyle {
-    let template = "{bar:30} {pos}/{len} {msg} {elapsed} (about {eta} left)";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    bar_style("{msg} {elapsed} (about {eta} left)")
 }
 
 fn show(bar: &ProgressBar, progress: &AskProgress) {

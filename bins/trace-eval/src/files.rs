@@ -1,13 +1,13 @@
 //! Files in and out, and where numbers come from.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use iopo_files::write_file;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use trace_schema::{AtomicFile, JsonlWriter};
+use trace_schema::JsonlWriter;
 use trace_score::Table;
 use trace_score::report::{Block, Report};
 
@@ -38,8 +38,8 @@ impl OutFolder {
 
     /// Writes tables as one Markdown page under the title of the report, and the report itself.
     pub(crate) fn write_report(&self, report: &Report) -> Result<()> {
-        write_text(&self.path("tables.md"), &markdown(report))?;
-        write_text(&self.path("report.html"), &report.render()?)
+        write_file(self.path("tables.md"), markdown(report))?;
+        Ok(write_file(self.path("report.html"), report.render()?)?)
     }
 }
 
@@ -53,13 +53,7 @@ pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
 
 /// Writes one JSON document.
 pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
-}
-
-fn write_text(path: &Path, text: &str) -> Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(file.finish()?)
+    Ok(write_file(path, serde_json::to_string_pretty(value)? + "\n")?)
 }
 
 /// The tables of a report, and what its numbers rest on.
@@ -89,7 +83,7 @@ pub(crate) fn file_digest(path: &Path) -> Result<String> {
 
 /// SHA-256 in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
 /// Name and version of this program.

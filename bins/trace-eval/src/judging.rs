@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use chat_client::{AskError, ChatRequest, Message, Question};
+use chat_client::{AskError, ChatRequest, Message, Question, with_causes};
 use serde::Serialize;
 use trace_score::{Cell, Column, Table};
 
-use crate::asking::{Asker, Endpoint, Totals, is_fatal, request, told};
+use crate::asking::{Asker, Endpoint, Totals, is_fatal, request};
 use crate::cli::JudgeArgs;
 
 /// More than the votes on one answer, so that no two requests about it have the same seed.
@@ -109,8 +109,8 @@ pub(crate) fn judge<T>(
 fn without_answer<T>(error: AskError, attempts: u32) -> Result<Ballot<T>> {
     match is_fatal(&error) {
         true => Err(error.into()),
-        false if error.is_unasked() => Ok(Ballot::Unasked { reason: told(&error) }),
-        false => Ok(Ballot::Unanswered { reason: told(&error), attempts }),
+        false if error.is_unasked() => Ok(Ballot::Unasked { reason: with_causes(&error) }),
+        false => Ok(Ballot::Unanswered { reason: with_causes(&error), attempts }),
     }
 }
 

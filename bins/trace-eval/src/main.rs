@@ -1,5 +1,5 @@
 //! `trace-eval`: asks models for answers, judges them, and reports.
-// Those macros panic where nobody listens; `console` does not.
+// Those macros panic where nobody listens; `iopo_cli` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod answer;
@@ -10,11 +10,9 @@ mod cfbench;
 mod cli;
 mod compare;
 mod complexbench;
-mod console;
 mod files;
 mod ifeval;
 mod judging;
-mod outcome;
 mod provenance;
 mod trace;
 
@@ -24,12 +22,14 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-/// Exit code of everything the user can put right; clap uses the same for wrong usage.
-const USER_ERROR: u8 = 2;
+/// Generation allocates and frees large blocks, which this allocator hands out again without asking the system.
+#[cfg(feature = "local")]
+#[global_allocator]
+static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 
 fn main() -> ExitCode {
     #[cfg(feature = "local")]
-    iopo_device::keep_freed_memory();
+    iopo_cli::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),
@@ -40,9 +40,6 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(outcome) => outcome.into(),
-        Err(error) => {
-            console::failure(&error);
-            ExitCode::from(USER_ERROR)
-        }
+        Err(error) => iopo_cli::failure(&error, None),
     }
 }

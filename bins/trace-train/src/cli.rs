@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use iopo_device::DeviceChoice;
+use iopo_cli::DeviceChoice;
 
 /// Trains language models on preference groups: IOPO, DPO, SimPO, ORPO and SFT.
 #[derive(Debug, Parser)]

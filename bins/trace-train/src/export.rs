@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
+use iopo_cli::{note, say};
 use iopo_model::parse_float_dtype;
 use iopo_train::export_merged;
 
 use crate::cli::ExportArgs;
-use crate::console::{note, print};
 
 /// Merges an adapter into its model, and says what the check saw.
 pub fn run(args: &ExportArgs) -> Result<()> {
@@ -21,7 +21,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         note(&format!("note: the adapter names {base} as its model"));
     }
     let report = export_merged(&args.model, &args.adapter, &args.out, dtype, &Device::flex())?;
-    print(&format!(
+    say(&format!(
         "{}: logits of {} probe tokens differ from the adapter's by at most {:.2e} (rms {:.2e}, where the adapter \
          changes them by {:.2e})",
         args.out.display(),

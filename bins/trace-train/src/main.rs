@@ -1,9 +1,8 @@
 //! `trace-train`: trains language models on preference groups.
-// Those macros panic where nobody listens; `console` does not.
+// Those macros panic where nobody listens; `iopo_cli` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
-mod console;
 mod devices;
 mod export;
 mod plots;
@@ -17,28 +16,20 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use iopo_device::on_threads;
+use iopo_cli::{failure, on_threads};
 
 use cli::{Cli, Command};
-use console::note;
 
-/// Exit code of everything the user can put right.
-const USER_ERROR: u8 = 2;
+/// Steps allocate and free blocks of megabytes, which this allocator hands out again without asking the system.
+#[global_allocator]
+static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 
 fn main() -> ExitCode {
-    iopo_device::keep_freed_memory();
+    iopo_cli::keep_freed_memory();
     let cli = Cli::parse();
     match on_threads(cli.threads, || dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let message = error.to_string();
-            note(&format!("error: {message}"));
-            // Many messages quote their cause already.
-            for cause in error.chain().skip(1).map(ToString::to_string).filter(|c| !message.contains(c)) {
-                note(&format!("  caused by: {cause}"));
-            }
-            ExitCode::from(USER_ERROR)
-        }
+        Err(error) => failure(&error, None),
     }
 }
 

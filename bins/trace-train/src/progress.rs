@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use iopo_cli::{bar_style, note};
 use iopo_train::{AnswerProgress, LogEntry, Notice, Observer, Progress, ReferenceProgress};
-
-use crate::console::note;
 
 /// Shows loss, margin, tokens a second and the time left.
 pub struct Bar {
@@ -18,8 +17,7 @@ impl Bar {
     /// A bar that learns from the first update how many there are; silent where the terminal is none.
     pub fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ETA {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(bar_style("{msg} ETA {eta}"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, margin: 0.0 }
     }

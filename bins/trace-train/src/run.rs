@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use burn::tensor::Device;
-use iopo_device::label;
+use iopo_cli::{label, note, say};
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
-use crate::console::{note, print};
 use crate::plots;
 use crate::progress::Bar;
 use crate::table::{Change, render};
@@ -16,8 +15,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let config = TrainArgs::from_file(&args.config, &args.overrides)?.validate()?;
     let device = args.device.open()?;
     let (changes, summary) = train(config.clone(), &device)?;
-    print(&render(&changes).to_string())?;
-    print(&format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
+    say(&render(&changes).to_string())?;
+    say(&format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
 }
 
 /// Trains, with everything worth knowing on standard error; evaluates before and after.

@@ -1,10 +1,10 @@
 //! `trace-train tokenizer`.
 
 use anyhow::{Context, Result, ensure};
+use iopo_cli::say;
 use iopo_data::{ChatFormat, DatasetError, TokenizerTraining, stream_texts, train_tokenizer};
 
 use crate::cli::TokenizerArgs;
-use crate::console::print;
 
 /// Reads all texts, learns a tokenizer, and writes its folder.
 pub fn run(args: &TokenizerArgs) -> Result<()> {
@@ -22,7 +22,7 @@ pub fn run(args: &TokenizerArgs) -> Result<()> {
     let count = texts.len();
     let tokenizer = train_tokenizer(texts.into_iter(), &config)?;
     tokenizer.write(&args.out)?;
-    print(&format!("{}: {} tokens, learned from {count} texts", args.out.display(), tokenizer.vocab_size()))
+    say(&format!("{}: {} tokens, learned from {count} texts", args.out.display(), tokenizer.vocab_size()))
 }
 
 fn texts(args: &TokenizerArgs) -> Result<Vec<String>, DatasetError> {

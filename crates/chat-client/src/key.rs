@@ -49,7 +49,7 @@ impl QuestionKey {
 
 impl fmt::Display for QuestionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        write!(formatter, "{:x}", base16ct::HexDisplay(&self.0))
     }
 }
 
@@ -63,15 +63,11 @@ impl FromStr for QuestionKey {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "a key has 64 hexadecimal digits";
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(WRONG);
-        }
         let mut bytes = [0; 32];
-        for (byte, start) in bytes.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&text[start..start + 2], 16).map_err(|_| WRONG)?;
+        match base16ct::mixed::decode(text, &mut bytes) {
+            Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
+            _ => Err("a key has 64 hexadecimal digits"),
         }
-        Ok(Self(bytes))
     }
 }
 

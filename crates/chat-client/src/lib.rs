@@ -2,6 +2,7 @@
 
 mod ask;
 mod blocking;
+mod causes;
 mod chat;
 mod error;
 mod http;
@@ -20,6 +21,7 @@ pub use ask::{
     StopSignal,
 };
 pub use blocking::{BlockingAnswers, BlockingRuntime};
+pub use causes::with_causes;
 pub use chat::{Chat, ChatFuture, Failure, Reply};
 pub use error::{ChatError, ConfigError, SharedError};
 pub use http::{EndpointConfig, HttpChat, RetryConfig};

@@ -62,7 +62,7 @@ fn add_file(hash: &mut Sha256, name: &str, path: &Path) -> io::Result<()> {
 
 /// Hexadecimal digits of a finished hash.
 pub(crate) fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&hash.finalize())
 }
 
 #[cfg(test)]

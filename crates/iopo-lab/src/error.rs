@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use iopo_answer::AnswerError;
 use iopo_data::TokenizerTrainingError;
+use iopo_files::FileError;
 use iopo_model::WeightsError;
 use iopo_train::{ArgsError, TrainError};
 use thiserror::Error;
-use trace_schema::WriteError;
 use trace_world::WorldError;
 
 /// A bench that cannot go on.
@@ -34,7 +34,7 @@ pub enum LabError {
     TokenizerTraining(#[from] TokenizerTrainingError),
     /// A file that cannot be written.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] FileError),
     /// A file that cannot be read or made.
     #[error("{}: {source}", path.display())]
     File {

@@ -1,11 +1,10 @@
 //! Files that appear whole or not at all.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
+use iopo_files::AtomicFile;
 use serde::Serialize;
-use trace_schema::{AtomicFile, WriteError};
 
 use crate::error::LabError;
 
@@ -22,8 +21,8 @@ pub(crate) fn write_lines<L: AsRef<str>>(
     }
     let mut file = AtomicFile::create(path)?;
     for line in lines {
-        writeln!(file, "{}", line.as_ref())
-            .map_err(|source| WriteError::Write { path: path.to_owned(), source })?;
+        file.append(line.as_ref())?;
+        file.append("\n")?;
     }
     Ok(file.finish()?)
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
+use iopo_files::{replace_file, write_file};
 use serde_json::Value;
 
-use crate::atomic::replace_file;
 use crate::attention::GroupedQueryAttention;
 use crate::causal_lm::CausalLm;
 use crate::config::DecoderConfig;
@@ -201,8 +201,8 @@ fn save_config(source: &Path, dir: &Path, dtype: FloatDType) -> Result<(), Weigh
 }
 
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), WeightsError> {
-    replace_file(path, |temporary| fs::write(temporary, text))
-        .map_err(|source| WeightsError::Write { path: path.to_owned(), source })
+    write_file(path, text)
+        .map_err(|error| WeightsError::Write { path: path.to_owned(), source: error.source })
 }
 
 fn copy_if_present(from: &Path, to: &Path) -> Result<(), WeightsError> {

@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
+use iopo_files::replace_file;
 use memmap2::Mmap;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, serialize_to_file};
 use serde_json::Value;
 
-use crate::atomic::replace_file;
 use crate::error::WeightsError;
 use crate::parameters::NamedTensor;
 
@@ -263,7 +263,7 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     replace_file(path, |temporary| {
         // `serialize_to_file` makes a file that only its owner may read; this one is as any other.
-        let permissions = File::create(temporary)?.metadata()?.permissions();
+        let permissions = fs::metadata(temporary)?.permissions();
         serialize_to_file(views, Some(metadata), temporary)?;
         Ok::<_, WriteError>(fs::set_permissions(temporary, permissions)?)
     })

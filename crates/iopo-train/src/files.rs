@@ -1,18 +1,17 @@
 //! Files and folders that are complete or not there.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use iopo_files::FileLock;
 
 use crate::error::TrainError;
 
-/// Writes beside the file, syncs, and renames: a reader sees the old bytes or the new ones.
+/// A reader sees the old bytes or the new ones.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let write = |source| TrainError::Write { path: path.to_owned(), source };
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary).map_err(write)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(write)?;
-    fs::rename(&temporary, path).map_err(write)
+    iopo_files::write_file(path, bytes)
+        .map_err(|error| TrainError::Write { path: error.path, source: error.source })
 }
 
 /// What a folder holds, by name; nothing where there is no folder.
@@ -49,7 +48,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
     gone(path, fs::remove_file(path))
 }
 
-/// What was not there is gone as well.
+/// A missing path is not an error.
 fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
     match result {
         Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -59,51 +58,14 @@ fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
     }
 }
 
-/// A file that one process at a time holds; free again once this is dropped or the process is gone.
-///
-/// The file itself stays: removing it could take it from under another process that has just
-/// opened it, and two would then each hold a lock of the same name.
-#[derive(Debug)]
-pub(crate) struct FileLock {
-    file: File,
+/// Takes a lock; `None` where another holds it.
+pub(crate) fn take_lock(path: &Path) -> Result<Option<FileLock>, TrainError> {
+    FileLock::take(path).map_err(|error| TrainError::Write { path: error.path, source: error.source })
 }
 
-impl Drop for FileLock {
-    fn drop(&mut self) {
-        // Closing alone would leave the lock to a child process that is just being started and holds a copy of the file;
-        // where unlocking fails, closing still follows.
-        let _ = self.file.unlock();
-    }
-}
-
-impl FileLock {
-    /// Takes the lock; `None` where another holds it.
-    pub(crate) fn take(path: &Path) -> Result<Option<Self>, TrainError> {
-        let write = |source| TrainError::Write { path: path.to_owned(), source };
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(write)?;
-        Ok(is_granted(file.try_lock()).map_err(write)?.then_some(Self { file }))
-    }
-
-    /// Whether another holds the lock; creates no file.
-    pub(crate) fn is_held(path: &Path) -> Result<bool, TrainError> {
-        let read = |source| TrainError::Read { path: path.to_owned(), source };
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            file => file.map_err(read)?,
-        };
-        // Shared, so that two who only look do not see each other.
-        Ok(!is_granted(file.try_lock_shared()).map_err(read)?)
-    }
-}
-
-/// A file system without locks (some of clusters) grants every one: better to train unguarded than not at all.
-fn is_granted(result: Result<(), TryLockError>) -> std::io::Result<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+/// Whether another holds a lock.
+pub(crate) fn is_locked(path: &Path) -> Result<bool, TrainError> {
+    FileLock::is_held(path).map_err(|error| TrainError::Read { path: error.path, source: error.source })
 }
 
 /// Syncs every file of a folder, and the folder.
@@ -112,9 +74,9 @@ pub(crate) fn sync_contents(dir: &Path) -> Result<(), TrainError> {
     sync_folder(dir)
 }
 
-/// On Unix a rename is durable once its folder is synced; elsewhere folders cannot be opened.
+/// A rename is durable once its folder is synced.
 pub(crate) fn sync_folder(dir: &Path) -> Result<(), TrainError> {
-    if cfg!(unix) { sync_file(dir) } else { Ok(()) }
+    iopo_files::sync_folder(dir).map_err(|source| TrainError::Write { path: dir.to_owned(), source })
 }
 
 fn sync_file(path: &Path) -> Result<(), TrainError> {

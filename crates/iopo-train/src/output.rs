@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use iopo_files::FileLock;
+
 use crate::checkpoint::{Checkpoint, FINAL};
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::{FileLock, create_folder, read_folder, remove_file, remove_folder};
+use crate::files::{create_folder, is_locked, read_folder, remove_file, remove_folder, take_lock};
 
 pub(crate) const STATE: &str = "trainer_state.json";
 pub(crate) const LOG: &str = "trainer_log.jsonl";
@@ -62,7 +64,7 @@ pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
             return Err(TrainError::OutputIsInput { dir: dir.clone() });
         }
     }
-    if FileLock::is_held(&dir.join(LOCK))? {
+    if is_locked(&dir.join(LOCK))? {
         return Err(TrainError::OutputInUse { dir: dir.clone() });
     }
     check_contents(config)
@@ -76,8 +78,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainErro
     check_output(config)?;
     let dir = &config.output_dir;
     create_folder(dir)?;
-    let lock =
-        FileLock::take(&dir.join(LOCK))?.ok_or_else(|| TrainError::OutputInUse { dir: dir.clone() })?;
+    let lock = take_lock(&dir.join(LOCK))?.ok_or_else(|| TrainError::OutputInUse { dir: dir.clone() })?;
     // Another run may have come and gone since the first look.
     check_contents(config)?;
     if config.resume.is_none() {

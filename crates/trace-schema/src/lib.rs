@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod atomic_file;
 mod completion_row;
 mod constraint_dimension;
 mod constraint_type;
@@ -12,6 +11,7 @@ mod jsonl;
 mod label;
 mod lengths;
 mod name_error;
+mod nearest;
 mod preference_group;
 mod preference_pair;
 mod provenance;
@@ -20,8 +20,8 @@ mod rejected_row;
 mod rejections;
 mod row_error;
 mod stats;
+mod write_error;
 
-pub use atomic_file::{AtomicFile, WriteError};
 pub use completion_row::CompletionRow;
 pub use constraint_dimension::ConstraintDimension;
 pub use constraint_type::ConstraintType;
@@ -32,6 +32,7 @@ pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlError, JsonlReader, JsonlWriter, Ro
 pub use label::{DimensionLabel, UnknownLabels};
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use name_error::NameError;
+pub use nearest::nearest;
 pub use preference_group::{ConstraintOperation, PreferenceGroup};
 pub use preference_pair::PreferencePair;
 pub use provenance::Provenance;
@@ -42,3 +43,4 @@ pub use row_error::RowError;
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,
 };
+pub use write_error::WriteError;

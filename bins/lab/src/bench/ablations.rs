@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use iopo_cli::{note, say};
 
 use super::case::{Case, Purpose, Quantity, Run, Side, typical};
 use super::compare::default_inputs;
@@ -11,7 +12,6 @@ use super::one::Tune;
 use super::report::table;
 use super::runner::Runner;
 use super::target::ratio;
-use crate::{note, say};
 
 /// What the mechanisms are tried on.
 #[derive(Debug, Clone, Args)]

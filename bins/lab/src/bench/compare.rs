@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use iopo_cli::{note, say};
 
 use super::case::{Case, Run, Side};
 use super::plan::Plan;
@@ -12,7 +13,6 @@ use super::results::Results;
 use super::runner::{Python, Runner};
 use super::{figure, machine, report, scaling};
 use crate::golden::root;
-use crate::{note, say};
 
 /// What is compared, and where it goes.
 #[derive(Debug, Clone, Args)]

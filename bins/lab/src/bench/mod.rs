@@ -21,8 +21,9 @@ mod target;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use iopo_cli::say;
 
-use crate::{ensure_release, say};
+use crate::ensure_release;
 
 /// What to measure.
 #[derive(Args)]

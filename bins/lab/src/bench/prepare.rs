@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use iopo_cli::say;
 use iopo_data::{
     EncodeReport, EncodedRow, Encoder, LengthPolicy, Task, Template, TemplateEncoder, TextExample,
     TextTokenizer, TrieBatch, UnknownLabels, stream_dataset,
@@ -17,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use super::measure::{RETURN_FREED_MEMORY, Stopwatch, forget_peak, peak_mb, resident_mb};
 use super::synthetic::{FileFormat, MeanLengths, SyntheticGroups};
 use crate::golden::root;
-use crate::say;
 
 const SEED: u64 = 20_250_727;
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use iopo_cli::say;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::case::{Case, Purpose, Side};
 use super::measure::{RETURN_FREED_MEMORY, RETURN_FREED_MEMORY_GLIBC};
 use super::random_model;
-use crate::say;
 
 /// Steps of a run for memory: the optimizer's state appears in the first, the peak comes after.
 const MEMORY_STEPS: usize = 3;

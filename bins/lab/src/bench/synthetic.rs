@@ -1,14 +1,14 @@
 //! Groups of TRACE-like lengths, made up word by word.
 
-use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use iopo_data::{Message, TemplateEncoder};
+use iopo_files::AtomicFile;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use trace_schema::{AtomicFile, Constraint, ConstraintOperation, Instruction, PreferenceGroup, to_json_line};
+use trace_schema::{Constraint, ConstraintOperation, Instruction, PreferenceGroup, to_json_line};
 
 /// Different words, and different characters: as many as a tokenizer meets in everyday text.
 const WORDS: usize = 20_000;
@@ -106,7 +106,7 @@ impl SyntheticGroups {
                     format!("{start}{}{end}\n", to_json_line(&trace_row(&group))?)
                 }
             };
-            file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+            file.append(line)?;
         }
         Ok(file.finish()?)
     }

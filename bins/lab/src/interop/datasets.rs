@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use iopo_cli::say;
 use serde_json::{Value, json};
 use trace_schema::DatasetReader;
 use trace_schema::export::{ExportFormat, ExportOptions, ExportWriter, Shape};
 
 use super::{python_with, run_program};
 use crate::golden::root;
-use crate::say;
 
 /// Writes every format, shape and kind of file, and has Python load them and compare the rows.
 ///

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use iopo_cli::say;
 use serde_json::Value;
 
 use crate::golden::root;
-use crate::say;
 
 /// Loads models with transformers and PEFT, and exported rows with datasets.
 ///

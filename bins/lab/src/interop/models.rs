@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use iopo_cli::say;
 use iopo_model::{
     CausalLm, LoraConfig, LoraTargets, NamedTensor, Parameters, Precision, TokenLayout, load_adapter,
     load_model, save_adapter, save_model, write_safetensors,
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 
 use super::{python_with, run_program};
 use crate::golden::root;
-use crate::say;
 
 /// Absolute, on f32 logits of size 3: two programs sum in different orders.
 const TOLERANCE: f64 = 1e-4;

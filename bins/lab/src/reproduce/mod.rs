@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use iopo_cli::say;
 
+use crate::ensure_release;
 use crate::golden::root;
-use crate::{ensure_release, say};
 use job::Job;
 use store::Store;
 use study::{FULL, Study};

@@ -9,11 +9,11 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
+use iopo_cli::say;
 
 use super::job::Job;
 use super::store::Store;
 use crate::bench::measure::RETURN_FREED_MEMORY;
-use crate::say;
 
 /// Runs the jobs that have no result yet, in order, `workers` at a time.
 ///

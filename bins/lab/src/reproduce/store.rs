@@ -1,13 +1,12 @@
 //! Where jobs leave what they made.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use iopo_files::write_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trace_schema::AtomicFile;
 
 use super::job::Job;
 use super::study::Study;
@@ -66,9 +65,7 @@ impl Store {
 
     /// Writes what a job found, whole or not at all.
     pub fn write(&self, job: &Job, found: &impl Serialize) -> Result<()> {
-        let mut file = AtomicFile::create(self.result(job))?;
-        writeln!(file, "{}", serde_json::to_string_pretty(found)?)?;
-        Ok(file.finish()?)
+        Ok(write_file(self.result(job), serde_json::to_string_pretty(found)? + "\n")?)
     }
 }
 

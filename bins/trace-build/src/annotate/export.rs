@@ -1,12 +1,12 @@
 //! Forms for annotators.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use iopo_files::write_file;
 use rand_chacha::rand_core::Rng;
-use trace_schema::{AtomicFile, EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
+use trace_schema::{EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
 use trace_world::world_rng;
 
 use super::cell::to_cell;
@@ -46,8 +46,8 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
     }
     write_sample(&args.out.join("sample.jsonl"), &sample)?;
     for name in &names {
-        write(&args.out.join(format!("{name}.csv")), &table(name, &sample)?)?;
-        write(&args.out.join(format!("{name}.html")), form::page(name, args.seed, &sample)?.as_bytes())?;
+        write_file(args.out.join(format!("{name}.csv")), table(name, &sample)?)?;
+        write_file(args.out.join(format!("{name}.html")), form::page(name, args.seed, &sample)?)?;
     }
     let verdicts: usize = sample.iter().map(|row| items(row).len()).sum();
     Ok(format!(
@@ -106,10 +106,4 @@ fn write_sample(path: &Path, rows: &[EvalRow]) -> anyhow::Result<()> {
     }
     writer.finish()?;
     Ok(())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(file.finish()?)
 }

@@ -14,15 +14,14 @@ mod tables;
 mod verdicts;
 
 use anyhow::ensure;
-
-use crate::report;
+use iopo_cli::print;
 
 pub(crate) use cli::AnnotateCommand;
 
 /// Writes forms, or reads them back and prints the agreement.
 pub(crate) fn run(command: &AnnotateCommand) -> anyhow::Result<()> {
     match command {
-        AnnotateCommand::Export(args) => report::print(&export::run(args)?),
+        AnnotateCommand::Export(args) => print(&export::run(args)?),
         AnnotateCommand::Read(args) => {
             ensure!(
                 args.level > 0.0 && args.level < 1.0,
@@ -33,7 +32,7 @@ pub(crate) fn run(command: &AnnotateCommand) -> anyhow::Result<()> {
                 args.files.iter().map(|file| read::sheet(file)).collect::<anyhow::Result<Vec<_>>>()?;
             let verdicts = verdicts::Verdicts::collect(sheets)?;
             let agreement = agreement::measure(&verdicts, args.level)?;
-            report::print(&match args.json {
+            print(&match args.json {
                 true => serde_json::to_string_pretty(&agreement)? + "\n",
                 false => tables::render(&agreement),
             })

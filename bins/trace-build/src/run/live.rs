@@ -7,10 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chat_client::JournaledClient;
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
+use iopo_cli::{bar_style, note};
 use trace_synthesis::pipeline::{Progress, Stage};
-
-use crate::report;
 
 /// Time between two looks on a terminal.
 const FRAME: Duration = Duration::from_millis(250);
@@ -53,9 +52,7 @@ impl Live {
 
 impl Shown {
     fn draw(&self, over: &AtomicBool) {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds {elapsed}\n{msg}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::new(self.seeds).with_style(style);
+        let bar = ProgressBar::new(self.seeds).with_style(bar_style("seeds {elapsed}\n{msg}"));
         while !over.load(Ordering::Relaxed) {
             bar.set_position(self.progress.finished());
             bar.set_message(format!("{}\n{}", self.stages(), self.totals()));
@@ -71,7 +68,7 @@ impl Shown {
             frames += 1;
             if frames % FRAMES_A_LINE == 0 {
                 let (done, seeds) = (self.progress.finished(), self.seeds);
-                report::note(&format!("{done}/{seeds} seeds; {}; {}", self.totals(), self.stages()));
+                note(&format!("{done}/{seeds} seeds; {}; {}", self.totals(), self.stages()));
             }
         }
     }

@@ -6,42 +6,38 @@ mod live;
 mod reader;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use chat_client::{Journal, JournaledClient};
+use iopo_cli::{Outcome, note, print};
 use trace_synthesis::pipeline::{
     OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
 };
 
 use self::config::{Endpoint, RunConfig};
 use crate::cli::RunArgs;
-use crate::report;
-
-/// The exit code of a run that another run must bring to its end.
-const INCOMPLETE: u8 = 3;
 
 /// Builds, or shows what would be sent.
-pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let config = args.config.as_deref().map(RunConfig::load).transpose()?;
     let folder = config.as_ref().and_then(|config| config.prompts.as_deref());
     let prompts = Prompts::load(folder)?;
     if args.print_prompts {
-        report::print(&dry_run::all_prompts(&prompts))?;
-        return Ok(ExitCode::SUCCESS);
+        print(&dry_run::all_prompts(&prompts))?;
+        return Ok(Outcome::Done);
     }
     let config = config.context("a configuration is needed")?;
     let seeds = SeedFile::open(&config.seeds, config.rows)?;
     let held_out = config.held_out.map_or(0, |held_out| held_out.of(seeds.len()));
     let seeds = seeds.hold_out(held_out, config.pipeline.seed)?;
     if args.dry_run {
-        report::print(&dry_run::render(&config, &prompts, &seeds, args.rows)?)?;
-        return Ok(ExitCode::SUCCESS);
+        print(&dry_run::render(&config, &prompts, &seeds, args.rows)?)?;
+        return Ok(Outcome::Done);
     }
     build(&config, prompts, &seeds)
 }
 
-fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Result<ExitCode> {
+fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Result<Outcome> {
     std::fs::create_dir_all(&config.output)
         .with_context(|| format!("cannot make the folder {}", config.output.display()))?;
     let generator = client(&config.generator, &config.output.join("journal.jsonl"))?;
@@ -73,15 +69,15 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     // Whoever waits for this program wants its end, and not that of requests that are given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up } = result?;
-    report::print(&told(&config.output, &summary))?;
+    print(&told(&config.output, &summary))?;
     if let Some(reason) = given_up {
-        report::note(&format!("given up: {reason}"));
+        note(&format!("given up: {reason}"));
     }
     if summary.complete {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Outcome::Done);
     }
-    report::note("some rows wait for answers: run the same command again to go on");
-    Ok(ExitCode::from(INCOMPLETE))
+    note("some rows wait for answers: run the same command again to go on");
+    Ok(Outcome::Incomplete)
 }
 
 fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient> {
@@ -90,13 +86,10 @@ fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient
     let report = journal.report();
     if let Some(torn) = report.torn {
         let path = journal.path().display();
-        report::note(&format!(
-            "note: line {} of {path} was not written to its end and is taken off",
-            torn.line
-        ));
+        note(&format!("note: line {} of {path} was not written to its end and is taken off", torn.line));
     }
     if report.answers > 0 {
-        report::note(&format!("{} has {} answers already", journal.path().display(), report.answers));
+        note(&format!("{} has {} answers already", journal.path().display(), report.answers));
     }
     Ok(JournaledClient::new(chat, journal, endpoint.ask)?)
 }

@@ -1,7 +1,7 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
 use serde_json::{Map, Value};
-use trace_synthesis::pipeline::nearest;
+use trace_schema::nearest;
 
 /// The longest piece of a value that a message shows, in characters.
 const SHOWN: usize = 80;

@@ -1,12 +1,12 @@
 //! Answers from an endpoint.
 
 use anyhow::{Context, Result};
-use chat_client::{Answer, AskError, Question};
+use chat_client::{Answer, AskError, Question, with_causes};
 
 use super::Collected;
 use super::prompts::Prompt;
 use super::provenance::AnsweredBy;
-use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request, told};
+use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request};
 use crate::cli::AnswerArgs;
 
 /// Asks every question that the journal has no answer to.
@@ -41,11 +41,11 @@ impl Collected {
             Err(error) if is_fatal(&error) => return Err(error.into()),
             Err(error) if error.is_unasked() => {
                 self.unasked += 1;
-                self.stopped.get_or_insert_with(|| told(&error));
+                self.stopped.get_or_insert_with(|| with_causes(&error));
             }
             Err(error) => {
                 self.failed += 1;
-                self.push(prompt, model, None, None, Some(told(&error)));
+                self.push(prompt, model, None, None, Some(with_causes(&error)));
             }
         }
         Ok(())

@@ -12,8 +12,8 @@ use chat_client::{
 };
 use indicatif::ProgressBar;
 use iopo_answer::{LocalModel, ModelFiles, Respondent};
+use iopo_cli::{DeviceChoice, label, note, on_threads};
 use iopo_data::Template;
-use iopo_device::{DeviceChoice, label, on_threads};
 use iopo_model::{Generated, GenerationConfig, Precision, Prompt as TokenPrompt, parse_float_dtype};
 use serde_json::json;
 
@@ -22,7 +22,6 @@ use super::prompts::Prompt;
 use super::provenance::AnsweredBy;
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
-use crate::console::note;
 
 /// A model as it was asked for, before its weights are read.
 struct Setup {

@@ -13,9 +13,8 @@ use anyhow::Result;
 
 use crate::answer_row::AnswerRow;
 use crate::cli::AnswerArgs;
-use crate::console::{note, print};
 use crate::files::write_rows;
-use crate::outcome::Outcome;
+use iopo_cli::{Outcome, note, print};
 use prompts::Prompt;
 use provenance::{AnswerProvenance, AnsweredBy};
 

@@ -16,11 +16,10 @@ use crate::answer_row::{answer_or_reason, check_nothing_left, read_answers, the_
 use crate::asking::Totals;
 use crate::bench::BenchProvenance;
 use crate::cli::{BenchArgs, Mode};
-use crate::console::{note, print};
 use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, BallotCounts, Task, judge};
-use crate::outcome::Outcome;
 use crate::provenance::{JudgeProvenance, pairs_of};
+use iopo_cli::{Outcome, note, print};
 use verdicts::Case;
 
 /// results.json.

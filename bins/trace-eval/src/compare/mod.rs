@@ -10,9 +10,8 @@ use trace_score::stats::{Estimate, IntervalConfig};
 use trace_score::{Comparison, Metric, Scores, Table};
 
 use crate::cli::CompareArgs;
-use crate::console::print;
 use crate::files::{OutFolder, version};
-use crate::outcome::Outcome;
+use iopo_cli::{Outcome, print};
 use paired::Paired;
 use runs::{ComplexBenchRow, PromptRow, Run};
 

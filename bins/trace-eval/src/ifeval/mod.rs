@@ -5,14 +5,13 @@ mod report;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use iopo_cli::{Outcome, note, print};
 use serde::Serialize;
 use trace_score::ifeval::{Checker, LetterPolicy, Pairing, Prompt, PromptVerdict, Results};
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
 
 use crate::cli::IfevalArgs;
-use crate::console::{note, print};
 use crate::files::{OutFolder, file_digest, version};
-use crate::outcome::Outcome;
 
 /// Where the numbers come from.
 #[derive(Debug, Serialize)]

@@ -14,12 +14,11 @@ use trace_score::{Judged, Scores};
 
 use crate::asking::Totals;
 use crate::cli::TraceArgs;
-use crate::console::{note, print};
 use crate::files::OutFolder;
 use crate::judging::{BallotCounts, Judging, Task, judge};
-use crate::outcome::Outcome;
 use crate::provenance::JudgeProvenance;
 use cases::{Case, Cases};
+use iopo_cli::{Outcome, note, print};
 use provenance::{Provenance, template_digest};
 use verdicts::{Parser, VoteAgreement, agreement_of, judged, vote_rows};
 

@@ -14,8 +14,8 @@ use serde_json::json;
 use trace_world::Rejections;
 
 use crate::cli::QuickstartArgs;
-use crate::console::{note, print};
 use crate::progress::Bar;
+use iopo_cli::{note, say};
 use systems::{System, Systems};
 
 /// Methods by name, each with the learning rate that `cargo xtask reproduce` chose for it from the base model and right
@@ -40,8 +40,8 @@ pub fn run(args: &QuickstartArgs) -> Result<()> {
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     if args.json {
         let seconds = run.elapsed.as_secs_f64();
-        return print(
-            &json!({ "seed": args.seed, "seconds": seconds, "systems": run.systems.to_json() }).to_string(),
+        return say(
+            &json!({ "seed": args.seed, "seconds": seconds, "systems": run.systems.to_json() }).to_string()
         );
     }
     story::tell(&run, &path)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use iopo_cli::say;
 use iopo_lab::Decoding;
 use trace_score::stats::p_value_text;
 use trace_score::{Judged, PairedShare};
@@ -10,29 +11,24 @@ use trace_world::EvaluationKind;
 
 use super::Run;
 use super::systems::{COLUMNS, System};
-use crate::console::print;
 
 /// How many answers are shown before and after.
 const EXAMPLES: usize = 3;
 
 /// Prints the table, the differences, some answers, and where everything lies.
 pub fn tell(run: &Run, report: &Path) -> Result<()> {
-    print(&run.systems.comparison.table_of_intervals().to_text())?;
+    say(&run.systems.comparison.table_of_intervals().to_text())?;
     for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
         let columns = COLUMNS.iter().zip(differences).filter(|((kind, _), _)| *kind == EvaluationKind::Multi);
         let columns = columns.map(|((_, decoding), share)| difference(*decoding, share));
-        print(&format!(
-            "{} − Base, IF-M in points: {}",
-            system.name,
-            columns.collect::<Vec<_>>().join("; ")
-        ))?;
+        say(&format!("{} − Base, IF-M in points: {}", system.name, columns.collect::<Vec<_>>().join("; ")))?;
     }
     let before = run.systems.all.first();
     let after = run.systems.all.iter().find(|system| system.name == "IOPO");
     if let (Some(before), Some(after)) = (before, after) {
         examples(before, after)?;
     }
-    print(&format!(
+    say(&format!(
         "\n{:.0} s in all. Models, rows and the configurations that made them are beside {};\nopen it to read more answers.",
         run.elapsed.as_secs_f64(),
         report.display()
@@ -41,7 +37,7 @@ pub fn tell(run: &Run, report: &Path) -> Result<()> {
 
 /// The first instructions that one of two systems followed and the other did not, whichever it was.
 fn examples(before: &System, after: &System) -> Result<()> {
-    print(&format!(
+    say(&format!(
         "\nThe first {EXAMPLES} instructions with several constraints that one of {} and {} followed, and the other did not:",
         before.name, after.name
     ))?;
@@ -49,9 +45,9 @@ fn examples(before: &System, after: &System) -> Result<()> {
     let split = pairs
         .filter(|(before, after)| before.constraint_count() > 1 && before.followed() != after.followed());
     for (row, other) in split.take(EXAMPLES) {
-        print(&format!("\n{}", indented(&row.prompt)))?;
-        print(&answer(&before.name, row))?;
-        print(&answer(&after.name, other))?;
+        say(&format!("\n{}", indented(&row.prompt)))?;
+        say(&answer(&before.name, row))?;
+        say(&answer(&after.name, other))?;
     }
     Ok(())
 }

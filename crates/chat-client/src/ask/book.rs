@@ -1,6 +1,5 @@
 //! The books of a client: journal, counts and caps.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::caps::AskConfig;
 use super::error::AskError;
 use super::progress::{AskObserver, AskProgress};
+use crate::causes::with_causes;
 use crate::chat::{Failure, Reply};
 use crate::error::ChatError;
 use crate::journal::{Journal, JournalRecord, Location};
@@ -138,7 +138,7 @@ impl Entry {
             tag: self.tag.clone(),
             model: model.to_owned(),
             response: result.as_ref().ok().map(|reply| reply.response.clone().into()),
-            error: failure.map(with_causes),
+            error: failure.map(|error| with_causes(error)),
             rejection: failure.and_then(ChatError::rejection),
             attempts,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
@@ -155,16 +155,6 @@ impl Drop for Entry {
             self.book.update(|counts| counts.in_flight -= 1);
         }
     }
-}
-
-fn with_causes(error: &ChatError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn now_ms() -> u64 {

@@ -1,10 +1,11 @@
 //! The file behind a journal.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use iopo_files::FileLock;
 
 use super::error::JournalError;
 use super::record::JournalRecord;
@@ -32,7 +33,7 @@ pub(crate) struct Location {
 
 #[derive(Debug)]
 struct State {
-    file: File,
+    file: FileLock,
     index: HashMap<QuestionKey, Location>,
     /// Questions that will have no answer.
     rejections: HashMap<QuestionKey, Location>,
@@ -51,8 +52,10 @@ impl Journal {
     /// the torn line cannot be taken off.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
-        let mut file = open_locked(&path)?;
-        let Scan { index, rejections, report, end, is_terminated } = scan(&mut file, &path)?;
+        let locked = FileLock::take(&path)
+            .map_err(|error| JournalError::Open { path: path.clone(), source: error.source })?;
+        let file = locked.ok_or_else(|| JournalError::Locked { path: path.clone() })?;
+        let Scan { index, rejections, report, end, is_terminated } = scan(&*file, &path)?;
         let mut state = State { file, index, rejections, end, closed_by: None };
         state.mend(is_terminated).map_err(|source| JournalError::Write { path: path.clone(), source })?;
         Ok(Self { path, report, state: Mutex::new(state) })
@@ -179,30 +182,14 @@ impl State {
     fn read(&mut self, place: Location) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         self.file.seek(SeekFrom::Start(place.offset))?;
-        (&self.file).take(place.bytes).read_to_end(&mut line)?;
+        (&*self.file).take(place.bytes).read_to_end(&mut line)?;
         Ok(line)
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        let state = self.state();
         // The records are the system's already; this helps against a loss of power, and nobody is left to tell.
-        let _ = state.file.sync_data();
-        // Closing alone would leave the lock to a child process that is just being started and holds a copy of the file.
-        let _ = state.file.unlock();
-    }
-}
-
-fn open_locked(path: &Path) -> Result<File, JournalError> {
-    let failed = |source| JournalError::Open { path: path.to_owned(), source };
-    let file =
-        OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.to_owned() }),
-        // A file system without locks, as some clusters have, is used unguarded.
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        let _ = self.state().file.sync_data();
     }
 }

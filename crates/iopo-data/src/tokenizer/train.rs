@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use iopo_files::{FileError, write_file};
 use serde_json::{Value, json};
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
@@ -11,7 +12,6 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
-use trace_schema::{AtomicFile, WriteError};
 
 use super::chat_format::ChatFormat;
 
@@ -97,7 +97,7 @@ pub enum TokenizerTrainingError {
     },
     /// A file cannot be written.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] FileError),
 }
 
 /// A tokenizer that was just trained, to be written as a Hugging Face folder.
@@ -244,8 +244,5 @@ impl TrainedTokenizer {
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), TokenizerTrainingError> {
-    use std::io::Write;
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(text.as_bytes()).map_err(|source| WriteError::Write { path: path.to_owned(), source })?;
-    Ok(file.finish()?)
+    Ok(write_file(path, text)?)
 }

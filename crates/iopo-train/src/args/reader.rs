@@ -1,14 +1,10 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
 use serde_json::{Map, Value};
+use trace_schema::nearest;
 
 use super::keys::{IGNORED, UNSUPPORTED, written};
 use super::{Notice, Problem};
-
-/// Below this similarity a suggestion would mislead.
-const NEAREST: f64 = 0.7;
-
-const LONGEST_KEY: usize = 100;
 
 pub(super) struct Reader {
     map: Map<String, Value>,
@@ -143,18 +139,8 @@ impl Reader {
     }
 
     fn nearest(&self, key: &str) -> Option<String> {
-        // A key as long as a page is nobody's typing error, and costs time to compare.
-        if key.len() > LONGEST_KEY {
-            return None;
-        }
-        self.known
-            .iter()
-            .copied()
-            .chain(UNSUPPORTED.iter().map(|unsupported| unsupported.key))
-            .map(|known| (strsim::normalized_damerau_levenshtein(key, known), known))
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .filter(|(similarity, _)| *similarity >= NEAREST)
-            .map(|(_, known)| known.to_owned())
+        let unsupported = UNSUPPORTED.iter().map(|unsupported| unsupported.key);
+        nearest(key, self.known.iter().copied().chain(unsupported)).map(str::to_owned)
     }
 }
 

@@ -11,6 +11,7 @@ mod tokens;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use iopo_files::FileLock;
 use iopo_model::{CausalLm, Checkpointing};
 use serde_json::json;
 
@@ -19,7 +20,6 @@ use crate::checkpoint::Checkpoint;
 use crate::config::TrainConfig;
 use crate::data::TrainData;
 use crate::error::TrainError;
-use crate::files::FileLock;
 use crate::log::{LogEntry, TrainLog};
 use crate::metrics::Metrics;
 use crate::output::{check_output, prepare_output, remove_old};

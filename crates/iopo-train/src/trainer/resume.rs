@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use fnv::FnvHasher;
 use iopo_data::EncodedExample;
 
 use super::{Counters, Observer, Selection, StartLogProbs, Trainer};
@@ -198,18 +199,7 @@ impl Trainer {
 
 /// FNV-1a; the standard library's hash may change from release to release.
 fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
-    struct Fnv(u64);
-    impl Hasher for Fnv {
-        fn finish(&self) -> u64 {
-            self.0
-        }
-        fn write(&mut self, bytes: &[u8]) {
-            for byte in bytes {
-                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        }
-    }
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = FnvHasher::default();
     value.hash(&mut hasher);
     hasher.finish()
 }

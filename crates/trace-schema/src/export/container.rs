@@ -1,12 +1,12 @@
 //! Kinds of files, and the writer of JSON arrays.
 
-use std::io::Write;
 use std::path::Path;
 
+use iopo_files::AtomicFile;
 use serde::Serialize;
 
 use super::ExportError;
-use crate::{AtomicFile, WriteError, to_json_line};
+use crate::{WriteError, to_json_line};
 
 /// What kind of file rows are written to; the end of its name says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,17 +52,12 @@ impl ArrayWriter {
         let encode =
             |source| WriteError::Encode { path: self.file.path().to_owned(), row: self.rows, source };
         let line = to_json_line(row).map_err(encode)?;
-        self.put(if self.rows == 1 { "[\n" } else { ",\n" })?;
-        self.put(&line)
+        self.file.append(if self.rows == 1 { "[\n" } else { ",\n" })?;
+        Ok(self.file.append(line)?)
     }
 
     pub(super) fn finish(mut self) -> Result<(), WriteError> {
-        self.put(if self.rows == 0 { "[]\n" } else { "\n]\n" })?;
-        self.file.finish()
-    }
-
-    fn put(&mut self, text: &str) -> Result<(), WriteError> {
-        let written = self.file.write_all(text.as_bytes());
-        written.map_err(|source| WriteError::Write { path: self.file.path().to_owned(), source })
+        self.file.append(if self.rows == 0 { "[]\n" } else { "\n]\n" })?;
+        Ok(self.file.finish()?)
     }
 }

@@ -1,14 +1,15 @@
 //! LLaMA-Factory's list of datasets.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use iopo_files::write_file;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::{ExportFormat, Shape};
-use crate::{AtomicFile, WriteError};
+use crate::WriteError;
 
 /// The name of the file; LLaMA-Factory looks for it in its `dataset_dir`.
 const FILE_NAME: &str = "dataset_info.json";
@@ -130,10 +131,7 @@ impl DatasetInfo {
         }
         let encode = |source| WriteError::Encode { path: self.path.clone(), row: 1, source };
         let text = serde_json::to_string_pretty(&self.entries).map_err(encode)? + "\n";
-        let mut file = AtomicFile::create(&self.path)?;
-        let written = file.write_all(text.as_bytes());
-        written.map_err(|source| WriteError::Write { path: self.path.clone(), source })?;
-        Ok(file.finish()?)
+        Ok(write_file(&self.path, text).map_err(WriteError::from)?)
     }
 }
 

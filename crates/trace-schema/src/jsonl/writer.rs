@@ -1,12 +1,12 @@
 //! Writing a JSONL file as a stream.
 
-use std::io::Write;
 use std::path::Path;
 
+use iopo_files::AtomicFile;
 use serde::Serialize;
 
 use super::to_json_line;
-use crate::{AtomicFile, WriteError};
+use crate::WriteError;
 
 /// Writes rows one at a time; the file appears, whole, when [`finish`](Self::finish) is called.
 ///
@@ -45,7 +45,7 @@ impl JsonlWriter {
     ///
     /// # Errors
     ///
-    /// [`WriteError::NoFileName`] and [`WriteError::Create`].
+    /// [`WriteError::File`] when the folder is missing or not writable, or the path names no file.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, WriteError> {
         Ok(Self { file: AtomicFile::create(path)?, rows: 0 })
     }
@@ -54,14 +54,13 @@ impl JsonlWriter {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Encode`] when the row has no JSON form, [`WriteError::Write`] when the system refuses the bytes.
+    /// [`WriteError::Encode`] when the row has no JSON form, [`WriteError::File`] when the system refuses the bytes.
     pub fn write<T: Serialize + ?Sized>(&mut self, row: &T) -> Result<(), WriteError> {
         let number = self.rows + 1;
         let encode = |source| WriteError::Encode { path: self.file.path().to_owned(), row: number, source };
         let mut line = to_json_line(row).map_err(encode)?;
         line.push('\n');
-        let written = self.file.write_all(line.as_bytes());
-        written.map_err(|source| WriteError::Write { path: self.file.path().to_owned(), source })?;
+        self.file.append(line)?;
         self.rows = number;
         Ok(())
     }
@@ -70,7 +69,7 @@ impl JsonlWriter {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Write`] and [`WriteError::Persist`].
+    /// [`WriteError::File`].
     pub fn finish(self) -> Result<u64, WriteError> {
         self.file.finish()?;
         Ok(self.rows)

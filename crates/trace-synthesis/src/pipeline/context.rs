@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_client::{
-    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection,
+    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection, with_causes,
 };
 use minijinja::Value as TemplateValue;
 use serde_json::Value;
@@ -152,7 +152,7 @@ impl Context {
     }
 
     fn without_answer(&self, stage: Stage, tag: String, error: AskError) -> StepError {
-        let told = told(&error);
+        let told = with_causes(&error);
         match error {
             AskError::CapReached { .. } | AskError::Stopped => {
                 StepError::reject(stage, Reason::NotAsked, told)
@@ -182,18 +182,4 @@ impl Context {
             self.shared.judge.stop_signal().stop();
         }
     }
-}
-
-/// An error and its causes on one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(&format!(": {words}"));
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -14,7 +14,6 @@ mod health;
 mod judge;
 mod language;
 mod log;
-mod nearest;
 mod output;
 mod perturb;
 mod progress;
@@ -33,7 +32,6 @@ pub use config::{Attempts, Checks, MAX_CONSTRAINTS, PipelineConfig, SimilarityCo
 pub use error::PipelineError;
 pub use estimate::{Estimate, ForeseenQuestion, foresee};
 pub use language::LanguageChoice;
-pub use nearest::nearest;
 pub use output::{OutputFiles, OutputFolder};
 pub use progress::Progress;
 pub use prompt_error::PromptError;

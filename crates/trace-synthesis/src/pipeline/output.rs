@@ -1,11 +1,12 @@
 //! The files of a run.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use iopo_files::{AtomicFile, remove_unfinished};
 use serde::Serialize;
-use trace_schema::{AtomicFile, JsonlWriter, WriteError};
+use trace_schema::{JsonlWriter, WriteError};
 
 use super::error::PipelineError;
 use super::row::Outcome;
@@ -17,6 +18,7 @@ const GROUPS: &str = "groups.jsonl";
 const EVALUATION: &str = "eval.jsonl";
 const REJECTED: &str = "rejected.jsonl";
 const SUMMARY: &str = "summary.json";
+const ALL: [&str; 6] = [SFT, PAIRS, GROUPS, EVALUATION, REJECTED, SUMMARY];
 
 /// A folder that gets the files of a run: each is there whole, or as it was before.
 ///
@@ -53,7 +55,7 @@ impl OutputFolder {
     pub fn create(folder: impl AsRef<Path>, files: OutputFiles) -> Result<Self, PipelineError> {
         let folder = folder.as_ref().to_owned();
         fs::create_dir_all(&folder)
-            .and_then(|()| remove_unfinished(&folder))
+            .and_then(|()| remove_unfinished(&folder, &ALL))
             .map_err(|source| PipelineError::Folder { folder: folder.clone(), source })?;
         let create = |name: &str| JsonlWriter::create(folder.join(name));
         let wanted = |is_wanted: bool, name: &str| is_wanted.then(|| create(name)).transpose();
@@ -80,8 +82,8 @@ impl OutputFolder {
         let Self { folder, sft, pairs, groups, evaluation, rejected } = self;
         let path = folder.join(SUMMARY);
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        let mut file = AtomicFile::create(&path)?;
-        file.write_all(text.as_bytes()).map_err(|source| WriteError::Write { path, source })?;
+        let mut file = AtomicFile::create(&path).map_err(WriteError::from)?;
+        file.append(text).map_err(WriteError::from)?;
         let remove = |name: &str| match fs::remove_file(folder.join(name)) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 Err(PipelineError::Folder { folder: folder.clone(), source })
@@ -97,7 +99,7 @@ impl OutputFolder {
             }
         }
         rejected.finish()?;
-        Ok(file.finish()?)
+        Ok(file.finish().map_err(WriteError::from)?)
     }
 }
 
@@ -105,42 +107,5 @@ fn write<T: Serialize>(writer: Option<&mut JsonlWriter>, row: Option<&T>) -> Res
     match (writer, row) {
         (Some(writer), Some(row)) => writer.write(row),
         _ => Ok(()),
-    }
-}
-
-/// Temporary files are named `.NAME.PROCESS-NUMBER.tmp`.
-fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_ours = |file: &str| {
-            name.strip_prefix('.').and_then(|rest| rest.strip_prefix(file)).is_some_and(|rest| {
-                rest.starts_with('.')
-                    && rest.trim_matches(|c: char| c == '.' || c == '-' || c.is_ascii_digit()) == "tmp"
-            })
-        };
-        if [SFT, PAIRS, GROUPS, EVALUATION, REJECTED, SUMMARY].into_iter().any(is_ours) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn only_unfinished_files_of_our_own_are_taken_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = [".sft.jsonl.12-3.tmp", ".sft.jsonl.mine.tmp", "sft.jsonl", ".other.12-3.tmp"];
-        for name in names {
-            fs::write(folder.path().join(name), "x").unwrap();
-        }
-        remove_unfinished(folder.path()).unwrap();
-        let left: Vec<bool> = names.iter().map(|name| folder.path().join(name).exists()).collect();
-        assert_eq!(left, [false, true, true, true]);
     }
 }

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use trace_schema::nearest;
 use trace_score::trace::TemplateError;
-
-use super::nearest::nearest;
 
 /// A prompt that cannot be used.
 #[derive(Debug, Error)]

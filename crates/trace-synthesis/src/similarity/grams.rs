@@ -1,18 +1,15 @@
 //! The pieces by which texts are compared.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
 
 /// A piece ends where its characters weigh at least this much.
 const WEIGHT: u32 = 5;
 
 /// An ideograph says about as much as half a word, and weighs two letters.
 const IDEOGRAPH: u32 = 2;
-
-/// The offset basis of FNV-1a with 64 bits.
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// The prime of FNV-1a with 64 bits.
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// The set of a text's pieces, each as a hash of 64 bits.
 ///
@@ -72,8 +69,9 @@ fn is_ideograph(character: char) -> bool {
 }
 
 fn hash(characters: &[char]) -> u64 {
-    let bytes = characters.iter().flat_map(|&character| u32::from(character).to_le_bytes());
-    mix(bytes.fold(FNV_BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)))
+    let mut hasher = FnvHasher::default();
+    characters.iter().for_each(|&character| hasher.write(&u32::from(character).to_le_bytes()));
+    mix(hasher.finish())
 }
 
 /// The last steps of SplitMix64: every bit of the result depends on every bit of `value`.

@@ -14,11 +14,12 @@ use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
+use iopo_files::AtomicFile;
 use serde::Serialize;
 
 use self::columns::Columns;
 use super::{ExportError, ExportOptions};
-use crate::{AtomicFile, WriteError};
+use crate::WriteError;
 
 /// A row group ends when so many bytes of text are in it: enough for compression, and little memory.
 const ROW_GROUP_BYTES: usize = 16 << 20;
@@ -45,8 +46,8 @@ impl ParquetWriter {
         let refuse = |source| refused(path, source);
         let schema = Arc::new(schema::of(options).map_err(refuse)?);
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let file =
-            SerializedFileWriter::new(AtomicFile::create(path)?, Arc::clone(&schema), Arc::new(properties));
+        let file = AtomicFile::create(path).map_err(WriteError::from)?;
+        let file = SerializedFileWriter::new(file, Arc::clone(&schema), Arc::new(properties));
         let columns = Columns::new(schema);
         Ok(Self { path: path.to_owned(), file: file.map_err(refuse)?, columns, rows: 0 })
     }
@@ -77,7 +78,7 @@ impl ParquetWriter {
             self.flush()?;
         }
         let file = self.file.into_inner().map_err(|source| refused(&self.path, source))?;
-        Ok(file.finish()?)
+        Ok(file.finish().map_err(WriteError::from)?)
     }
 }
 

@@ -3,16 +3,19 @@
 //! A digest is that of the FNV-1a hash over the UTF-8 bytes of all members in order, as a dozen lines of Python make it
 //! from `str` methods and `re`.
 
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+
 use super::case::{lower_char, simple_lower};
 use super::chars::set;
 use super::*;
 
 /// The number of texts, and the 64-bit FNV-1a hash over their bytes.
 fn digest(texts: impl Iterator<Item = String>) -> (usize, u64) {
-    texts.fold((0, 0xcbf2_9ce4_8422_2325), |(count, hash), text| {
-        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        (count + 1, text.bytes().fold(hash, step))
-    })
+    let mut hasher = FnvHasher::default();
+    let count = texts.inspect(|text| hasher.write(text.as_bytes())).count();
+    (count, hasher.finish())
 }
 
 fn members(wanted: impl Fn(char) -> bool) -> (usize, u64) {

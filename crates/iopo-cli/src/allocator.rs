@@ -1,10 +1,9 @@
-//! The allocator, and how long it keeps what is freed.
+//! How long the allocator keeps what is freed.
 
-/// Steps allocate and free blocks of megabytes, which this allocator hands out again without asking the system.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Keeps freed memory for a minute, unless `MIMALLOC_PURGE_DELAY` says otherwise.
+/// Has mimalloc keep freed memory for a minute, unless `MIMALLOC_PURGE_DELAY` says otherwise.
+///
+/// Steps allocate and free blocks of megabytes, which mimalloc hands out again without asking the system: programs that
+/// compute set [`MiMalloc`](crate::MiMalloc) as their global allocator, and call this before anything else.
 ///
 /// The allocator's own default is a second. A step that takes longer would get all its memory from
 /// the system again, page by page: a seventh of the time of a step of one second.

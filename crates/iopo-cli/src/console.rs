@@ -1,24 +1,33 @@
-//! What the program says. `println!` panics where nobody listens, and that may be in the middle of a run.
+//! What a program prints. `println!` panics where nobody listens, and that may be in the middle of a run.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 
-/// A line on standard error. Errors are ignored: progress is not worth a run.
-pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// A line on standard error. Errors are ignored: a remark is not worth a run.
+pub fn note(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// A line on standard output, flushed.
 ///
 /// # Errors
 /// A full disk and the like. A reader that went away, as `head` does, has seen enough.
-pub fn print(text: &str) -> Result<()> {
+pub fn say(line: impl Display) -> Result<()> {
+    print(format_args!("{line}\n"))
+}
+
+/// Text on standard output as it is, flushed.
+///
+/// # Errors
+/// As [`say`].
+pub fn print(text: impl Display) -> Result<()> {
     deliver(&mut io::stdout().lock(), text).context("cannot write to standard output")
 }
 
-fn deliver(out: &mut impl Write, text: &str) -> io::Result<()> {
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+fn deliver(out: &mut impl Write, text: impl Display) -> io::Result<()> {
+    match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -1,0 +1,26 @@
+//! What to do about an error.
+
+use trace_schema::export::{DatasetInfoError, ExportError, Shape};
+use trace_schema::{JsonlError, RowError};
+
+/// What to do about an error, where something can be done on the command line.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref::<ExportError>() {
+        Some(ExportError::Unsupported { shape: Shape::Group, .. }) => {
+            return Some("`--as pairs` writes a group as two pairs, `--as completions` as two completions");
+        }
+        Some(ExportError::Unsupported { shape: Shape::Pair, .. }) => {
+            return Some("`--as completions` writes the better response of a pair");
+        }
+        _ => {}
+    }
+    if let Some(DatasetInfoError::Taken { .. }) = error.downcast_ref() {
+        return Some("`--name` enters the file under another name");
+    }
+    match error.downcast_ref::<JsonlError>()? {
+        JsonlError::Invalid { source: RowError::UnknownLabel { .. }, .. } => {
+            Some("`--unknown-labels keep` takes such rows as they are")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+// Those macros panic where nobody listens; `console` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+#[cfg(feature = "device")]
+mod allocator;
+mod console;
+#[cfg(feature = "device")]
+mod device;
+mod outcome;
+mod progress;
+#[cfg(feature = "device")]
+mod threads;
+
+#[cfg(feature = "device")]
+pub use allocator::keep_freed_memory;
+pub use console::{note, print, say};
+#[cfg(feature = "device")]
+pub use device::{DeviceChoice, DeviceError, DeviceKind, kinds, label};
+#[cfg(feature = "device")]
+pub use mimalloc::MiMalloc;
+pub use outcome::{Outcome, failure};
+pub use progress::bar_style;
+#[cfg(feature = "device")]
+pub use threads::{ThreadsError, on_threads};
