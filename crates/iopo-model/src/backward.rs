@@ -18,6 +18,7 @@ use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::branches::{Branch, branches};
 use crate::causal_lm::{CausalLm, indices};
+use crate::checkpointing::{BackwardOptions, Checkpointing, chunks};
 use crate::cpu;
 use crate::decoder::DecoderLayer;
 use crate::error::LayoutError;
@@ -26,47 +27,9 @@ use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
 use crate::tail::Tail;
 
-/// How a backward pass trades time for memory; every choice gives the same gradients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackwardOptions {
-    /// Which activations are kept for the backward pass.
-    pub checkpointing: Checkpointing,
-    /// How many predictions' scores over the vocabulary exist at a time; at least 1.
-    pub head_chunk: usize,
-}
-
-/// Which activations are kept on the way forward, and which are computed again on the way back.
-///
-/// Later ones take less memory and more time.
-///
-/// # Source
-/// Chen et al. 2016 (checkpointing); Korthikanti et al. 2022, Sec. 5 (selective recomputation).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Checkpointing {
-    /// All are kept.
-    Off,
-    /// The outputs of norms and gates, a third of a layer's, are computed again: a few passes over
-    /// memory. The CPU kernels know how; other devices keep them.
-    Selective,
-    /// Only each layer's input is kept.
-    Full,
-}
-
-/// Scores that exist at a time at most: 64 MiB of f32, of which a handful of copies exist at once.
-pub(crate) const SCORES: usize = 16 << 20;
-
 /// Rows that go through the feed-forward part at a time where layers are computed again. Enough for
 /// fast products; what is kept for the gradient then no longer grows with the batch.
 const FEED_FORWARD_ROWS: usize = 256;
-
-impl BackwardOptions {
-    /// Keeps all activations; scores take a few dozen megabytes at a time at most.
-    #[must_use]
-    pub fn new(vocab_size: usize) -> Self {
-        // More rows would make products no faster.
-        Self { checkpointing: Checkpointing::Off, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256) }
-    }
-}
 
 impl CausalLm {
     /// Log-probs of the predicted tokens, without a tape and with few scores at a time.
@@ -329,12 +292,6 @@ pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
 
 pub(crate) fn gradient_of(leaf: &Tensor<2>, found: &mut Gradients) -> Tensor<2> {
     leaf.grad_remove(found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
-}
-
-/// Start and length of pieces of at most `size`.
-pub(crate) fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
-    let size = size.max(1);
-    (0..total.div_ceil(size)).map(move |chunk| (chunk * size, size.min(total - chunk * size)))
 }
 
 impl Predictions {

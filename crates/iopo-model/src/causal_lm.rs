@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
-use crate::backward::Checkpointing;
+use crate::checkpointing::Checkpointing;
 use crate::config::DecoderConfig;
 use crate::cpu;
 use crate::decoder::DecoderModel;

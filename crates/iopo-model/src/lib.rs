@@ -5,6 +5,7 @@ mod attention;
 mod backward;
 mod branches;
 mod causal_lm;
+mod checkpointing;
 mod config;
 #[cfg(feature = "flex")]
 mod cpu;
@@ -32,8 +33,8 @@ mod tail;
 mod weights;
 
 pub use attention::GroupedQueryAttention;
-pub use backward::{BackwardOptions, Checkpointing};
 pub use causal_lm::CausalLm;
+pub use checkpointing::{BackwardOptions, Checkpointing};
 pub use config::{Architecture, DecoderConfig};
 pub use cpu::{CpuValues, set_cpu_kernels};
 pub use decoder::{DecoderLayer, DecoderModel, Embedding};

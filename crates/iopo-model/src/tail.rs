@@ -8,8 +8,9 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::backward::{BackwardOptions, Checkpointing, SCORES, chunks, gradient_of, leaf};
+use crate::backward::{gradient_of, leaf};
 use crate::causal_lm::CausalLm;
+use crate::checkpointing::{BackwardOptions, Checkpointing, SCORES, chunks};
 use crate::layout::Predictions;
 use crate::parameters::{NamedTensor, Parameters};
 
