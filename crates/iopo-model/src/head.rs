@@ -1,55 +1,74 @@
-//! From the last layer's output to log-probs and back, some rows at a time.
+//! Final norm and LM head: from the last layer's output to log-probs and back, some rows at a time.
 //!
-//! A chunk's gradient needs the weights of its log-probs, and those need all chunks. Where norm
-//! and head are frozen, one pass gives a log-prob and its gradient, which the weight only scales.
-//! Elsewhere what was computed is kept where all scores fit and memory is not to be saved, and is
-//! computed again where not.
+//! A chunk's gradient needs the loss weights of its log-probs, and those need the log-probs of all
+//! chunks. Where norm and head are frozen, one pass gives each log-prob and its gradient, which the
+//! weight only scales. Elsewhere the tapes are kept if all scores fit and memory is not to be saved;
+//! otherwise the chunks are recomputed.
 
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
 use crate::backward::{gradient_of, leaf};
-use crate::causal_lm::CausalLm;
+use crate::causal_lm::{CausalLm, target_log_probs_by_tensors};
 use crate::checkpointing::{BackwardOptions, Checkpointing, SCORES, chunks};
-use crate::layout::Predictions;
+use crate::cpu;
 use crate::parameters::{NamedTensor, Parameters};
 
-/// What is needed to go back from weights to a gradient.
-pub(crate) enum Tail {
+/// What the head's backward pass needs.
+#[derive(Debug)]
+pub(crate) enum HeadPass {
     /// Row p is the gradient of log p_p: no other row depends on it.
     Frozen(Tensor<2>),
-    /// The chunks' rows, and their log-probs with a tape.
+    /// The rows of each chunk, and their log-probs with a tape.
     Kept(Vec<(Tensor<2>, Tensor<1>)>),
-    /// The rows alone.
-    Rows(Tensor<2>),
+    /// All rows; chunks are recomputed.
+    Recompute(Tensor<2>),
 }
 
 impl CausalLm {
-    /// Log-probs of the predictions from the rows they are made from, and the way back.
+    /// Log-probs of targets from the last layer's output at the positions that predict them.
+    ///
+    /// # Shapes
+    /// - `rows`: `[predictions, hidden]`
+    /// - result: `[predictions]`
+    pub(crate) fn head_log_probs(&self, rows: Tensor<2>, targets: &[u32]) -> Tensor<1> {
+        let logits = self.logits(self.model.norm.forward(rows));
+        cpu::target_log_probs(&logits, targets)
+            .unwrap_or_else(|| target_log_probs_by_tensors(logits, targets))
+    }
+
+    /// As [`Self::head_log_probs`], with the scores of at most `size` rows at a time.
+    pub(crate) fn head_log_probs_in_chunks(
+        &self,
+        rows: &Tensor<2>,
+        targets: &[u32],
+        size: usize,
+    ) -> Tensor<1> {
+        let log_probs = |(rows, targets): (Tensor<2>, &[u32])| self.head_log_probs(rows, targets);
+        Tensor::cat(in_chunks(rows, targets, size).map(log_probs).collect(), 0)
+    }
+
+    /// Log-probs without a tape, and what the backward pass needs.
     ///
     /// # Shapes
     /// - `rows`: `[predictions, hidden]`
     /// - log-probs: `[predictions]`
-    pub(crate) fn tail_forward(
+    pub(crate) fn head_forward(
         &self,
         rows: Tensor<2>,
-        predictions: &Predictions,
+        targets: &[u32],
         options: BackwardOptions,
-    ) -> (Tensor<1>, Tail) {
-        let total = predictions.targets.len();
-        let frozen = self.tail_is_frozen();
-        let fits = total.saturating_mul(self.config().vocab_size) <= SCORES;
+    ) -> (Tensor<1>, HeadPass) {
+        let frozen = self.head_is_frozen();
+        let fits = targets.len().saturating_mul(self.config().vocab_size) <= SCORES;
         if !frozen && (options.checkpointing == Checkpointing::Full || !fits) {
-            let plain = self.valid();
-            let values = chunks(total, options.head_chunk)
-                .map(|(start, length)| plain.tail_values(&rows, predictions, start, length))
-                .collect();
-            return (Tensor::cat(values, 0), Tail::Rows(rows));
+            let log_probs = self.valid().head_log_probs_in_chunks(&rows, targets, options.head_chunk);
+            return (log_probs, HeadPass::Recompute(rows));
         }
         let (mut values, mut gradients, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-        for (start, length) in chunks(total, options.head_chunk) {
-            let leaf = leaf(rows.clone().narrow(0, start, length));
-            let log_probs = self.tail(leaf.clone(), predictions, start, length);
+        for (rows, targets) in in_chunks(&rows, targets, options.head_chunk) {
+            let leaf = leaf(rows);
+            let log_probs = self.head_log_probs(leaf.clone(), targets);
             values.push(log_probs.clone().without_autodiff());
             if frozen {
                 gradients.push(gradient_of(&leaf, &mut log_probs.sum().backward()));
@@ -57,44 +76,67 @@ impl CausalLm {
                 kept.push((leaf, log_probs));
             }
         }
-        let tail = if frozen { Tail::Frozen(Tensor::cat(gradients, 0)) } else { Tail::Kept(kept) };
-        (Tensor::cat(values, 0), tail)
+        let pass = if frozen { HeadPass::Frozen(Tensor::cat(gradients, 0)) } else { HeadPass::Kept(kept) };
+        (Tensor::cat(values, 0), pass)
     }
 
-    /// The gradient of `Σ_p c_p log p_p` for the rows; `sink` gets those for norm and head.
+    /// The gradient of `Σ_p c_p log p_p` for the rows, with loss weights `c`; those for norm and head are
+    /// added to `gradients`.
     ///
     /// # Shapes
     /// - `weights`: `[predictions]`
     /// - result: `[predictions, hidden]`
-    pub(crate) fn tail_backward(
+    pub(crate) fn head_backward(
         &self,
-        tail: Tail,
-        weights: Tensor<1>,
-        predictions: &Predictions,
+        pass: HeadPass,
+        weights: &Tensor<1>,
+        targets: &[u32],
         options: BackwardOptions,
-        sink: &mut dyn FnMut(NamedTensor),
+        gradients: &mut impl Extend<NamedTensor>,
     ) -> Tensor<2> {
-        let mut backward = |(leaf, log_probs): (Tensor<2>, Tensor<1>), start| {
+        let mut backward = |leaf: Tensor<2>, log_probs: Tensor<1>, start: usize| {
             let weights = weights.clone().narrow(0, start, log_probs.dims()[0]);
-            let mut found = (log_probs * weights).sum().backward();
-            self.take_gradients(&mut found).into_iter().for_each(&mut *sink);
-            gradient_of(&leaf, &mut found)
+            let mut grads = (log_probs * weights).sum().backward();
+            gradients.extend(self.take_gradients(&mut grads));
+            gradient_of(&leaf, &mut grads)
         };
-        let parts = chunks(predictions.targets.len(), options.head_chunk);
-        let gradients = match tail {
-            Tail::Frozen(gradients) => {
-                let weights = weights.cast(FloatDType::from(gradients.dtype()));
-                return gradients * weights.unsqueeze_dim(1);
+        let starts = chunks(targets.len(), options.head_chunk).map(|(start, _)| start);
+        let of_rows = match pass {
+            HeadPass::Frozen(of_rows) => {
+                let weights = weights.clone().cast(FloatDType::from(of_rows.dtype()));
+                return of_rows * weights.unsqueeze_dim(1);
             }
-            Tail::Kept(kept) => parts.zip(kept).map(|((start, _), kept)| backward(kept, start)).collect(),
-            Tail::Rows(rows) => parts
-                .map(|(start, length)| {
-                    let leaf = leaf(rows.clone().narrow(0, start, length));
-                    let log_probs = self.tail(leaf.clone(), predictions, start, length);
-                    backward((leaf, log_probs), start)
+            HeadPass::Kept(kept) => {
+                starts.zip(kept).map(|(start, (leaf, log_probs))| backward(leaf, log_probs, start)).collect()
+            }
+            HeadPass::Recompute(rows) => starts
+                .zip(in_chunks(&rows, targets, options.head_chunk))
+                .map(|(start, (rows, targets))| {
+                    let leaf = leaf(rows);
+                    let log_probs = self.head_log_probs(leaf.clone(), targets);
+                    backward(leaf, log_probs, start)
                 })
                 .collect(),
         };
-        Tensor::cat(gradients, 0)
+        Tensor::cat(of_rows, 0)
     }
+
+    /// Whether neither the final norm nor the head is trained.
+    fn head_is_frozen(&self) -> bool {
+        let head = match &self.lm_head {
+            Some(head) => head.weight.val(),
+            None => self.model.embed_tokens.weight.val(),
+        };
+        !head.is_require_grad() && !self.model.norm.weight.val().is_require_grad()
+    }
+}
+
+/// Rows and their targets, at most `size` at a time.
+fn in_chunks<'a>(
+    rows: &'a Tensor<2>,
+    targets: &'a [u32],
+    size: usize,
+) -> impl Iterator<Item = (Tensor<2>, &'a [u32])> {
+    chunks(targets.len(), size)
+        .map(move |(start, length)| (rows.clone().narrow(0, start, length), &targets[start..start + length]))
 }

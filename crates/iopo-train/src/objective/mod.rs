@@ -1,36 +1,93 @@
-//! Which loss a stage minimises, and how a batch's sequences become its inputs.
+//! Which loss a stage minimises, and how the loss depends on each token's log-prob.
 
+mod dpo;
+mod iopo;
+mod orpo;
+mod sft;
+mod simpo;
+
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use iopo_data::Task;
-use iopo_loss::{
-    CompletionLogProbs, DpoLoss, DpoLossConfig, IopoLoss, IopoLossConfig, OrpoLoss, Pair, PairGrid, SftLoss,
-    SimpoLoss,
-};
+use iopo_loss::LossConfigError;
+use serde_json::Value;
 
-use crate::custom::{CustomLoss, Examples};
+use crate::args::TrainArgs;
 use crate::error::TrainError;
+use crate::log_probs::{BatchLogProbs, TokenLogProbs, sequences_per_example};
+use crate::metrics::Metrics;
 use crate::step::scalar;
 
-/// The loss of a stage.
+pub(crate) use iopo::VARIANTS as IOPO_VARIANTS;
+
+/// The loss of a stage: of `iopo-loss`, or of the program that trains.
 ///
-/// Sequences come example by example: a completion is one sequence, a pair `chosen, rejected`,
-/// a group `x1 y1, x1 y2, x2 y1, x2 y2`.
-#[derive(Debug, Clone)]
-pub enum Objective {
-    /// Supervised fine-tuning.
-    Sft(SftLoss),
-    /// Direct preference optimization.
-    Dpo(DpoLoss),
-    /// Simple preference optimization.
-    Simpo(SimpoLoss),
-    /// Odds-ratio preference optimization.
-    Orpo(OrpoLoss),
-    /// Input-output preference optimization and its variants.
-    Iopo(IopoLoss),
-    /// A loss of the program that calls.
-    Custom(Arc<dyn CustomLoss>),
+/// A token's log-prob is all that an objective sees of the model, so its gradient is
+///
+/// ```text
+/// dL/dθ = Σ_t c_t ∇ log π(y_t | x, y_<t),    c_t = ∂L / ∂ log π(y_t | x, y_<t)
+/// ```
+///
+/// over all completion tokens of a batch. The trainer takes the loss weights `c` from
+/// [`Objective::couple`], which differentiates [`Objective::loss`]. A loss of sums over sequences has
+/// equal weights within each sequence; a loss of single tokens need not.
+pub trait Objective: Debug + Send + Sync {
+    /// Name and hyper-parameters. Checkpoints keep them, and a run resumes only with an equal identity.
+    fn identity(&self) -> Value;
+
+    /// What an example consists of.
+    fn task(&self) -> Task;
+
+    /// Whether the policy is compared with a reference.
+    fn needs_reference(&self) -> bool {
+        true
+    }
+
+    /// The factor of rewards; it scales the tolerance of the check before the first update.
+    fn beta(&self) -> f64 {
+        1.0
+    }
+
+    /// Whether the loss depends on log-ratios alone, so that it has the same value for every batch
+    /// before the first update. With a likelihood term it does not.
+    fn compares_only(&self) -> bool {
+        self.needs_reference()
+    }
+
+    /// The loss of every example, and detached statistics.
+    ///
+    /// # Errors
+    /// Log-probs that do not fit the loss.
+    fn loss(&self, batch: &BatchLogProbs) -> Result<ObjectiveLoss, TrainError>;
+
+    /// How many sequences make an example.
+    fn sequences_per_example(&self) -> usize {
+        sequences_per_example(self.task())
+    }
+
+    /// The mean loss of a batch, its statistics, and the loss weight of every token.
+    ///
+    /// `share` is the batch's share of an update's loss; it scales the weights alone.
+    ///
+    /// # Errors
+    /// As [`Self::loss`], and values that cannot be read from the device.
+    fn couple(
+        &self,
+        policy: TokenLogProbs,
+        reference: Option<Tensor<1>>,
+        share: f64,
+    ) -> Result<Coupled, TrainError> {
+        let leaf = policy.values.without_autodiff().autodiff().require_grad();
+        let policy = TokenLogProbs { values: leaf.clone(), lengths: policy.lengths };
+        let batch = BatchLogProbs::new(self.task(), policy, reference)?;
+        let loss = self.loss(&batch)?;
+        let mut grads = (loss.per_example.clone().mean() * share).backward();
+        let weights = leaf.grad_remove(&mut grads).unwrap_or_else(|| leaf.without_autodiff().zeros_like());
+        let metrics = loss.metrics(batch.num_examples())?;
+        Ok(Coupled { loss: metrics.get("loss").unwrap_or(f64::NAN), metrics, weights })
+    }
 }
 
 /// A loss for each example, and what is logged beside it.
@@ -42,152 +99,43 @@ pub struct ObjectiveLoss {
     pub stats: Vec<(&'static str, Tensor<1>)>,
 }
 
-impl Objective {
-    /// What a row must hold.
-    #[must_use]
-    pub fn task(&self) -> Task {
-        match self {
-            Self::Sft(_) => Task::Sft,
-            Self::Dpo(_) | Self::Simpo(_) | Self::Orpo(_) => Task::Pair,
-            Self::Iopo(_) => Task::Group,
-            Self::Custom(loss) => loss.task(),
-        }
-    }
-
-    /// How many sequences make an example.
-    #[must_use]
-    pub fn sequences_per_example(&self) -> usize {
-        match self.task() {
-            Task::Sft => 1,
-            Task::Pair => 2,
-            Task::Group => 4,
-        }
-    }
-
-    /// The factor of rewards; 1 where there are none.
-    #[must_use]
-    pub fn beta(&self) -> f64 {
-        match self {
-            Self::Sft(_) => 1.0,
-            Self::Dpo(loss) => loss.config().beta,
-            Self::Simpo(loss) => loss.config().beta,
-            Self::Orpo(loss) => loss.config().beta,
-            Self::Iopo(loss) => loss.config().beta,
-            Self::Custom(loss) => loss.beta(),
-        }
-    }
-
-    /// Whether the loss compares the policy with a reference.
-    #[must_use]
-    pub fn needs_reference(&self) -> bool {
-        match self {
-            Self::Dpo(loss) => !loss.config().reference_free,
-            Self::Iopo(loss) => !loss.config().reference_free,
-            Self::Custom(loss) => loss.needs_reference(),
-            Self::Sft(_) | Self::Simpo(_) | Self::Orpo(_) => false,
-        }
-    }
-
-    /// The loss of a batch.
-    ///
-    /// # Shapes
-    /// - `policy`: `[sequences]`
-    /// - `reference`: `[sequences]`, sums of the reference's log-probs, where one is needed
+impl ObjectiveLoss {
+    /// Means over `examples` examples, the loss under the name `loss`.
     ///
     /// # Errors
-    /// A batch of broken examples, or inputs that do not fit the loss.
-    pub fn loss(
-        &self,
-        policy: CompletionLogProbs,
-        reference: Option<Tensor<1>>,
-    ) -> Result<ObjectiveLoss, TrainError> {
-        let per_example = self.sequences_per_example();
-        let sequences = policy.sum.dims()[0];
-        if sequences == 0 || !sequences.is_multiple_of(per_example) {
-            return Err(TrainError::BrokenBatch { sequences, per_example });
+    /// Values that cannot be read from the device.
+    pub fn metrics(self, examples: usize) -> Result<Metrics, TrainError> {
+        let mut metrics = Metrics::default();
+        for (name, values) in [("loss", self.per_example)].into_iter().chain(self.stats) {
+            metrics.add(name, scalar(values.mean())?, examples as f64);
         }
-        let column = |index: usize| CompletionLogProbs {
-            sum: every(&policy.sum, index, per_example),
-            tokens: every(&policy.tokens, index, per_example),
-        };
-        let pair = || Pair { chosen: column(0), rejected: column(1) };
-        let reference_pair =
-            |sums: Tensor<1>| Pair { chosen: every(&sums, 0, 2), rejected: every(&sums, 1, 2) };
-        Ok(match self {
-            Self::Sft(loss) => {
-                let loss = loss.forward(column(0))?;
-                ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
-            }
-            Self::Dpo(loss) => {
-                let loss = loss.forward(pair(), reference.map(reference_pair))?;
-                ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
-            }
-            Self::Simpo(loss) => {
-                let loss = loss.forward(pair())?;
-                ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
-            }
-            Self::Orpo(loss) => {
-                let loss = loss.forward(pair())?;
-                ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
-            }
-            Self::Iopo(loss) => {
-                let grid = grid_of(column);
-                let reference = reference.map(|sums| grid_of(|index| every(&sums, index, 4)));
-                let loss = loss.forward(grid, reference)?;
-                ObjectiveLoss { per_example: loss.per_example, stats: loss.stats.named() }
-            }
-            Self::Custom(loss) => {
-                let policy = Examples::from_columns(loss.task(), column);
-                let reference = reference.map(|sums| {
-                    Examples::from_columns(loss.task(), |index| every(&sums, index, per_example))
-                });
-                loss.forward(policy, reference)?
-            }
-        })
-    }
-
-    /// The objective without its likelihood term, where it compares with a reference.
-    ///
-    /// # Errors
-    /// Options that were valid only together with that term; there are none today.
-    pub fn preference_only(&self) -> Result<Option<Self>, TrainError> {
-        if !self.needs_reference() {
-            return Ok(None);
-        }
-        Ok(match self {
-            Self::Dpo(loss) => {
-                Some(Self::Dpo(DpoLossConfig { nll_weight: 0.0, ..loss.config().clone() }.init()?))
-            }
-            Self::Iopo(loss) => {
-                Some(Self::Iopo(IopoLossConfig { nll_weight: 0.0, ..loss.config().clone() }.init()?))
-            }
-            Self::Custom(loss) => loss.compares_only().then(|| self.clone()),
-            Self::Sft(_) | Self::Simpo(_) | Self::Orpo(_) => None,
-        })
-    }
-
-    /// The loss of an example at which policy and reference agree: ln 2 for a sigmoid link.
-    ///
-    /// # Errors
-    /// As [`Self::loss`].
-    pub fn loss_at_reference(&self, device: &Device) -> Result<f64, TrainError> {
-        let column = |value: f64| {
-            let values = vec![value; self.sequences_per_example()];
-            let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), (device, DType::F32))
-        };
-        let policy = CompletionLogProbs::new(column(-1.0), column(1.0))?;
-        let reference = self.needs_reference().then(|| column(-1.0));
-        scalar(self.loss(policy, reference)?.per_example.mean())
+        Ok(metrics)
     }
 }
 
-pub(crate) fn grid_of<T>(cell: impl Fn(usize) -> T) -> PairGrid<T> {
-    PairGrid { x1_y1: cell(0), x1_y2: cell(1), x2_y1: cell(2), x2_y2: cell(3) }
+/// What an objective says of a batch.
+#[derive(Debug, Clone)]
+pub struct Coupled {
+    /// Mean loss over the examples.
+    pub loss: f64,
+    /// Means of loss and statistics.
+    pub metrics: Metrics,
+    /// The loss's derivative with respect to each token's log-prob, `[Σ lengths]`, without a tape.
+    pub weights: Tensor<1>,
 }
 
-/// Entries `first`, `first + stride`, ...: one of each example.
-fn every(values: &Tensor<1>, first: usize, stride: usize) -> Tensor<1> {
-    let examples = values.dims()[0] / stride;
-    values.clone().reshape([examples, stride]).narrow(1, first, 1).reshape([examples])
+/// A loss that a configuration can name.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The value of `stage`.
+    pub name: &'static str,
+    /// Whether `stage: dpo` reaches it by `pref_loss` as well, as in LLaMA-Factory.
+    pub is_pref_loss: bool,
+    /// The keys of its hyper-parameters.
+    pub keys: &'static [&'static str],
+    /// Reads the hyper-parameters.
+    pub build: fn(&TrainArgs) -> Result<Arc<dyn Objective>, LossConfigError>,
 }
+
+/// Every loss that a configuration can name.
+pub(crate) static STAGES: [&Stage; 5] = [&sft::STAGE, &dpo::STAGE, &simpo::STAGE, &orpo::STAGE, &iopo::STAGE];

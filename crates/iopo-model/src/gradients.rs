@@ -1,0 +1,213 @@
+//! Gradients of a model's parameters, and sums of them.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{DType, FloatDType, Tensor, TensorReadError};
+use rayon::prelude::*;
+
+use crate::causal_lm::CausalLm;
+use crate::cpu::CpuValues;
+use crate::parameters::{NamedTensor, Parameters};
+
+/// The gradient accumulator: gradients by parameter name, added up in at least f32.
+#[derive(Debug, Clone, Default)]
+pub struct ParameterGradients {
+    by_name: BTreeMap<String, NamedTensor>,
+}
+
+impl Extend<NamedTensor> for ParameterGradients {
+    /// Adds each gradient to those of its name, in the order given.
+    fn extend<I: IntoIterator<Item = NamedTensor>>(&mut self, gradients: I) {
+        for mut gradient in gradients {
+            // Sums and squares of bf16 numbers lose what small gradients add.
+            gradient.values = widen(gradient.values);
+            // Taken out of the map, the sum has one owner and is added to in place.
+            if let Some(sum) = self.by_name.remove(&gradient.name) {
+                gradient.values = added(sum.values, gradient.values);
+            }
+            self.by_name.insert(gradient.name.clone(), gradient);
+        }
+    }
+}
+
+impl ParameterGradients {
+    /// Adds all gradients of another accumulator.
+    pub fn merge(&mut self, other: Self) {
+        self.extend(other.by_name.into_values());
+    }
+
+    /// Gives every trained parameter a gradient: zeros where no loss reached it.
+    pub fn complete(&mut self, policy: &CausalLm) {
+        for parameter in policy.trainable_parameters() {
+            let values = widen(parameter.values.zeros_like());
+            self.by_name.entry(parameter.name.clone()).or_insert(NamedTensor { values, ..parameter });
+        }
+    }
+
+    /// The gradient of one parameter, row by row.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&NamedTensor> {
+        self.by_name.get(name)
+    }
+
+    /// All gradients, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &NamedTensor> {
+        self.by_name.values()
+    }
+
+    /// Euclidean norm over all parameters.
+    ///
+    /// # Errors
+    /// Values that cannot be read from the device.
+    pub fn norm(&self) -> Result<f64, TensorReadError> {
+        let mut squares = 0.0;
+        for gradient in self.by_name.values() {
+            squares += match CpuValues::of([gradient.values.clone()]) {
+                Ok([values]) => sum_of_squares(&values.values()),
+                Err([values]) => values.square().sum().try_into_scalar::<f64>()?,
+            };
+        }
+        Ok(squares.sqrt())
+    }
+
+    /// Multiplies all gradients by a number.
+    #[must_use]
+    pub fn scale(self, factor: f64) -> Self {
+        let scale = |(name, gradient): (String, NamedTensor)| {
+            (name, NamedTensor { values: scaled(gradient.values, factor), ..gradient })
+        };
+        Self { by_name: self.by_name.into_iter().map(scale).collect() }
+    }
+
+    /// Shortens the gradient to `max_norm` if it is longer; `norm` is its present length.
+    ///
+    /// ```text
+    /// g ← g · min(1, max_norm / (norm + 1e-6))
+    /// ```
+    ///
+    /// # Source
+    /// Pascanu et al. 2013, Algorithm 1; the constant is that of PyTorch's `clip_grad_norm_`.
+    #[must_use]
+    pub fn clip(self, norm: f64, max_norm: f64) -> Self {
+        let factor = max_norm / (norm + 1e-6);
+        if factor < 1.0 { self.scale(factor) } else { self }
+    }
+}
+
+/// Values in each of the blocks that threads work on.
+const BLOCK: usize = 1 << 15;
+
+/// `a + b`, in place where `a` has no other owner.
+fn added(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
+    match CpuValues::of([a, b]) {
+        Ok([mut a, b]) => {
+            let b = b.values();
+            let blocks = a.values_mut().par_chunks_mut(BLOCK).zip(b.par_chunks(BLOCK));
+            blocks.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, &b)| *a += b));
+            a.into_tensor()
+        }
+        Err([a, b]) => a + b,
+    }
+}
+
+/// `factor · x`, in place where `x` has no other owner.
+fn scaled(x: Tensor<1>, factor: f64) -> Tensor<1> {
+    match CpuValues::of([x]) {
+        Ok([mut x]) => {
+            let factor = factor as f32;
+            x.values_mut().par_chunks_mut(BLOCK).for_each(|x| x.iter_mut().for_each(|x| *x *= factor));
+            x.into_tensor()
+        }
+        Err([x]) => x * factor,
+    }
+}
+
+/// `Σ x²`, in f64 and in blocks whose sums are added in order, on any number of threads.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    /// Sums side by side, so that additions become vector instructions.
+    const LANES: usize = 16;
+    let block = |values: &[f32]| {
+        let mut lanes = [0.0; LANES];
+        for chunk in values.chunks(LANES) {
+            for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                *lane += f64::from(value) * f64::from(value);
+            }
+        }
+        lanes.iter().sum::<f64>()
+    };
+    values.par_chunks(BLOCK).map(block).collect::<Vec<_>>().iter().sum()
+}
+
+/// The same values in at least f32.
+fn widen(values: Tensor<1>) -> Tensor<1> {
+    match values.dtype() {
+        DType::F64 | DType::F32 => values,
+        _ => values.cast(FloatDType::F32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn gradient(name: &str, values: Vec<f64>, dtype: DType) -> NamedTensor {
+        let shape = [values.len()];
+        let values = Tensor::from_data(TensorData::new(values, shape), (&Device::flex(), dtype));
+        NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
+    }
+
+    fn sum(parts: Vec<Vec<NamedTensor>>) -> ParameterGradients {
+        let mut sum = ParameterGradients::default();
+        parts.into_iter().for_each(|part| sum.extend(part));
+        sum
+    }
+
+    fn values(sum: &ParameterGradients, name: &str) -> Vec<f64> {
+        sum.get(name).unwrap().values.clone().try_into_vec_as::<f64>().unwrap()
+    }
+
+    #[test]
+    fn gradients_of_one_name_are_added_and_others_kept() {
+        let f64s = |name, values| gradient(name, values, DType::F64);
+        let sum = sum(vec![
+            vec![f64s("a", vec![1.0, 2.0])],
+            vec![f64s("a", vec![0.5, -2.0]), f64s("b", vec![4.0])],
+        ]);
+        assert_eq!(values(&sum, "a"), [1.5, 0.0]);
+        assert_eq!(values(&sum, "b"), [4.0]);
+        assert!(sum.get("c").is_none());
+        assert_eq!(sum.iter().map(|gradient| gradient.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    /// 3, 4 and 12 have the norm 13.
+    #[test]
+    fn the_norm_is_that_of_all_parameters_together() {
+        let sum =
+            sum(vec![vec![gradient("a", vec![3.0, 4.0], DType::F64), gradient("b", vec![12.0], DType::F64)]]);
+        assert_eq!(sum.norm().unwrap(), 13.0);
+    }
+
+    #[test]
+    fn clipping_shortens_to_the_limit_and_leaves_what_is_shorter() {
+        let long = || sum(vec![vec![gradient("a", vec![3.0, 4.0], DType::F64)]]);
+        let clipped = long().clip(5.0, 1.0);
+        let factor = 1.0 / (5.0 + 1e-6);
+        assert_eq!(values(&clipped, "a"), [3.0 * factor, 4.0 * factor]);
+        assert_eq!(values(&long().clip(5.0, 5.1), "a"), [3.0, 4.0]);
+    }
+
+    /// In bf16 256 + 1 is 256.
+    #[test]
+    fn gradients_in_bf16_are_added_in_f32() {
+        let parts = [256.0, 1.0].map(|value| vec![gradient("a", vec![value], DType::BF16)]);
+        let sum = sum(parts.to_vec());
+        assert_eq!(values(&sum, "a"), [257.0]);
+    }
+
+    #[test]
+    fn an_empty_accumulator_has_norm_zero() {
+        assert_eq!(ParameterGradients::default().norm().unwrap(), 0.0);
+    }
+}
