@@ -82,7 +82,8 @@ impl BatchLogProbs {
     /// # Errors
     /// Examples of another task.
     pub fn completions(&self) -> Result<(CompletionLogProbs, Option<Tensor<1>>), TrainError> {
-        self.arranged(Task::Sft, &|cell| cell(0), &|cell| cell(0))
+        let [completions] = self.policy_columns(Task::Sft)?;
+        Ok((completions, self.reference_columns().map(|[sums]| sums)))
     }
 
     /// The pairs.
@@ -90,7 +91,7 @@ impl BatchLogProbs {
     /// # Errors
     /// Examples of another task.
     pub fn pairs(&self) -> Result<(Pair<CompletionLogProbs>, Option<Pair<Tensor<1>>>), TrainError> {
-        self.arranged(Task::Pair, &pair_of, &pair_of)
+        Ok((pair_of(self.policy_columns(Task::Pair)?), self.reference_columns().map(pair_of)))
     }
 
     /// The groups.
@@ -98,25 +99,24 @@ impl BatchLogProbs {
     /// # Errors
     /// Examples of another task.
     pub fn groups(&self) -> Result<(PairGrid<CompletionLogProbs>, Option<PairGrid<Tensor<1>>>), TrainError> {
-        self.arranged(Task::Group, &grid_of, &grid_of)
+        Ok((grid_of(self.policy_columns(Task::Group)?), self.reference_columns().map(grid_of)))
     }
 
-    fn arranged<P, R>(
-        &self,
-        needed: Task,
-        policy: &dyn Fn(&dyn Fn(usize) -> CompletionLogProbs) -> P,
-        reference: &dyn Fn(&dyn Fn(usize) -> Tensor<1>) -> R,
-    ) -> Result<(P, Option<R>), TrainError> {
+    /// The policy's values for the first sequence of every example, the second, and so on.
+    fn policy_columns<const N: usize>(&self, needed: Task) -> Result<[CompletionLogProbs; N], TrainError> {
         if needed != self.task {
             return Err(TrainError::OtherTask { found: self.task, needed });
         }
         let CompletionLogProbs { sum, tokens } = self.policy.sums()?;
-        let stride = sequences_per_example(needed);
-        let every = |values: &Tensor<1>, first| every(values, first, stride);
-        let policy =
-            policy(&|first| CompletionLogProbs { sum: every(&sum, first), tokens: every(&tokens, first) });
-        let reference = self.reference.as_ref().map(|sums| reference(&|first| every(sums, first)));
-        Ok((policy, reference))
+        Ok(std::array::from_fn(|nth| CompletionLogProbs {
+            sum: every(&sum, nth, N),
+            tokens: every(&tokens, nth, N),
+        }))
+    }
+
+    /// As [`Self::policy_columns`], for the reference's sums.
+    fn reference_columns<const N: usize>(&self) -> Option<[Tensor<1>; N]> {
+        self.reference.as_ref().map(|sums| std::array::from_fn(|nth| every(sums, nth, N)))
     }
 }
 
@@ -129,12 +129,12 @@ pub(crate) fn sequences_per_example(task: Task) -> usize {
     }
 }
 
-fn pair_of<T>(cell: &dyn Fn(usize) -> T) -> Pair<T> {
-    Pair { chosen: cell(0), rejected: cell(1) }
+fn pair_of<T>([chosen, rejected]: [T; 2]) -> Pair<T> {
+    Pair { chosen, rejected }
 }
 
-fn grid_of<T>(cell: &dyn Fn(usize) -> T) -> PairGrid<T> {
-    PairGrid { x1_y1: cell(0), x1_y2: cell(1), x2_y1: cell(2), x2_y2: cell(3) }
+fn grid_of<T>([x1_y1, x1_y2, x2_y1, x2_y2]: [T; 4]) -> PairGrid<T> {
+    PairGrid { x1_y1, x1_y2, x2_y1, x2_y2 }
 }
 
 /// Entries `first`, `first + stride`, ...: one of each example.
