@@ -1,58 +1,50 @@
 //! The loss that a configuration asks for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use iopo_loss::{
-    DpoLossConfig, DpoLossType, IopoLossConfig, IopoVariant, OrpoLossConfig, PreferenceLink, SftLoss,
-    SimpoLossConfig,
-};
+use iopo_loss::{DpoLossType, PreferenceLink, SimpoLossConfig};
 
 use super::ReferenceConfig;
 use super::checker::{Checker, no_effect};
 use crate::args::TrainArgs;
-use crate::objective::Objective;
+use crate::objective::{IOPO_VARIANTS, Objective, STAGES, Stage};
 
 impl Checker {
-    pub(super) fn objective(&mut self, args: &TrainArgs) -> Option<Objective> {
-        // LLaMA-Factory reaches SimPO and ORPO through the DPO stage's pref_loss.
-        let stage = match (args.stage.as_str(), args.pref_loss.as_str()) {
-            ("dpo", loss @ ("simpo" | "orpo")) => loss,
-            (stage, _) => stage,
-        };
-        // Ranges and names are checked in every stage: what is wrong is no better for being unused.
+    pub(super) fn objective(&mut self, args: &TrainArgs) -> Option<Arc<dyn Objective>> {
         let problems = self.problems.len();
-        if !STAGES.contains(&stage) {
-            self.unknown_name::<()>("stage", stage, &STAGES.join(", "));
-        }
+        // LLaMA-Factory reaches SimPO and ORPO through the DPO stage's pref_loss.
+        let by_pref_loss =
+            |stage: &Stage| args.stage == "dpo" && stage.is_pref_loss && stage.name == args.pref_loss;
+        let stages = || STAGES.iter().copied();
+        let stage = stages()
+            .find(|stage| by_pref_loss(stage))
+            .or_else(|| stages().find(|stage| stage.name == args.stage))
+            .or_else(|| self.unknown_name("stage", &args.stage, &STAGES.map(|stage| stage.name).join(", ")));
+        // Values are checked in every stage: an invalid value is reported even for an unused key.
         self.positive("pref_beta", args.pref_beta);
         self.non_negative("pref_ftx", args.pref_ftx);
         let gamma = args.simpo_gamma.unwrap_or(SimpoLossConfig::default().gamma);
         self.non_negative("simpo_gamma", gamma);
         self.below("dpo_label_smoothing", args.dpo_label_smoothing, 0.5, "in [0, 0.5)");
         self.below("iopo_label_smoothing", args.iopo_label_smoothing, 0.5, "in [0, 0.5)");
-        let variant = self.named("iopo_variant", &args.iopo_variant, &IOPO_VARIANTS);
-        self.pref_loss(args, stage);
+        self.named("iopo_variant", &args.iopo_variant, &IOPO_VARIANTS);
+        self.pref_loss(args);
         if self.problems.len() > problems {
-            // The loss would find the same fault again, without naming its key.
+            // The loss would report the same problem again, without naming its key.
             return None;
         }
+        let stage = stage?;
         self.unused_loss_keys(args, stage);
-        let built = match stage {
-            "sft" => Ok(Objective::Sft(SftLoss)),
-            "dpo" => dpo(args)?.init().map(Objective::Dpo),
-            "simpo" => SimpoLossConfig { beta: args.pref_beta, gamma, nll_weight: args.pref_ftx }
-                .init()
-                .map(Objective::Simpo),
-            "orpo" => {
-                OrpoLossConfig { beta: args.pref_beta, nll_weight: args.pref_ftx }.init().map(Objective::Orpo)
-            }
-            _ => iopo(args, variant?)?.init().map(Objective::Iopo),
-        };
-        self.or_conflict(built)
+        self.or_conflict((stage.build)(args))
     }
 
     /// What the policy is compared with; keys about it are idle where the objective compares with nothing.
-    pub(super) fn reference(&mut self, args: &TrainArgs, objective: Option<&Objective>) -> ReferenceConfig {
+    pub(super) fn reference(
+        &mut self,
+        args: &TrainArgs,
+        objective: Option<&dyn Objective>,
+    ) -> ReferenceConfig {
         if objective.is_some_and(|objective| !objective.needs_reference()) {
             let reason = "this objective compares with no reference";
             no_effect!(
@@ -85,68 +77,42 @@ impl Checker {
         reference
     }
 
-    fn pref_loss(&mut self, args: &TrainArgs, stage: &str) {
+    fn pref_loss(&mut self, args: &TrainArgs) {
         let name = args.pref_loss.as_str();
-        let unknown = match stage {
+        let stages = || STAGES.iter().filter(|stage| stage.is_pref_loss).map(|stage| stage.name);
+        let unknown = match args.stage.as_str() {
             "iopo" => name.parse::<PreferenceLink>().err().map(|error| error.known),
-            // `stage: dpo` with one of these names is that stage.
-            _ if ["simpo", "orpo"].contains(&name) => None,
-            _ => name.parse::<DpoLossType>().err().map(|error| format!("{}, simpo, orpo", error.known)),
+            _ if stages().any(|stage| stage == name) => None,
+            _ => name
+                .parse::<DpoLossType>()
+                .err()
+                .map(|error| stages().fold(error.known, |known, stage| format!("{known}, {stage}"))),
         };
         if let Some(known) = unknown {
             self.unknown_name::<()>("pref_loss", name, &known);
         }
     }
 
-    fn unused_loss_keys(&mut self, args: &TrainArgs, stage: &str) {
-        let reason = format!("stage {stage} does not use it");
-        if stage == "sft" {
-            no_effect!(self, args, &reason, [pref_beta, pref_ftx]);
-        }
-        if !["dpo", "iopo"].contains(&stage) {
-            let differs = args.pref_loss != TrainArgs::default().pref_loss && args.pref_loss != stage;
-            self.no_effect("pref_loss", differs, &reason);
-            no_effect!(self, args, &reason, [reference_free]);
-        }
-        if stage != "simpo" {
-            no_effect!(self, args, &reason, [simpo_gamma]);
-        }
-        if stage != "dpo" {
-            no_effect!(self, args, &reason, [dpo_label_smoothing]);
-        }
-        if stage != "iopo" {
-            no_effect!(self, args, &reason, [iopo_label_smoothing, iopo_variant]);
+    fn unused_loss_keys(&mut self, args: &TrainArgs, stage: &Stage) {
+        let (defaults, reason) = (TrainArgs::default(), format!("stage {} does not use it", stage.name));
+        for (key, differs) in LOSS_KEYS.iter().filter(|(key, _)| !stage.keys.contains(key)) {
+            // `stage: simpo` with that name in pref_loss says the same thing twice.
+            let is_stage = *key == "pref_loss" && args.pref_loss == stage.name;
+            self.no_effect(key, differs(args, &defaults) && !is_stage, &reason);
         }
     }
 }
 
-fn dpo(args: &TrainArgs) -> Option<DpoLossConfig> {
-    Some(DpoLossConfig {
-        beta: args.pref_beta,
-        loss_type: args.pref_loss.parse::<DpoLossType>().ok()?,
-        label_smoothing: args.dpo_label_smoothing,
-        nll_weight: args.pref_ftx,
-        reference_free: args.reference_free,
-        ..DpoLossConfig::default()
-    })
-}
+/// Keys of losses, and whether two configurations differ there.
+type LossKey = (&'static str, fn(&TrainArgs, &TrainArgs) -> bool);
 
-fn iopo(args: &TrainArgs, variant: IopoVariant) -> Option<IopoLossConfig> {
-    Some(IopoLossConfig {
-        beta: args.pref_beta,
-        variant,
-        link: args.pref_loss.parse::<PreferenceLink>().ok()?,
-        label_smoothing: args.iopo_label_smoothing,
-        nll_weight: args.pref_ftx,
-        reference_free: args.reference_free,
-    })
-}
-
-const STAGES: [&str; 5] = ["sft", "dpo", "simpo", "orpo", "iopo"];
-
-const IOPO_VARIANTS: [(&str, IopoVariant); 4] = [
-    ("full", IopoVariant::Full),
-    ("simplified", IopoVariant::Simplified),
-    ("input-only", IopoVariant::InputPreference),
-    ("output-only", IopoVariant::OutputPreference),
+const LOSS_KEYS: [LossKey; 8] = [
+    ("pref_beta", |a, b| a.pref_beta != b.pref_beta),
+    ("pref_ftx", |a, b| a.pref_ftx != b.pref_ftx),
+    ("pref_loss", |a, b| a.pref_loss != b.pref_loss),
+    ("reference_free", |a, b| a.reference_free != b.reference_free),
+    ("simpo_gamma", |a, b| a.simpo_gamma != b.simpo_gamma),
+    ("dpo_label_smoothing", |a, b| a.dpo_label_smoothing != b.dpo_label_smoothing),
+    ("iopo_label_smoothing", |a, b| a.iopo_label_smoothing != b.iopo_label_smoothing),
+    ("iopo_variant", |a, b| a.iopo_variant != b.iopo_variant),
 ];

@@ -20,7 +20,7 @@ impl Checker {
             self.conflict("do_train: false leaves nothing to do; evaluation has a program of its own");
         }
         let objective = self.objective(&args);
-        let reference = self.reference(&args, objective.as_ref());
+        let reference = self.reference(&args, objective.as_deref());
         let fine_tuning = self.fine_tuning(&args);
         let precision = self.precision(&args);
         let model = self.path("model_name_or_path", args.model_name_or_path.as_ref());

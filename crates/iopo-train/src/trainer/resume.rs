@@ -161,7 +161,7 @@ impl Trainer {
         let StepPlanner { examples, batch_size, accumulation, across_epochs, seed, budget: _ } = self.planner;
         let config = &self.config;
         let mut settings: BTreeMap<String, String> = [
-            ("stage and loss", format!("{:?}", config.objective)),
+            ("stage and loss", config.objective.identity().to_string()),
             ("finetuning_type", format!("{:?}", config.fine_tuning)),
             ("precision", format!("{:?}", config.precision)),
             ("examples", format!("{examples}, hash {:016x}", hash(self.data.train.as_slice()))),
