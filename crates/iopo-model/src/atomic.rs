@@ -1,9 +1,11 @@
-//! Files that are complete or not there at all.
+//! Files that are complete or absent.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+
+use crate::error::WeightsError;
 
 /// Lets `write` fill a temporary file beside `path`, syncs it, and renames it to `path`.
 ///
@@ -24,6 +26,12 @@ pub(crate) fn replace_file<E: From<io::Error>>(
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// Replaces a text file.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), WeightsError> {
+    replace_file(path, |temporary| fs::write(temporary, text))
+        .map_err(|source| WeightsError::cannot("write", path, source))
 }
 
 fn sync(path: &Path) -> io::Result<()> {

@@ -17,11 +17,11 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::branches::{Branch, branches};
-use crate::causal_lm::{CausalLm, indices};
+use crate::causal_lm::CausalLm;
 use crate::checkpointing::{BackwardOptions, Checkpointing, chunks};
-use crate::cpu;
-use crate::decoder::DecoderLayer;
+use crate::decoder::{DecoderLayer, LayerPass};
 use crate::error::LayoutError;
+use crate::kernels::{self, indices};
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
@@ -58,7 +58,7 @@ impl CausalLm {
             Ok(Tensor::cat(values, 0))
         };
         let branches = self.branches(layout, predictions);
-        let values = cpu::map(branches.iter().collect(), values);
+        let values = kernels::map(branches.iter().collect(), values);
         let values = values.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         Ok(in_order(values, &branches))
     }
@@ -86,7 +86,7 @@ impl CausalLm {
         let branches = self.branches(layout, predictions);
         // Tapes that share a parameter would be one tape, and threads would wait for one another.
         let forward = |branch: &Branch| ForwardPass::run(self.with_own_tape(), branch, options);
-        let passes = cpu::map(branches.iter().collect(), forward);
+        let passes = kernels::map(branches.iter().collect(), forward);
         let passes = passes.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         let values = passes.iter().map(|pass| pass.values.clone()).collect();
         let (weights, found) = weigh(in_order(values, &branches))?;
@@ -96,7 +96,7 @@ impl CausalLm {
             (pass, branch, weights.clone().select(0, origin))
         });
         // Nothing waits for a place in the order on one thread, so no branch's gradients are held back.
-        if cpu::threads() == 1 {
+        if kernels::threads() == 1 {
             for (pass, branch, weights) in jobs {
                 pass.backward::<E>(branch, weights, options, sink)?;
             }
@@ -108,7 +108,7 @@ impl CausalLm {
             Ok(gradients)
         };
         // Each name's gradients are added in the same order as on one thread.
-        for gradients in cpu::map(jobs.collect(), backward) {
+        for gradients in kernels::map(jobs.collect(), backward) {
             let gradients: Vec<NamedTensor> = gradients.map_err(|error: LayoutError| E::from(error))?;
             gradients.into_iter().for_each(&mut *sink);
         }
@@ -117,7 +117,7 @@ impl CausalLm {
 
     /// What threads compute apart: on other devices than the CPU the whole, whose operations are parallel.
     fn branches(&self, layout: &TokenLayout, predictions: &Predictions) -> Vec<Branch> {
-        if cpu::is_cpu(&self.device()) {
+        if kernels::runs_on_calling_thread(&self.device()) {
             return branches(layout, predictions);
         }
         let origin = (0..predictions.sources.len()).collect();
@@ -146,14 +146,12 @@ impl CausalLm {
         rope: &RotaryEmbedding,
         mut visit: impl FnMut(&Tensor<2>),
     ) -> Result<Tensor<2>, LayoutError> {
+        let whole = LayerPass::whole(rope, Checkpointing::Off);
+        let pass = LayerPass { feed_forward_rows: FEED_FORWARD_ROWS, ..whole };
         let mut x = self.embed(layout)?;
         for layer in &self.model.layers {
             visit(&x);
-            let middle = layer.attend(x, rope, layout, Checkpointing::Off);
-            let part = |(start, length)| {
-                layer.feed_forward(middle.clone().narrow(0, start, length), Checkpointing::Off)
-            };
-            x = Tensor::cat(chunks(middle.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0);
+            x = layer.apply_to_layout(x, &pass, layout);
         }
         Ok(x)
     }
@@ -169,7 +167,7 @@ impl CausalLm {
         let inputs = match forward {
             Forward::Inputs(inputs) => inputs,
             Forward::Tape(output) => {
-                let mut found = seed(*output, upstream).backward();
+                let mut found = kernels::with_gradient(*output, upstream).backward();
                 self.take_gradients(&mut found).into_iter().for_each(sink);
                 return Ok(());
             }
@@ -182,13 +180,13 @@ impl CausalLm {
             let attended = layer.attend(leaf.clone(), rope, layout, Checkpointing::Selective);
             let middle =
                 feed_forward_gradient(layer, attended.clone().without_autodiff(), upstream, &mut sink);
-            let mut found = seed(attended, middle).backward();
+            let mut found = kernels::with_gradient(attended, middle).backward();
             upstream = gradient_of(&leaf, &mut found);
             sink(&mut found);
         }
         let embedded = self.embed(layout)?;
         if embedded.is_tracked() {
-            let mut found = seed(embedded, upstream).backward();
+            let mut found = kernels::with_gradient(embedded, upstream).backward();
             self.take_gradients(&mut found).into_iter().for_each(sink);
         }
         Ok(())
@@ -273,17 +271,12 @@ fn feed_forward_gradient(
     let part = |(start, length)| {
         let leaf = leaf(input.clone().narrow(0, start, length));
         let output = layer.feed_forward(leaf.clone(), Checkpointing::Selective);
-        let mut found = seed(output, upstream.clone().narrow(0, start, length)).backward();
+        let mut found = kernels::with_gradient(output, upstream.clone().narrow(0, start, length)).backward();
         let gradient = gradient_of(&leaf, &mut found);
         sink(&mut found);
         gradient
     };
     Tensor::cat(chunks(input.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0)
-}
-
-/// A scalar whose gradient for `x` is `upstream`.
-fn seed(x: Tensor<2>, upstream: Tensor<2>) -> Tensor<1> {
-    cpu::seed(&x, &upstream).unwrap_or_else(|| (x * upstream).sum())
 }
 
 pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
