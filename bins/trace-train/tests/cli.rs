@@ -110,7 +110,7 @@ fn a_tokenizer_and_sizes_are_enough_to_train_from_scratch() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("300 tokens"));
     refused(tokenizer("300"), &["tokenizer.json exists already"]);
-    iopo_model::Qwen2Config::of_sizes(300, [16, 32, 1], [2, 1], true).write(&out).unwrap();
+    iopo_model::families::qwen2::of_sizes(300, [16, 32, 1], [2, 1], true).write(&out).unwrap();
     let model = format!("model_name_or_path={}", out.display());
     let lines = ["train_from_scratch=true", "finetuning_type=full", "stage=sft", "template=chat", &model];
     let output = place.run(&lines);

@@ -32,7 +32,7 @@ pub(crate) fn add_folder(hash: &mut Sha256, dir: &Path) -> Result<(), AnswerErro
     }
     let decides = |name: &String| {
         DECIDING.contains(&name.as_str())
-            // What a trainer needs to go on is beside its weights, and decides nothing.
+            // A trainer's state lies beside its weights and changes no answer.
             || (name != "optimizer.safetensors" && WEIGHTS.iter().any(|end| name.ends_with(end)))
     };
     names.retain(decides);
@@ -45,7 +45,7 @@ pub(crate) fn add_folder(hash: &mut Sha256, dir: &Path) -> Result<(), AnswerErro
 }
 
 fn add_file(hash: &mut Sha256, name: &str, path: &Path) -> io::Result<()> {
-    /// Weights are larger than memory should be.
+    /// Weights are too large to be read at once.
     const CHUNK: usize = 1 << 20;
     let mut file = File::open(path)?;
     hash.update((name.len() as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! Every way in which an answer can fail to come.
+//! Every way in which answering can fail.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use thiserror::Error;
 /// A model that cannot be read or cannot answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum AnswerError {
     /// The model's files.
     #[error(transparent)]
@@ -16,7 +17,7 @@ pub enum AnswerError {
     /// `generation_config.json`.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The tokenizer's files, and text that it cannot take or give.
+    /// The tokenizer's files, and text that it cannot encode or decode.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// A chat template that is missing, or a conversation that it cannot render.
@@ -25,12 +26,7 @@ pub enum AnswerError {
     /// Answers that cannot be generated.
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    /// A file that cannot be read for the digest.
+    /// A file that cannot be hashed.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
 }

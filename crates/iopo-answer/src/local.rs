@@ -1,4 +1,4 @@
-//! A folder read for answering.
+//! A model's folder, loaded for answering.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::digest::{add_folder, hexadecimal};
 use crate::error::AnswerError;
 use crate::respondent::Respondent;
 
-/// Longest answer where nobody says: benchmarks ask for texts of several hundred words.
+/// Longest answer by default: benchmarks ask for texts of several hundred words.
 const MAX_NEW_TOKENS: usize = 1_024;
 
 /// Where a model lies.

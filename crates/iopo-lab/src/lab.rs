@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use iopo_answer::Respondent;
 use iopo_data::{Template, TokenizerTraining, train_tokenizer};
-use iopo_model::{CausalLm, Precision, Qwen2Config, load_model};
+use iopo_model::{CausalLm, Precision, families::qwen2, load_model};
 use iopo_train::Observer;
 use trace_schema::EvalRow;
 use trace_score::Judged;
@@ -236,7 +236,7 @@ impl Lab {
         tokenizer.write(dir)?;
         let sizes = [shape.hidden_size, shape.intermediate_size, shape.layers];
         let heads = [shape.heads, shape.key_value_heads];
-        Ok(Qwen2Config::of_sizes(tokenizer.vocab_size(), sizes, heads, true).write(dir)?)
+        Ok(qwen2::of_sizes(tokenizer.vocab_size(), sizes, heads, true).write(dir)?)
     }
 
     fn keys(&self, start: &Path, rows: &Path) -> Vec<(&'static str, String)> {

@@ -1,16 +1,13 @@
-//! Causal self-attention over segments, with grouped key-value heads.
-
-use std::ops::Range;
+//! Self-attention with grouped key-value heads.
 
 use burn::module::Module;
-use burn::tensor::{Bool, FloatDType, Tensor};
+use burn::tensor::Tensor;
 
-use crate::cpu;
+use crate::kernels::{self, Heads, Input};
 use crate::layout::TokenLayout;
-use crate::linear::{Input, LoraLinear};
-use crate::precision::accumulation;
+use crate::linear::LoraLinear;
+use crate::norm::RmsNorm;
 use crate::rope::RotaryEmbedding;
-use crate::softmax::softmax;
 
 /// Self-attention in which several query heads share one key-value head.
 ///
@@ -26,132 +23,54 @@ pub struct GroupedQueryAttention {
     pub v_proj: LoraLinear,
     /// `[hidden, heads · head_dim]`.
     pub o_proj: LoraLinear,
-    /// Number of query heads.
-    pub num_heads: usize,
+    /// Norm of the queries before their rotation: of each head, or of all heads as one vector, as its width says.
+    pub q_norm: Option<RmsNorm>,
+    /// Norm of the keys before their rotation.
+    pub k_norm: Option<RmsNorm>,
     /// Number of key-value heads.
     pub num_key_value_heads: usize,
     /// Width of one head.
     pub head_dim: usize,
+    /// Factor of the scores.
+    pub scale: f64,
 }
 
 impl GroupedQueryAttention {
     /// Attends within each segment and to its ancestors.
     ///
     /// ```text
-    /// softmax(q kᵀ / sqrt(head_dim) + mask) v
+    /// softmax(scale · q kᵀ + mask) v
     /// ```
     ///
     /// # Shapes
     /// - `x`, result: `[tokens, hidden]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let attended = self.attend(&Input::kept(x), rope, layout);
-        self.o_proj.forward(attended)
+        let x = Input::kept(x);
+        let (q, (k, v)) = (self.queries(&x, rope), self.keys_and_values(&x, rope));
+        self.o_proj.forward(kernels::attend([q, k, v], layout, self.heads()))
     }
 
-    /// Attends, and adds the result to `onto`.
-    pub(crate) fn apply(
-        &self,
-        x: &Input,
-        onto: Tensor<2>,
-        rope: &RotaryEmbedding,
-        layout: &TokenLayout,
-    ) -> Tensor<2> {
-        let attended = Input::kept(self.attend(x, rope, layout));
-        self.o_proj.apply(&attended, Some(onto))
+    /// What attention needs to know of the heads.
+    pub(crate) fn heads(&self) -> Heads {
+        Heads { key_value: self.num_key_value_heads, width: self.head_dim, scale: self.scale }
     }
 
-    /// The heads' outputs side by side, `[tokens, heads · head_dim]`.
-    fn attend(&self, x: &Input, rope: &RotaryEmbedding, layout: &TokenLayout) -> Tensor<2> {
-        let q = self.queries(x, rope);
-        let (k, v) = self.keys_and_values(x, rope);
-        self.attend_segments([q, k, v], layout)
-    }
-
-    /// Queries, turned to their positions: `[tokens, heads · head_dim]`.
+    /// Queries, rotated to their positions: `[tokens, heads · head_dim]`.
     pub(crate) fn queries(&self, x: &Input, rope: &RotaryEmbedding) -> Tensor<2> {
-        rope.rotate(self.q_proj.apply(x, None))
+        rope.rotate(normalised(self.q_norm.as_ref(), self.q_proj.apply(x, None)))
     }
 
-    /// Keys, turned to their positions, and values: `[tokens, kv_heads · head_dim]` each.
+    /// Keys, rotated to their positions, and values: `[tokens, kv_heads · head_dim]` each.
     pub(crate) fn keys_and_values(&self, x: &Input, rope: &RotaryEmbedding) -> (Tensor<2>, Tensor<2>) {
-        (rope.rotate(self.k_proj.apply(x, None)), self.v_proj.apply(x, None))
-    }
-
-    /// Attention of every token to what its segment sees.
-    ///
-    /// # Shapes
-    /// - `q`, result: `[tokens, heads · head_dim]`; `k`, `v`: `[tokens, kv_heads · head_dim]`
-    pub(crate) fn attend_segments(&self, [q, k, v]: [Tensor<2>; 3], layout: &TokenLayout) -> Tensor<2> {
-        let (kv_heads, head_dim) = (self.num_key_value_heads, self.head_dim);
-        cpu::attend([&q, &k, &v], layout, kv_heads, head_dim)
-            .unwrap_or_else(|| attend_by_tensors([q, k, v], layout, head_dim))
+        let keys = normalised(self.k_norm.as_ref(), self.k_proj.apply(x, None));
+        (rope.rotate(keys), self.v_proj.apply(x, None))
     }
 }
 
-/// Attention of every token to what its segment sees.
-///
-/// # Shapes
-/// - `q`, result: `[tokens, heads · head_dim]`; `k`, `v`: `[tokens, kv_heads · head_dim]`
-pub(crate) fn attend_by_tensors(
-    [q, k, v]: [Tensor<2>; 3],
-    layout: &TokenLayout,
-    head_dim: usize,
-) -> Tensor<2> {
-    let [q, k, v] = [q, k, v].map(|x| heads(x, head_dim));
-    let outputs = (0..layout.segments().len())
-        .map(|segment| {
-            let own = layout.segments()[segment].range.clone();
-            let mut visible = layout.ancestors(segment);
-            visible.push(own.clone());
-            attend_segment(
-                q.clone().narrow(1, own.start, own.len()),
-                gather(&k, &visible),
-                gather(&v, &visible),
-            )
-        })
-        .collect();
-    Tensor::cat(outputs, 0)
-}
-
-/// One matrix for each head.
-///
-/// # Shapes
-/// - `x`: `[tokens, heads · head_dim]`
-/// - result: `[heads, tokens, head_dim]`
-pub(crate) fn heads(x: Tensor<2>, head_dim: usize) -> Tensor<3> {
-    let [tokens, width] = x.dims();
-    x.reshape([tokens, width / head_dim, head_dim]).swap_dims(0, 1)
-}
-
-/// Attention of the last `n` of `m` visible tokens.
-///
-/// # Shapes
-/// - `q`: `[heads, n, head_dim]`
-/// - `k`, `v`: `[kv_heads, m, head_dim]`
-/// - result: `[n, heads · head_dim]`
-pub(crate) fn attend_segment(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<2> {
-    let ([heads, n, head_dim], [kv_heads, m, _]) = (q.dims(), k.dims());
-    let group = heads / kv_heads;
-    // The query heads of a group stand below one another, so that keys need no repeating.
-    let q = q.reshape([kv_heads, group * n, head_dim]);
-    let scores = q.matmul(k.transpose()) * (head_dim as f64).sqrt().recip();
-    let dtype = scores.dtype();
-    let scores = scores
-        .cast(accumulation(dtype))
-        .reshape([kv_heads, group, n, m])
-        .mask_fill(causal_mask(n, m, &v.device()), f64::NEG_INFINITY);
-    let weights = softmax(scores).cast(FloatDType::from(dtype)).reshape([kv_heads, group * n, m]);
-    weights.matmul(v).reshape([heads, n, head_dim]).swap_dims(0, 1).reshape([n, heads * head_dim])
-}
-
-/// The visible keys or values, joined along the tokens.
-fn gather(all: &Tensor<3>, ranges: &[Range<usize>]) -> Tensor<3> {
-    let parts = ranges.iter().map(|range| all.clone().narrow(1, range.start, range.len())).collect();
-    Tensor::cat(parts, 1)
-}
-
-/// True where the i-th of the last `n` tokens must not see the j-th of all `m`: `j > i + m - n`.
-fn causal_mask(n: usize, m: usize, device: &burn::tensor::Device) -> Tensor<4, Bool> {
-    Tensor::<2, Bool>::tril_mask([n, m], (m - n) as i64, &device.clone().without_autodiff()).unsqueeze()
+fn normalised(norm: Option<&RmsNorm>, heads: Tensor<2>) -> Tensor<2> {
+    match norm {
+        None => heads,
+        Some(norm) => norm.in_groups(heads),
+    }
 }

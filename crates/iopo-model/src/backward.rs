@@ -17,13 +17,13 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, FloatDType, Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::branches::{Branch, branches};
-use crate::causal_lm::{CausalLm, indices};
+use crate::causal_lm::CausalLm;
 use crate::checkpointing::{BackwardOptions, Checkpointing, chunks};
-use crate::cpu;
-use crate::decoder::DecoderLayer;
+use crate::decoder::{DecoderLayer, LayerPass};
 use crate::error::LayoutError;
 use crate::gradients::ParameterGradients;
 use crate::head::HeadPass;
+use crate::kernels::{self, indices};
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
@@ -55,7 +55,7 @@ impl CausalLm {
             let rows = output.select(0, branch.predictions.source_indices(&plain.device()));
             Ok(plain.head_log_probs_in_chunks(&rows, &branch.predictions.targets, head_chunk))
         };
-        let log_probs = cpu::map(branches.iter().collect(), log_probs);
+        let log_probs = kernels::map(branches.iter().collect(), log_probs);
         let log_probs = log_probs.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         Ok(self.in_order(log_probs, branches.iter()))
     }
@@ -79,7 +79,7 @@ impl CausalLm {
     ) -> Result<LogProbPass, LayoutError> {
         // Tapes that share a parameter would be one tape, and threads would wait for one another.
         let forward = |branch| BranchPass::forward(self.with_own_tape(), branch, options);
-        let passes = cpu::map(self.branches(layout, predictions)?, forward);
+        let passes = kernels::map(self.branches(layout, predictions)?, forward);
         let branches = passes.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
         let log_probs = branches.iter().map(|pass| pass.log_probs.clone()).collect();
         let log_probs = self.in_order(log_probs, branches.iter().map(|pass| &pass.branch));
@@ -92,7 +92,7 @@ impl CausalLm {
         if predictions.sources.is_empty() {
             return Ok(Vec::new());
         }
-        if cpu::is_cpu(&self.device()) {
+        if kernels::runs_on_calling_thread(&self.device()) {
             return Ok(branches(layout, predictions));
         }
         let origin = (0..predictions.sources.len()).collect();
@@ -138,14 +138,12 @@ impl CausalLm {
         rope: &RotaryEmbedding,
         mut visit: impl FnMut(&Tensor<2>),
     ) -> Result<Tensor<2>, LayoutError> {
+        let whole = LayerPass::whole(rope, Checkpointing::Off);
+        let pass = LayerPass { feed_forward_rows: FEED_FORWARD_ROWS, ..whole };
         let mut x = self.embed(layout)?;
         for layer in &self.model.layers {
             visit(&x);
-            let middle = layer.attend(x, rope, layout, Checkpointing::Off);
-            let part = |(start, length)| {
-                layer.feed_forward(middle.clone().narrow(0, start, length), Checkpointing::Off)
-            };
-            x = Tensor::cat(chunks(middle.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0);
+            x = layer.apply_to_layout(x, &pass, layout);
         }
         Ok(x)
     }
@@ -222,7 +220,7 @@ impl LogProbPass {
         let Self { branches, log_probs, options } = self;
         let ([weights_given], [predictions]) = (weights.dims(), log_probs.dims());
         if weights_given != predictions {
-            return Err(LayoutError::Weights { weights: weights_given, predictions });
+            return Err(LayoutError::new(format!("{weights_given} loss weights, but {predictions} predictions")));
         }
         let weights = weights.without_autodiff().cast(FloatDType::from(log_probs.dtype()));
         let of_branch = |pass: BranchPass| {
@@ -231,7 +229,7 @@ impl LogProbPass {
             (pass, weights)
         };
         let branches = branches.into_iter().map(of_branch);
-        if cpu::threads() == 1 {
+        if kernels::threads() == 1 {
             // Branches run in order, so each adds its gradients at once and none are held back.
             branches.for_each(|(pass, weights)| pass.backward(&weights, options, gradients));
             return Ok(());
@@ -242,7 +240,7 @@ impl LogProbPass {
             gradients
         };
         // Each name's gradients are added in the same order as on one thread.
-        cpu::map(branches.collect(), backward).into_iter().for_each(|of_branch| gradients.extend(of_branch));
+        kernels::map(branches.collect(), backward).into_iter().for_each(|of_branch| gradients.extend(of_branch));
         Ok(())
     }
 }
@@ -328,7 +326,7 @@ fn feed_forward_backward(
 
 /// The gradients of all that `output` was computed from, where the loss's gradient for it is `upstream`.
 fn backward_from(output: Tensor<2>, upstream: Tensor<2>) -> Gradients {
-    cpu::seed(&output, &upstream).unwrap_or_else(|| (output * upstream).sum()).backward()
+    kernels::with_gradient(output, upstream).backward()
 }
 
 pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
@@ -405,7 +403,7 @@ mod tests {
         for weights in [7, 9] {
             let pass = model.log_prob_pass(&layout, &predictions, BackwardOptions::new(1_000)).unwrap();
             let error = pass.backward(Tensor::zeros([weights], &Device::flex())).unwrap_err();
-            assert_eq!(error, LayoutError::Weights { weights, predictions: 8 });
+            assert_eq!(error.to_string(), format!("{weights} loss weights, but 8 predictions"));
         }
     }
 

@@ -1,18 +1,18 @@
 //! The language model: decoder and head.
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::checkpointing::Checkpointing;
 use crate::config::DecoderConfig;
-use crate::decoder::DecoderModel;
+use crate::decoder::{DecoderModel, LayerPass};
 use crate::error::{LayoutError, LoraError};
+use crate::kernels::{self, Input, Onto, indices};
 use crate::layout::{Predictions, TokenLayout};
-use crate::linear::{Input, LoraLinear, product};
+use crate::linear::LoraLinear;
 use crate::lora::{LoraConfig, LoraInit};
 use crate::precision::Precision;
 use crate::rope::RotaryEmbedding;
-use crate::softmax::log_sum_exp;
 
 /// A decoder-only language model of the Qwen2 or Llama family.
 #[derive(Module, Debug)]
@@ -68,8 +68,8 @@ impl CausalLm {
         rope: &RotaryEmbedding,
         checkpointing: Checkpointing,
     ) -> Result<Tensor<2>, LayoutError> {
-        let x = self.embed(layout)?;
-        Ok(self.model.layers.iter().fold(x, |x, layer| layer.apply(x, rope, layout, checkpointing)))
+        let (x, pass) = (self.embed(layout)?, LayerPass::whole(rope, checkpointing));
+        Ok(self.model.layers.iter().fold(x, |x, layer| layer.apply_to_layout(x, &pass, layout)))
     }
 
     pub(crate) fn embed(&self, layout: &TokenLayout) -> Result<Tensor<2>, LayoutError> {
@@ -105,7 +105,10 @@ impl CausalLm {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         let logits = match &self.lm_head {
             Some(head) => head.forward(hidden),
-            None => product::<1>(&Input::kept(hidden), &self.model.embed_tokens.weight.val(), None, 1.0),
+            None => {
+                let embedding = self.model.embed_tokens.weight.val();
+                kernels::linear(&Input::kept(hidden), &embedding, Onto::Nothing, 1.0)
+            }
         };
         logits.cast(self.precision.loss)
     }
@@ -140,10 +143,13 @@ impl CausalLm {
     /// adapter already.
     pub fn attach_lora(self, config: &LoraConfig, seed: u64) -> Result<Self, LoraError> {
         if config.rank == 0 {
-            return Err(LoraError::ZeroRank);
+            return Err(LoraError::invalid("the rank of a LoRA adapter is at least 1"));
         }
         if !config.alpha.is_finite() {
-            return Err(LoraError::Alpha { alpha: config.alpha });
+            let alpha = config.alpha;
+            return Err(LoraError::invalid(format!(
+                "the alpha of a LoRA adapter is a number, found {alpha}"
+            )));
         }
         if self.has_lora() {
             return Err(LoraError::AlreadyAdapted);
@@ -172,9 +178,10 @@ impl CausalLm {
             (out.max(input), index, name)
         });
         match sides.min_by_key(|&(limit, ..)| limit) {
-            Some((limit, index, name)) if rank > limit => {
-                Err(LoraError::RankTooLarge { rank, layer: format!("layer {index}'s {name}"), limit })
-            }
+            Some((limit, index, name)) if rank > limit => Err(LoraError::invalid(format!(
+                "a LoRA adapter of rank {rank} does not fit layer {index}'s {name}, whose larger side is {limit}: \
+                 lower the rank"
+            ))),
             _ => Ok(()),
         }
     }
@@ -217,13 +224,6 @@ impl CausalLm {
     }
 }
 
-/// `z[target] − log Σ_v exp z[v]` for each row of scores.
-pub(crate) fn target_log_probs_by_tensors(scores: Tensor<2>, targets: &[u32]) -> Tensor<1> {
-    let targets = indices(targets.iter().map(|&t| i64::from(t)), &scores.device());
-    let of_targets = scores.clone().gather(1, targets.unsqueeze_dim(1));
-    (of_targets - log_sum_exp(scores)).squeeze_dim(1)
-}
-
 struct CastWeights {
     dtype: FloatDType,
     in_adapter: bool,
@@ -241,10 +241,4 @@ impl ModuleMapper for CastWeights {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.in_adapter { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
-}
-
-pub(crate) fn indices(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i64> = values.collect();
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), device)
 }

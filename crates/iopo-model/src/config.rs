@@ -1,27 +1,44 @@
-//! What a decoder is made of, read from a Hugging Face `config.json`.
+//! What a decoder is made of.
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
-
 use crate::error::ConfigError;
+use crate::kernels::Activation;
 use crate::rope::RopeConfig;
-use crate::{LlamaConfig, Qwen2Config};
 
-/// The architectures that this crate can run.
+/// Standard deviation of new weights where `config.json` has no `initializer_range`.
+///
+/// # Source
+/// The default of that key in transformers' configurations of Qwen2 and Llama.
+pub const INITIALIZER_RANGE: f64 = 0.02;
+
+/// Over what queries and keys are normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// Qwen 1.5, 2 and 2.5 (`model_type: qwen2`).
-    Qwen2,
-    /// Llama 3, 3.1 and 3.2 (`model_type: llama`).
-    Llama,
+pub enum QueryKeyNorm {
+    /// Each head; all heads share one weight.
+    PerHead,
+    /// All heads as one vector.
+    FullWidth,
 }
 
-/// The sizes and options of a decoder, with the field names of `config.json`.
+/// Where a layer's norms stand, relative to its attention and its feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormPlacement {
+    /// On their inputs.
+    Before,
+    /// On their outputs, before those are added to the residual stream.
+    After,
+    /// On both.
+    Both,
+}
+
+/// The sizes and options of a decoder; sizes have the field names of `config.json`.
+///
+/// A family is a way to fill it: see [`DecoderConfig::from_json`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecoderConfig {
-    /// Which family the weights belong to.
-    pub architecture: Architecture,
+    /// The family that the weights belong to, as `config.json` names it.
+    pub model_type: &'static str,
     /// Rows of the embedding, at least the tokenizer's vocabulary.
     pub vocab_size: usize,
     /// Width of the residual stream.
@@ -36,8 +53,16 @@ pub struct DecoderConfig {
     pub num_key_value_heads: usize,
     /// Width of one head; even.
     pub head_dim: usize,
+    /// Factor of the attention's scores; `1 / sqrt(head_dim)` where none is given.
+    pub attention_scale: Option<f64>,
+    /// Norms of queries and keys, if any.
+    pub query_key_norm: Option<QueryKeyNorm>,
+    /// Where a layer's norms stand.
+    pub norm_placement: NormPlacement,
     /// Added to the mean square in [`crate::RmsNorm`].
     pub rms_norm_eps: f64,
+    /// Activation of the MLP's gate.
+    pub activation: Activation,
     /// Rotary position embedding.
     pub rope: RopeConfig,
     /// Longest sequence the model was made for.
@@ -48,34 +73,13 @@ pub struct DecoderConfig {
     pub o_bias: bool,
     /// Whether the MLP's projections have a bias.
     pub mlp_bias: bool,
-    /// Whether the head shares the embedding's matrix.
+    /// Whether the LM head shares the embedding's matrix.
     pub tie_word_embeddings: bool,
 }
 
 impl DecoderConfig {
-    /// Reads the text of a `config.json` in the form of transformers 4 or 5.
-    ///
-    /// # Errors
-    /// Invalid JSON, an architecture or option that this crate does not implement, a missing or
-    /// wrong-typed key, and sizes that do not fit together.
-    pub fn from_json(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
-        let keys = Keys {
-            path,
-            map: value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?,
-        };
-        let config = match keys.string("model_type")? {
-            "qwen2" => Qwen2Config::from_keys(&keys)?.decoder(),
-            "llama" => LlamaConfig::from_keys(&keys)?.decoder(),
-            other => return Err(keys.unsupported("model_type", other, "qwen2, llama")),
-        };
-        config.validate(path)?;
-        Ok(config)
-    }
-
     pub(crate) fn validate(&self, path: &Path) -> Result<(), ConfigError> {
-        let invalid = |reason: String| ConfigError::Invalid { path: path.to_owned(), reason };
+        let invalid = |reason: String| ConfigError::invalid(path, reason);
         for (name, size) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -101,9 +105,10 @@ impl DecoderConfig {
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite()) {
             return Err(invalid(format!("rms_norm_eps {} is not a positive number", self.rms_norm_eps)));
         }
-        if let Err(reason) = self.rope.validate() {
-            return Err(invalid(reason));
+        if let Some(scale) = self.attention_scale.filter(|scale| !scale.is_finite()) {
+            return Err(invalid(format!("the scale of attention is {scale}, not a number")));
         }
+        self.rope.validate().map_err(invalid)?;
         match self.checked_num_parameters() {
             Some(_) => Ok(()),
             None => Err(invalid("more parameters than this machine can count".to_owned())),
@@ -132,101 +137,17 @@ impl DecoderConfig {
             if_biased(self.qkv_bias, sum(&[q, kv, kv])?),
             if_biased(self.o_bias, h),
             if_biased(self.mlp_bias, sum(&[m, m, h])?),
-            sum(&[h, h])?,
+            match self.norm_placement {
+                NormPlacement::Before | NormPlacement::After => product(&[2, h])?,
+                NormPlacement::Both => product(&[4, h])?,
+            },
+            match self.query_key_norm {
+                None => 0,
+                Some(QueryKeyNorm::PerHead) => product(&[2, self.head_dim])?,
+                Some(QueryKeyNorm::FullWidth) => sum(&[q, kv])?,
+            },
         ])?;
         let matrices = if self.tie_word_embeddings { 1 } else { 2 };
         sum(&[product(&[matrices, self.vocab_size, h])?, product(&[self.num_hidden_layers, layer])?, h])
-    }
-}
-
-/// Typed access to the keys of a `config.json`, with errors that name file and key.
-pub(crate) struct Keys<'a> {
-    pub(crate) path: &'a Path,
-    pub(crate) map: &'a Map<String, Value>,
-}
-
-impl<'a> Keys<'a> {
-    /// The value of `key`; JSON null counts as absent.
-    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.map.get(key).filter(|value| !value.is_null())
-    }
-
-    /// The object below `key`, if it is there.
-    pub(crate) fn object(&self, key: &'static str) -> Result<Option<Keys<'a>>, ConfigError> {
-        self.get(key)
-            .map(|value| match value.as_object() {
-                Some(map) => Ok(Keys { path: self.path, map }),
-                None => Err(self.wrong_type(key, "an object", value)),
-            })
-            .transpose()
-    }
-
-    pub(crate) fn string(&self, key: &'static str) -> Result<&'a str, ConfigError> {
-        let value = self.get(key).ok_or_else(|| self.missing(key))?;
-        value.as_str().ok_or_else(|| self.wrong_type(key, "a string", value))
-    }
-
-    pub(crate) fn size(&self, key: &'static str) -> Result<usize, ConfigError> {
-        self.size_or_none(key)?.ok_or_else(|| self.missing(key))
-    }
-
-    pub(crate) fn size_or_none(&self, key: &'static str) -> Result<Option<usize>, ConfigError> {
-        self.get(key)
-            .map(|value| {
-                value
-                    .as_u64()
-                    .and_then(|size| usize::try_from(size).ok())
-                    .ok_or_else(|| self.wrong_type(key, "a non-negative integer", value))
-            })
-            .transpose()
-    }
-
-    pub(crate) fn number(&self, key: &'static str) -> Result<Option<f64>, ConfigError> {
-        self.get(key)
-            .map(|value| value.as_f64().ok_or_else(|| self.wrong_type(key, "a number", value)))
-            .transpose()
-    }
-
-    pub(crate) fn flag(&self, key: &'static str) -> Result<bool, ConfigError> {
-        self.get(key).map_or(Ok(false), |value| {
-            value.as_bool().ok_or_else(|| self.wrong_type(key, "true or false", value))
-        })
-    }
-
-    /// `hidden_size / num_attention_heads`, where that leaves no remainder.
-    pub(crate) fn even_head_dim(&self, hidden_size: usize, heads: usize) -> Result<usize, ConfigError> {
-        if heads == 0 || !hidden_size.is_multiple_of(heads) {
-            return Err(ConfigError::Invalid {
-                path: self.path.to_owned(),
-                reason: format!("hidden_size {hidden_size} is not a multiple of num_attention_heads {heads}"),
-            });
-        }
-        Ok(hidden_size / heads)
-    }
-
-    /// Refuses any activation but SiLU, which is what both families use.
-    pub(crate) fn require_silu(&self) -> Result<(), ConfigError> {
-        match self.get("hidden_act") {
-            None => Ok(()),
-            Some(Value::String(act)) if act == "silu" => Ok(()),
-            Some(other) => Err(self.unsupported("hidden_act", other, "silu")),
-        }
-    }
-
-    pub(crate) fn missing(&self, key: &'static str) -> ConfigError {
-        ConfigError::MissingKey { path: self.path.to_owned(), key }
-    }
-
-    pub(crate) fn unsupported(
-        &self,
-        key: &'static str,
-        value: impl std::fmt::Display,
-        supported: &'static str,
-    ) -> ConfigError {
-        ConfigError::Unsupported { path: self.path.to_owned(), key, value: value.to_string(), supported }
-    }
-
-    pub(crate) fn wrong_type(&self, key: &'static str, expected: &'static str, value: &Value) -> ConfigError {
-        ConfigError::WrongType { path: self.path.to_owned(), key, expected, found: value.to_string() }
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, FloatDType, Tensor, TensorReadError};
-use rayon::prelude::*;
 
 use crate::causal_lm::CausalLm;
-use crate::cpu::CpuValues;
+use crate::kernels;
 use crate::parameters::{NamedTensor, Parameters};
 
 /// The gradient accumulator: gradients by parameter name, added up in at least f32.
@@ -23,7 +22,7 @@ impl Extend<NamedTensor> for ParameterGradients {
             gradient.values = widen(gradient.values);
             // Taken out of the map, the sum has one owner and is added to in place.
             if let Some(sum) = self.by_name.remove(&gradient.name) {
-                gradient.values = added(sum.values, gradient.values);
+                gradient.values = kernels::add(sum.values, gradient.values);
             }
             self.by_name.insert(gradient.name.clone(), gradient);
         }
@@ -62,10 +61,7 @@ impl ParameterGradients {
     pub fn norm(&self) -> Result<f64, TensorReadError> {
         let mut squares = 0.0;
         for gradient in self.by_name.values() {
-            squares += match CpuValues::of([gradient.values.clone()]) {
-                Ok([values]) => sum_of_squares(&values.values()),
-                Err([values]) => values.square().sum().try_into_scalar::<f64>()?,
-            };
+            squares += kernels::sum_of_squares(&gradient.values)?;
         }
         Ok(squares.sqrt())
     }
@@ -74,7 +70,7 @@ impl ParameterGradients {
     #[must_use]
     pub fn scale(self, factor: f64) -> Self {
         let scale = |(name, gradient): (String, NamedTensor)| {
-            (name, NamedTensor { values: scaled(gradient.values, factor), ..gradient })
+            (name, NamedTensor { values: kernels::scale(gradient.values, factor), ..gradient })
         };
         Self { by_name: self.by_name.into_iter().map(scale).collect() }
     }
@@ -92,50 +88,6 @@ impl ParameterGradients {
         let factor = max_norm / (norm + 1e-6);
         if factor < 1.0 { self.scale(factor) } else { self }
     }
-}
-
-/// Values in each of the blocks that threads work on.
-const BLOCK: usize = 1 << 15;
-
-/// `a + b`, in place where `a` has no other owner.
-fn added(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
-    match CpuValues::of([a, b]) {
-        Ok([mut a, b]) => {
-            let b = b.values();
-            let blocks = a.values_mut().par_chunks_mut(BLOCK).zip(b.par_chunks(BLOCK));
-            blocks.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, &b)| *a += b));
-            a.into_tensor()
-        }
-        Err([a, b]) => a + b,
-    }
-}
-
-/// `factor · x`, in place where `x` has no other owner.
-fn scaled(x: Tensor<1>, factor: f64) -> Tensor<1> {
-    match CpuValues::of([x]) {
-        Ok([mut x]) => {
-            let factor = factor as f32;
-            x.values_mut().par_chunks_mut(BLOCK).for_each(|x| x.iter_mut().for_each(|x| *x *= factor));
-            x.into_tensor()
-        }
-        Err([x]) => x * factor,
-    }
-}
-
-/// `Σ x²`, in f64 and in blocks whose sums are added in order, on any number of threads.
-fn sum_of_squares(values: &[f32]) -> f64 {
-    /// Sums side by side, so that additions become vector instructions.
-    const LANES: usize = 16;
-    let block = |values: &[f32]| {
-        let mut lanes = [0.0; LANES];
-        for chunk in values.chunks(LANES) {
-            for (lane, &value) in lanes.iter_mut().zip(chunk) {
-                *lane += f64::from(value) * f64::from(value);
-            }
-        }
-        lanes.iter().sum::<f64>()
-    };
-    values.par_chunks(BLOCK).map(block).collect::<Vec<_>>().iter().sum()
 }
 
 /// The same values in at least f32.

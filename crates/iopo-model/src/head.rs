@@ -9,9 +9,9 @@ use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
 use crate::backward::{gradient_of, leaf};
-use crate::causal_lm::{CausalLm, target_log_probs_by_tensors};
+use crate::causal_lm::CausalLm;
 use crate::checkpointing::{BackwardOptions, Checkpointing, SCORES, chunks};
-use crate::cpu;
+use crate::kernels;
 use crate::parameters::{NamedTensor, Parameters};
 
 /// What the head's backward pass needs.
@@ -33,8 +33,7 @@ impl CausalLm {
     /// - result: `[predictions]`
     pub(crate) fn head_log_probs(&self, rows: Tensor<2>, targets: &[u32]) -> Tensor<1> {
         let logits = self.logits(self.model.norm.forward(rows));
-        cpu::target_log_probs(&logits, targets)
-            .unwrap_or_else(|| target_log_probs_by_tensors(logits, targets))
+        kernels::target_log_probs(logits, targets)
     }
 
     /// As [`Self::head_log_probs`], with the scores of at most `size` rows at a time.

@@ -36,24 +36,32 @@ impl TokenLayout {
         segments: Vec<SegmentSpan>,
     ) -> Result<Self, LayoutError> {
         if tokens.is_empty() {
-            return Err(LayoutError::Empty);
+            return Err(LayoutError::new("a layout needs at least one token"));
         }
         if tokens.len() != positions.len() {
-            return Err(LayoutError::Positions { tokens: tokens.len(), positions: positions.len() });
+            return Err(LayoutError::new(format!(
+                "{} tokens, but {} positions",
+                tokens.len(),
+                positions.len()
+            )));
         }
         let mut expected = 0;
         for (index, segment) in segments.iter().enumerate() {
             let Range { start, end } = segment.range;
             if start != expected || end <= start {
-                return Err(LayoutError::Range { segment: index, start, end, expected });
+                return Err(LayoutError::new(format!(
+                    "segment {index} covers {start}..{end}, expected a non-empty range from {expected}"
+                )));
             }
             if let Some(parent) = segment.parent.filter(|&parent| parent >= index) {
-                return Err(LayoutError::Parent { segment: index, parent });
+                return Err(LayoutError::new(format!(
+                    "segment {index} has parent {parent}, which does not come before it"
+                )));
             }
             expected = end;
         }
         if expected != tokens.len() {
-            return Err(LayoutError::Uncovered { end: expected, tokens: tokens.len() });
+            return Err(LayoutError::new(format!("segments end at {expected}, tokens at {}", tokens.len())));
         }
         Ok(Self { tokens, positions, segments })
     }
@@ -115,7 +123,11 @@ impl TokenLayout {
     pub(crate) fn check_vocabulary(&self, vocab_size: usize) -> Result<(), LayoutError> {
         match self.tokens.iter().position(|&token| token as usize >= vocab_size) {
             None => Ok(()),
-            Some(index) => Err(LayoutError::Token { index, token: self.tokens[index], vocab_size }),
+            Some(index) => Err(LayoutError::new(format!(
+                "token id {} at {index} is outside the model's vocabulary of {vocab_size}: is this the model's own \
+                 tokenizer?",
+                self.tokens[index]
+            ))),
         }
     }
 }
@@ -132,19 +144,25 @@ pub struct Predictions {
 impl Predictions {
     pub(crate) fn check(&self, tokens: usize, vocab_size: usize) -> Result<(), LayoutError> {
         if self.sources.len() != self.targets.len() {
-            return Err(LayoutError::Predictions {
-                sources: self.sources.len(),
-                targets: self.targets.len(),
-            });
+            return Err(LayoutError::new(format!(
+                "{} positions that predict, but {} predicted tokens",
+                self.sources.len(),
+                self.targets.len()
+            )));
         }
         if let Some(index) = self.sources.iter().position(|&from| from >= tokens) {
-            return Err(LayoutError::PredictionSource { index, from: self.sources[index], tokens });
+            return Err(LayoutError::new(format!(
+                "prediction {index} reads position {} of {tokens}",
+                self.sources[index]
+            )));
         }
         match self.targets.iter().position(|&token| token as usize >= vocab_size) {
             None => Ok(()),
-            Some(index) => {
-                Err(LayoutError::PredictionTarget { index, token: self.targets[index], vocab_size })
-            }
+            Some(index) => Err(LayoutError::new(format!(
+                "prediction {index} asks for token id {}, outside the model's vocabulary of {vocab_size}: is this \
+                 the model's own tokenizer?",
+                self.targets[index]
+            ))),
         }
     }
 }
@@ -171,13 +189,18 @@ mod tests {
 
     #[test]
     fn contradictions_are_errors() {
-        let new = |positions: Vec<u32>, segments| TokenLayout::new(vec![1; 4], positions, segments);
+        let of = |positions: Vec<u32>, segments| {
+            TokenLayout::new(vec![1; 4], positions, segments).unwrap_err().to_string()
+        };
         let four = || vec![0, 1, 2, 3];
-        assert_eq!(TokenLayout::sequence(vec![], 0), Err(LayoutError::Empty));
-        assert!(matches!(new(vec![0], vec![span(0..4, None)]), Err(LayoutError::Positions { .. })));
-        assert!(matches!(new(four(), vec![span(1..4, None)]), Err(LayoutError::Range { .. })));
-        assert!(matches!(new(four(), vec![span(0..0, None)]), Err(LayoutError::Range { .. })));
-        assert!(matches!(new(four(), vec![span(0..3, None)]), Err(LayoutError::Uncovered { .. })));
-        assert!(matches!(new(four(), vec![span(0..4, Some(0))]), Err(LayoutError::Parent { .. })));
+        let empty = TokenLayout::sequence(vec![], 0).unwrap_err();
+        assert_eq!(empty.to_string(), "a layout needs at least one token");
+        assert_eq!(of(vec![0], vec![span(0..4, None)]), "4 tokens, but 1 positions");
+        let range = |covers| format!("segment 0 covers {covers}, expected a non-empty range from 0");
+        assert_eq!(of(four(), vec![span(1..4, None)]), range("1..4"));
+        assert_eq!(of(four(), vec![span(0..0, None)]), range("0..0"));
+        assert_eq!(of(four(), vec![span(0..3, None)]), "segments end at 3, tokens at 4");
+        let parent = "segment 0 has parent 0, which does not come before it";
+        assert_eq!(of(four(), vec![span(0..4, Some(0))]), parent);
     }
 }

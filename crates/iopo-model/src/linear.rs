@@ -1,10 +1,9 @@
 //! A linear layer, with or without a LoRA adapter.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{FloatDType, Tensor};
 
-use crate::cpu;
-use crate::lora::LoraAdapter;
+use crate::kernels::{self, Input, Onto};
 use crate::precision::accumulation;
 
 /// `y = x Wᵀ + b`, plus the adapter's low-rank product where one is attached.
@@ -34,12 +33,13 @@ impl LoraLinear {
 
     /// Applies the layer, and adds the result to `onto` if there is one.
     pub(crate) fn apply(&self, input: &Input, onto: Option<Tensor<2>>) -> Tensor<2> {
-        let weight = self.weight.val();
-        let y = match (&self.bias, onto) {
-            (None, onto) => product(input, &weight, onto, 1.0),
-            (Some(bias), None) => product(input, &weight, Some(bias.val()), 1.0),
-            (Some(bias), Some(onto)) => product(input, &weight, Some(onto + bias.val().unsqueeze()), 1.0),
+        let onto = match (&self.bias, onto) {
+            (None, None) => Onto::Nothing,
+            (None, Some(onto)) => Onto::Matrix(onto),
+            (Some(bias), None) => Onto::EveryRow(bias.val()),
+            (Some(bias), Some(onto)) => Onto::Matrix(onto + bias.val().unsqueeze()),
         };
+        let y = kernels::linear(input, &self.weight.val(), onto, 1.0);
         match &self.lora {
             None => y,
             Some(lora) => lora.apply(input, y),
@@ -63,59 +63,40 @@ impl LoraLinear {
     }
 }
 
-/// What a linear layer is applied to, and how it can be had again on the way back.
-#[derive(Clone)]
-#[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only the CPU kernels know how"))]
-pub(crate) struct Input {
-    pub(crate) value: Tensor<2>,
-    pub(crate) recipe: Option<Recipe>,
-}
-
-/// From what an input is computed again, where that is cheaper than keeping it: from tensors that the
-/// operation which made it keeps anyway.
-#[derive(Clone)]
-#[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only the CPU kernels know how"))]
-pub(crate) enum Recipe {
-    /// A norm's output.
-    Norm { x: Tensor<2>, weight: Tensor<1>, eps: f64 },
-    /// `silu(gate) · up`.
-    Gated { gate: Tensor<2>, up: Tensor<2> },
-}
-
-impl Input {
-    /// An input that is kept.
-    pub(crate) fn kept(value: Tensor<2>) -> Self {
-        Self { value, recipe: None }
-    }
-}
-
-/// `onto + scale · x Wᵀ`, where `onto` is a vector for every row or a matrix.
+/// A low-rank update of a frozen weight: `scale · B A`.
 ///
-/// # Shapes
-/// - `x`: `[rows, in]`, `weight`: `[out, in]`, `onto`: `[out]` or `[rows, out]`
-/// - result: `[rows, out]`
-pub(crate) fn product<const D: usize>(
-    x: &Input,
-    weight: &Tensor<2>,
-    mut onto: Option<Tensor<D>>,
-    scale: f64,
-) -> Tensor<2> {
-    cpu::linear(x, weight, &mut onto, scale)
-        .unwrap_or_else(|| product_by_tensors(&x.value, weight, onto, scale))
+/// # Source
+/// Hu et al. 2022, Eq. 3; layouts as in PEFT.
+#[derive(Module, Debug)]
+pub struct LoraAdapter {
+    /// `[rank, in]`.
+    pub a: Param<Tensor<2>>,
+    /// `[out, rank]`.
+    pub b: Param<Tensor<2>>,
+    /// `alpha / rank`, or `alpha / sqrt(rank)` for rank-stabilised LoRA.
+    pub scale: f64,
 }
 
-pub(crate) fn product_by_tensors<const D: usize>(
-    x: &Tensor<2>,
-    weight: &Tensor<2>,
-    onto: Option<Tensor<D>>,
-    scale: f64,
-) -> Tensor<2> {
-    let mut y = x.clone().matmul(weight.clone().transpose());
-    if scale != 1.0 {
-        y = y * scale;
+impl LoraAdapter {
+    /// `onto + scale · (x Aᵀ) Bᵀ`, the product computed in the adapter's own float type.
+    ///
+    /// # Shapes
+    /// - `x`: `[tokens, in]`
+    /// - `onto`, result: `[tokens, out]`, in the type of `onto`
+    fn apply(&self, x: &Input, onto: Tensor<2>) -> Tensor<2> {
+        let (outer, inner) = (onto.dtype(), self.a.dtype());
+        let low = |x: &Input| Input::kept(kernels::linear(x, &self.a.val(), Onto::Nothing, 1.0));
+        if inner == outer {
+            return kernels::linear(&low(x), &self.b.val(), Onto::Matrix(onto), self.scale);
+        }
+        let x = Input::kept(x.value.clone().cast(FloatDType::from(inner)));
+        let product = kernels::linear(&low(&x), &self.b.val(), Onto::Nothing, self.scale);
+        onto + product.cast(FloatDType::from(outer))
     }
-    match onto {
-        None => y,
-        Some(onto) => onto.unsqueeze() + y,
+
+    /// The update of the full weight, `[out, in]`.
+    #[must_use]
+    pub fn delta(&self) -> Tensor<2> {
+        self.b.val().matmul(self.a.val()) * self.scale
     }
 }

@@ -1,54 +1,13 @@
-//! Low-rank adapters (LoRA).
+//! Which low-rank adapters (LoRA) a model gets.
 
-use burn::module::{Module, Param};
+use burn::module::Param;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::decoder::LINEAR_LAYERS;
 use crate::error::LoraError;
-use crate::linear::{Input, product};
-
-/// Names of the linear layers of a decoder layer, as in Hugging Face files.
-pub(crate) const LINEAR_LAYERS: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-
-/// A low-rank update of a frozen weight: `scale · B A`.
-///
-/// # Source
-/// Hu et al. 2022, Eq. 3; layouts as in PEFT.
-#[derive(Module, Debug)]
-pub struct LoraAdapter {
-    /// `[rank, in]`.
-    pub a: Param<Tensor<2>>,
-    /// `[out, rank]`.
-    pub b: Param<Tensor<2>>,
-    /// `alpha / rank`, or `alpha / sqrt(rank)` for rank-stabilised LoRA.
-    pub scale: f64,
-}
-
-impl LoraAdapter {
-    /// `onto + scale · (x Aᵀ) Bᵀ`, the product computed in the adapter's own float type.
-    ///
-    /// # Shapes
-    /// - `x`: `[tokens, in]`
-    /// - `onto`, result: `[tokens, out]`, in the type of `onto`
-    pub(crate) fn apply(&self, x: &Input, onto: Tensor<2>) -> Tensor<2> {
-        let (outer, inner) = (onto.dtype(), self.a.dtype());
-        if inner == outer {
-            let low = product::<1>(x, &self.a.val(), None, 1.0);
-            return product(&Input::kept(low), &self.b.val(), Some(onto), self.scale);
-        }
-        let x = Input::kept(x.value.clone().cast(FloatDType::from(inner)));
-        let low = Input::kept(product::<1>(&x, &self.a.val(), None, 1.0));
-        onto + product::<1>(&low, &self.b.val(), None, self.scale).cast(FloatDType::from(outer))
-    }
-
-    /// The update of the full weight, `[out, in]`.
-    #[must_use]
-    pub fn delta(&self) -> Tensor<2> {
-        self.b.val().matmul(self.a.val()) * self.scale
-    }
-}
+use crate::linear::LoraAdapter;
 
 /// Which linear layers get an adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,20 +24,20 @@ impl LoraTargets {
     /// # Errors
     /// A name that no linear layer has, or no name at all.
     pub fn names(&self) -> Result<Vec<&'static str>, LoraError> {
+        let all = LINEAR_LAYERS.map(|(_, name)| name);
         let Self::Named(wanted) = self else {
-            return Ok(LINEAR_LAYERS.to_vec());
-        };
-        let unknown = |target: &str| LoraError::UnknownTarget {
-            target: target.to_owned(),
-            known: LINEAR_LAYERS.to_vec(),
+            return Ok(all.to_vec());
         };
         if wanted.is_empty() {
-            return Err(LoraError::NoTargets { known: LINEAR_LAYERS.to_vec() });
+            return Err(LoraError::invalid(format!("no LoRA target is named; layers: {}", all.join(", "))));
         }
-        if let Some(target) = wanted.iter().find(|name| !LINEAR_LAYERS.contains(&name.as_str())) {
-            return Err(unknown(target));
+        if let Some(target) = wanted.iter().find(|name| !all.contains(&name.as_str())) {
+            return Err(LoraError::invalid(format!(
+                "LoRA target `{target}` matches no linear layer; layers: {}",
+                all.join(", ")
+            )));
         }
-        Ok(LINEAR_LAYERS.into_iter().filter(|name| wanted.iter().any(|w| w == name)).collect())
+        Ok(all.into_iter().filter(|name| wanted.iter().any(|w| w == name)).collect())
     }
 }
 
@@ -124,7 +83,7 @@ pub(crate) fn lora_scale(alpha: f64, rank: usize, rank_stabilised: bool) -> f64 
     alpha / if rank_stabilised { rank.sqrt() } else { rank }
 }
 
-/// Draws the adapters of one model, in the order in which they are asked for.
+/// Samples the adapters of one model, in the order in which they are asked for.
 pub(crate) struct LoraInit {
     rng: ChaCha8Rng,
     pub(crate) rank: usize,

@@ -3,10 +3,10 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::cpu;
-use crate::precision::accumulation;
+use crate::checkpointing::Checkpointing;
+use crate::kernels::{self, Input, Recipe};
 
-/// Divides each token's vector by its root mean square, and scales it by a learned weight.
+/// Divides each row by its root mean square, and scales it by a learned weight.
 ///
 /// ```text
 /// y = w · x / sqrt(mean(x²) + eps)
@@ -16,7 +16,7 @@ use crate::precision::accumulation;
 /// Zhang and Sennrich 2019, Eq. 4.
 #[derive(Module, Debug)]
 pub struct RmsNorm {
-    /// `[hidden]`.
+    /// `[width]`.
     pub weight: Param<Tensor<1>>,
     /// Added to the mean square.
     pub eps: f64,
@@ -26,18 +26,32 @@ impl RmsNorm {
     /// Normalises in at least f32, then returns to the type of `x`.
     ///
     /// # Shapes
-    /// - `x`, result: `[tokens, hidden]`
+    /// - `x`, result: `[rows, width]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let weight = self.weight.val();
-        cpu::rms_norm(&x, &weight, self.eps).unwrap_or_else(|| rms_norm_by_tensors(x, weight, self.eps))
+        kernels::rms_norm(x, &self.weight.val(), self.eps)
     }
-}
 
-pub(crate) fn rms_norm_by_tensors(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
-    let dtype = x.dtype();
-    let wide = x.cast(accumulation(dtype));
-    let mean_square = wide.clone().square().mean_dim(1);
-    let normalised = wide / (mean_square + eps).sqrt();
-    normalised.cast(dtype) * weight.unsqueeze()
+    /// The normalised rows as the input of linear layers.
+    pub(crate) fn input(&self, x: &Tensor<2>, checkpointing: Checkpointing) -> Input {
+        let recipe = match checkpointing {
+            Checkpointing::Off => None,
+            Checkpointing::Selective | Checkpointing::Full => {
+                Some(Recipe::Norm { x: x.clone(), weight: self.weight.val(), eps: self.eps })
+            }
+        };
+        Input { value: self.forward(x.clone()), recipe }
+    }
+
+    /// Normalises groups of as many numbers as the weight has: the whole row, or each head of a row of heads.
+    ///
+    /// # Shapes
+    /// - `x`, result: `[tokens, groups · width]`
+    pub(crate) fn in_groups(&self, x: Tensor<2>) -> Tensor<2> {
+        let ([tokens, total], [width]) = (x.dims(), self.weight.dims());
+        if width == total {
+            return self.forward(x);
+        }
+        self.forward(x.reshape([tokens * total / width, width])).reshape([tokens, total])
+    }
 }

@@ -6,12 +6,14 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use serde_json::{Value, json};
 
-use crate::causal_lm::CausalLm;
-use crate::config::Keys;
-use crate::error::{ConfigError, LoraError, WeightsError};
-use crate::lora::{LINEAR_LAYERS, LoraAdapter, lora_scale};
-use crate::parameters::{NamedTensor, Parameters, peft_name};
 use crate::pretrained::write_text;
+use crate::causal_lm::CausalLm;
+use crate::decoder::LINEAR_LAYERS;
+use crate::error::{LoraError, WeightsError};
+use crate::keys::{self, Keys};
+use crate::linear::LoraAdapter;
+use crate::lora::lora_scale;
+use crate::parameters::{NamedTensor, Parameters, peft_name};
 use crate::weights::{WeightFiles, write_safetensors};
 
 const CONFIG: &str = "adapter_config.json";
@@ -36,7 +38,7 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
         for (name, linear) in layer.linears_mut() {
             let module = module_path(index, name);
             let (a_name, b_name) = (peft_name(&module, "a"), peft_name(&module, "b"));
-            let stored = files.shape(&a_name)?.is_some() || files.shape(&b_name)?.is_some();
+            let stored = files.shape(&a_name).is_some() || files.shape(&b_name).is_some();
             if !stored && !config.targets(&module) {
                 continue;
             }
@@ -58,7 +60,7 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
 /// The model has no adapter, its layers carry adapters of different ranks or scales, or writing fails.
 pub fn save_adapter(model: &CausalLm, base: &str, dir: &Path) -> Result<(), WeightsError> {
     let adapter = describe(model)?;
-    fs::create_dir_all(dir).map_err(|source| WeightsError::Write { path: dir.to_owned(), source })?;
+    fs::create_dir_all(dir).map_err(|source| WeightsError::cannot("write", dir, source))?;
     let (alpha, rank_stabilised) = alpha_and_stabilised(adapter.rank, adapter.scale);
     let text = json!({
         "base_model_name_or_path": base,
@@ -101,10 +103,16 @@ fn describe(model: &CausalLm) -> Result<Description, LoraError> {
         .collect();
     let &(_, _, (rank, scale)) = adapted.first().ok_or(LoraError::NoAdapter)?;
     if let Some((index, name, _)) = adapted.iter().find(|(_, _, shape)| *shape != (rank, scale)) {
-        return Err(LoraError::MixedAdapters { module: module_path(*index, name) });
+        let module = module_path(*index, name);
+        return Err(LoraError::invalid(format!(
+            "layers carry adapters of different ranks or scales: {module} differs from those before it"
+        )));
     }
-    let names: Vec<_> =
-        LINEAR_LAYERS.into_iter().filter(|layer| adapted.iter().any(|(_, name, _)| name == layer)).collect();
+    let names: Vec<_> = LINEAR_LAYERS
+        .into_iter()
+        .map(|(_, layer)| layer)
+        .filter(|layer| adapted.iter().any(|(_, name, _)| name == layer))
+        .collect();
     let targets = if adapted.len() == names.len() * model.model.layers.len() {
         names.into_iter().map(str::to_owned).collect()
     } else {
@@ -135,7 +143,7 @@ fn alpha_value(alpha: f64) -> Value {
 }
 
 fn module_path(layer: usize, name: &str) -> String {
-    let part = if LINEAR_LAYERS[..4].contains(&name) { "self_attn" } else { "mlp" };
+    let part = LINEAR_LAYERS.into_iter().find(|(_, layer)| *layer == name).map_or("", |(part, _)| part);
     format!("model.layers.{layer}.{part}.{name}")
 }
 
@@ -149,18 +157,13 @@ struct PeftConfig {
 
 impl PeftConfig {
     fn read(path: &Path) -> Result<Self, WeightsError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let value: Value = serde_json::from_str(&text)
-            .map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
-        let map = value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?;
-        let keys = Keys { path, map };
+        let keys = Keys { path, map: &keys::read(path)? };
         refuse_unsupported(&keys)?;
         let rank = keys.size("r")?;
         if rank == 0 {
-            return Err(LoraError::ZeroRank.into());
+            return Err(LoraError::invalid("the rank of a LoRA adapter is at least 1").into());
         }
-        let alpha = keys.number("lora_alpha")?.ok_or_else(|| keys.missing("lora_alpha"))?;
+        let alpha = keys.needed_number("lora_alpha")?;
         Ok(Self {
             rank,
             scale: lora_scale(alpha, rank, keys.flag("use_rslora")?),
@@ -228,11 +231,8 @@ fn refuse_unsupported(keys: &Keys<'_>) -> Result<(), LoraError> {
     };
     for key in RESTRICTED {
         if let Some(value) = keys.get(key).filter(|value| !harmless(key, value)) {
-            return Err(LoraError::UnsupportedPeft {
-                path: keys.path.to_owned(),
-                key,
-                value: value.to_string(),
-            });
+            let path = keys.path.display();
+            return Err(LoraError::invalid(format!("{path}: `{key}` is {value}, which is not supported")));
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::config::Keys;
-use crate::cpu;
 use crate::error::ConfigError;
+use crate::kernels;
+use crate::keys::Keys;
 
 /// How positions turn into rotation angles.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,13 +56,9 @@ impl RopeConfig {
         let scaling = match kind {
             "default" => None,
             "llama3" => Some(Llama3RopeScaling {
-                factor: inner.number("factor")?.ok_or_else(|| inner.missing("factor"))?,
-                low_freq_factor: inner
-                    .number("low_freq_factor")?
-                    .ok_or_else(|| inner.missing("low_freq_factor"))?,
-                high_freq_factor: inner
-                    .number("high_freq_factor")?
-                    .ok_or_else(|| inner.missing("high_freq_factor"))?,
+                factor: inner.needed_number("factor")?,
+                low_freq_factor: inner.needed_number("low_freq_factor")?,
+                high_freq_factor: inner.needed_number("high_freq_factor")?,
                 original_max_position_embeddings: inner.size("original_max_position_embeddings")?,
             }),
             other => return Err(inner.unsupported("rope_type", other, "default, llama3")),
@@ -70,7 +66,7 @@ impl RopeConfig {
         Ok(Self { theta, scaling })
     }
 
-    /// What makes angles infinite or meaningless, if anything does.
+    /// Refuses numbers that would make angles infinite or meaningless.
     pub(crate) fn validate(&self) -> Result<(), String> {
         let positive = |name: &str, value: f64| {
             if value > 0.0 && value.is_finite() {
@@ -165,20 +161,7 @@ impl RotaryEmbedding {
     /// - `x`, result: `[tokens, heads · head_dim]`
     #[must_use]
     pub fn rotate(&self, x: Tensor<2>) -> Tensor<2> {
-        cpu::rotate(&x, self).unwrap_or_else(|| self.rotate_by_tensors(x))
-    }
-
-    pub(crate) fn rotate_by_tensors(&self, x: Tensor<2>) -> Tensor<2> {
-        let ([tokens, width], half) = (x.dims(), self.cos.dims()[2]);
-        let x = x.reshape([tokens, width / (2 * half), 2 * half]);
-        let first = x.clone().narrow(2, 0, half);
-        let second = x.narrow(2, half, half);
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        Tensor::cat(
-            vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin],
-            2,
-        )
-        .reshape([tokens, width])
+        kernels::rotate(x, &self.cos, &self.sin)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use iopo_files::replace_file;
 use memmap2::Mmap;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, serialize_to_file};
 use serde_json::Value;
 
@@ -26,9 +27,17 @@ const TOO_MANY_MISSING: usize = 1_000;
 pub struct WeightFiles {
     origin: PathBuf,
     files: Vec<(PathBuf, Mmap)>,
-    /// Name → index of its file.
-    remaining: BTreeMap<String, usize>,
+    remaining: BTreeMap<String, Stored>,
     missing: Vec<String>,
+}
+
+/// Where a tensor lies, as the header of its file says.
+#[derive(Debug)]
+struct Stored {
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Range<usize>,
 }
 
 impl WeightFiles {
@@ -44,7 +53,7 @@ impl WeightFiles {
         }
         let index = dir.join(INDEX);
         if !index.is_file() {
-            return Err(WeightsError::NoWeights { dir: dir.to_owned() });
+            return Err(WeightsError::invalid(dir, format!("found neither {SINGLE} nor {INDEX}")));
         }
         Self::open(dir, shards(&index)?)
     }
@@ -59,17 +68,16 @@ impl WeightFiles {
 
     fn open(origin: &Path, paths: Vec<PathBuf>) -> Result<Self, WeightsError> {
         let mut files: Vec<(PathBuf, Mmap)> = Vec::new();
-        let mut remaining = BTreeMap::new();
-        for path in paths {
+        let mut remaining: BTreeMap<String, Stored> = BTreeMap::new();
+        for (file, path) in paths.into_iter().enumerate() {
             let map = map_file(&path)?;
-            for name in parse(&path, &map)?.names() {
-                if let Some(first) = remaining.insert(name.to_owned(), files.len()) {
-                    return Err(WeightsError::Duplicate {
-                        name: name.to_owned(),
-                        first: files.get(first).map_or_else(|| path.clone(), |(path, _)| path.clone()),
-                        second: path,
-                    });
+            for (name, stored) in header(file, &path, &map)? {
+                if let Some(other) = remaining.get(&name) {
+                    let first = files.get(other.file).map_or(&path, |(path, _)| path).display();
+                    let reason = format!("tensor {name} is in both {first} and {}", path.display());
+                    return Err(WeightsError::invalid(origin, reason));
                 }
+                remaining.insert(name, stored);
             }
             files.push((path, map));
         }
@@ -82,16 +90,9 @@ impl WeightFiles {
     }
 
     /// The shape of a tensor that was not taken yet.
-    ///
-    /// # Errors
-    /// The file changed under us.
-    pub fn shape(&self, name: &str) -> Result<Option<Vec<usize>>, WeightsError> {
-        let Some(&file) = self.remaining.get(name) else {
-            return Ok(None);
-        };
-        let (path, map) = &self.files[file];
-        let view = parse(path, map)?.tensor(name).map_err(|source| format_error(path, map, source))?;
-        Ok(Some(view.shape().to_vec()))
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.remaining.get(name).map(|stored| stored.shape.as_slice())
     }
 
     /// Takes a tensor, converted to `dtype`.
@@ -107,7 +108,7 @@ impl WeightFiles {
         dtype: FloatDType,
         device: &Device,
     ) -> Result<Tensor<D>, WeightsError> {
-        let Some(file) = self.remaining.remove(name) else {
+        let Some(stored) = self.remaining.remove(name) else {
             self.missing.push(name.to_owned());
             if self.missing.len() >= TOO_MANY_MISSING {
                 return Err(self.missing_error());
@@ -115,64 +116,67 @@ impl WeightFiles {
             // Not of `shape`: nothing has confirmed that sizes from a configuration fit in memory.
             return Ok(Tensor::zeros([1; D], (device, dtype.into())));
         };
-        let (path, map) = &self.files[file];
-        let view = parse(path, map)?.tensor(name).map_err(|source| format_error(path, map, source))?;
-        if view.shape() != shape {
-            return Err(WeightsError::Shape {
-                path: path.clone(),
-                name: name.to_owned(),
-                expected: shape.to_vec(),
-                found: view.shape().to_vec(),
-            });
+        let (path, map) = &self.files[stored.file];
+        let (found, place) = (&stored.shape, format!("tensor {name}"));
+        if *found != shape {
+            let reason = format!("{place} has shape {found:?}, the configuration needs {shape:?}");
+            return Err(WeightsError::invalid(path, reason));
         }
-        let stored = float_dtype(view.dtype()).ok_or_else(|| WeightsError::Dtype {
-            path: path.clone(),
-            name: name.to_owned(),
-            found: format!("{:?}", view.dtype()),
+        let file_dtype = float_dtype(stored.dtype).ok_or_else(|| {
+            let reason = format!("{place} is stored as {:?}; supported: F64, F32, F16, BF16", stored.dtype);
+            WeightsError::invalid(path, reason)
         })?;
-        let data = TensorData::from_bytes_vec(view.data().to_vec(), shape, stored);
+        let data = TensorData::from_bytes_vec(map[stored.bytes].to_vec(), shape, file_dtype);
         Ok(Tensor::from_data(data, (device, dtype.into())))
     }
 
-    /// Forgets a tensor that is allowed to be there and not needed.
+    /// Drops tensors that may be in the files although the model does not need them.
     pub fn ignore(&mut self, mut unneeded: impl FnMut(&str) -> bool) {
         self.remaining.retain(|name, _| !unneeded(name));
     }
 
-    /// Checks that everything asked for was there, and that nothing is left over.
+    /// Checks that no tensor was missing, and that none is left over.
     ///
     /// # Errors
-    /// Names of missing tensors, or else of tensors that nobody took.
+    /// Missing tensors, or else tensors that were not taken, by name.
     pub fn finish(self) -> Result<(), WeightsError> {
         if !self.missing.is_empty() {
             return Err(self.missing_error());
         }
         if !self.remaining.is_empty() {
-            return Err(WeightsError::Unexpected {
-                origin: self.origin,
-                names: self.remaining.into_keys().collect(),
-            });
+            let names: Vec<String> = self.remaining.into_keys().collect();
+            return Err(WeightsError::invalid(&self.origin, count_and_list(&names, "unexpected")));
         }
         Ok(())
     }
 
     fn missing_error(&self) -> WeightsError {
-        WeightsError::Missing { origin: self.origin.clone(), names: self.missing.clone() }
+        WeightsError::invalid(&self.origin, count_and_list(&self.missing, "missing"))
     }
+}
+
+/// The first few names, so that a message for the wrong model stays readable.
+fn count_and_list(names: &[String], what: &str) -> String {
+    const SHOWN: usize = 5;
+    let tensors = if names.len() == 1 { "tensor" } else { "tensors" };
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    format!("{} {tensors} {what}: {shown}{more}", names.len())
 }
 
 /// Refuses a folder whose index of shards would outlive, and outrank, a model written into it.
 pub(crate) fn refuse_shards(dir: &Path) -> Result<(), WeightsError> {
     match dir.join(INDEX).exists() {
-        true => Err(WeightsError::ShardsInTheWay { dir: dir.to_owned() }),
+        true => Err(WeightsError::invalid(dir, "holds a sharded model; write to another folder")),
         false => Ok(()),
     }
 }
 
 fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
-    let bad = |reason: String| WeightsError::Index { path: index.to_owned(), reason };
-    let text =
-        fs::read_to_string(index).map_err(|source| WeightsError::Read { path: index.to_owned(), source })?;
+    let bad = |reason: String| {
+        WeightsError::invalid(index, format!("not an index of safetensors shards: {reason}"))
+    };
+    let text = fs::read_to_string(index).map_err(|source| WeightsError::cannot("read", index, source))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
     let map = value
         .get("weight_map")
@@ -192,20 +196,30 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
 }
 
 fn map_file(path: &Path) -> Result<Mmap, WeightsError> {
-    let read = |source| WeightsError::Read { path: path.to_owned(), source };
+    let read = |source| WeightsError::cannot("read", path, source);
     let file = File::open(path).map_err(read)?;
-    // SAFETY: the map is only read, and only through a parser that checks every offset; a file
+    // SAFETY: the map is only read, within the bounds that the header's reader has checked; a file
     // that another process shortens meanwhile is as lost to us as one deleted while being read.
     #[allow(unsafe_code)]
     unsafe { Mmap::map(&file) }.map_err(read)
 }
 
-fn parse<'a>(path: &Path, map: &'a Mmap) -> Result<SafeTensors<'a>, WeightsError> {
-    SafeTensors::deserialize(map).map_err(|source| format_error(path, map, source))
-}
-
-fn format_error(path: &Path, map: &Mmap, source: SafeTensorError) -> WeightsError {
-    WeightsError::Format { path: path.to_owned(), len: map.len(), source }
+/// The tensors that a file's header lists, whose bytes are known to lie inside the file.
+fn header(file: usize, path: &Path, map: &Mmap) -> Result<Vec<(String, Stored)>, WeightsError> {
+    /// Bytes that hold the header's length.
+    const LENGTH: usize = 8;
+    let (header, metadata) = SafeTensors::read_metadata(map).map_err(|source| WeightsError::Format {
+        path: path.to_owned(),
+        len: map.len(),
+        source,
+    })?;
+    let stored = |(name, info): (String, &TensorInfo)| {
+        let (start, end) = info.data_offsets;
+        let start_of_data = LENGTH + header;
+        let bytes = start_of_data + start..start_of_data + end;
+        (name, Stored { file, dtype: info.dtype, shape: info.shape.clone(), bytes })
+    };
+    Ok(metadata.tensors().into_iter().map(stored).collect())
 }
 
 fn float_dtype(dtype: Dtype) -> Option<DType> {
@@ -238,9 +252,9 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
     let read = tensors
         .iter()
         .map(|tensor| {
-            let data = tensor.values.try_to_data().map_err(|error| WeightsError::Device {
-                name: tensor.name.clone(),
-                reason: error.to_string(),
+            let data = tensor.values.try_to_data().map_err(|error| WeightsError::Invalid {
+                place: format!("tensor {}", tensor.name),
+                reason: format!("cannot be read from its device: {error}"),
             })?;
             Ok((tensor, data))
         })
@@ -281,7 +295,7 @@ impl WriteError {
         let path = path.to_owned();
         match self {
             Self::Io(source) | Self::Format(SafeTensorError::IoError(source)) => {
-                WeightsError::Write { path, source }
+                WeightsError::File { action: "write", path, source }
             }
             Self::Format(source) => WeightsError::Format { path, len: 0, source },
         }

@@ -1,11 +1,12 @@
-//! Generation by tensor operations: in a file of its own, because kernels are switched off for a whole process.
+//! Generation by tensor operations: a program of its own, because kernels are switched off for a whole process.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "suite/common.rs"]
 mod common;
 
 use burn::tensor::FloatDType;
 use common::{fixture, load};
-use iopo_model::{GenerationConfig, set_cpu_kernels};
+use iopo_model::{GenerationConfig, kernels};
 
 #[test]
 fn kernels_change_no_token() {
@@ -17,7 +18,7 @@ fn kernels_change_no_token() {
         let model = load(&fixture(name), FloatDType::F64);
         for config in [&greedy, &sampled] {
             let [with, without] = [true, false].map(|enabled| {
-                set_cpu_kernels(enabled);
+                kernels::set_enabled(enabled);
                 model.generate(&prompts, config, |_| false).unwrap()
             });
             assert_eq!(with, without, "{name}, {config:?}");

@@ -183,7 +183,7 @@ fn read_moments(path: &Path, precision: Precision, device: &Device) -> Result<Ve
     let names: Vec<String> = files.names().map(str::to_owned).collect();
     let mut moments = Vec::with_capacity(names.len());
     for name in names {
-        let shape = files.shape(&name)?.unwrap_or_default();
+        let shape = files.shape(&name).unwrap_or_default().to_vec();
         let values: Tensor<1> = match *shape.as_slice() {
             [rows, columns] => files.take(&name, [rows, columns], dtype, device)?.reshape([-1]),
             [length] => files.take(&name, [length], dtype, device)?,

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod adamw_update;
 mod args;
 mod batch;
 mod checkpoint;

@@ -107,7 +107,7 @@ impl AdamW {
                 corrected2: (1.0 - beta2.powi(self.steps)).sqrt(),
                 rate: learning_rate / (1.0 - beta1.powi(self.steps)),
             };
-            let (updated, first, second) = update.apply(values, &g, state.first, state.second);
+            let [updated, first, second] = adamw_update(&update, [values, g, state.first, state.second]);
             moments.insert(name.to_owned(), Moments { first, second, ..state });
             Some(updated.cast(FloatDType::from(dtype)))
         })

@@ -16,7 +16,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use common::{names_in, train};
 use iopo_data::{Template, TemplateEncoder, TextTokenizer, TokenizerTraining, stream_texts, train_tokenizer};
-use iopo_model::{CausalLm, Precision, Qwen2Config, load_model};
+use iopo_model::{CausalLm, Precision, families::qwen2, load_model};
 use iopo_train::{MicroBatch, TrainArgs, TrainConfig, Trainer, sequence_log_probs};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -49,7 +49,7 @@ impl Workplace {
         let config = TokenizerTraining { vocab_size: 320, ..TokenizerTraining::default() };
         let tokenizer = train_tokenizer(texts.into_iter(), &config).unwrap();
         tokenizer.write(&place.path("model")).unwrap();
-        Qwen2Config::of_sizes(tokenizer.vocab_size(), [64, 176, 2], [4, 2], true)
+        qwen2::of_sizes(tokenizer.vocab_size(), [64, 176, 2], [4, 2], true)
             .write(&place.path("model"))
             .unwrap();
         place

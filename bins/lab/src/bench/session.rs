@@ -8,8 +8,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::{EncodedExample, Prediction, TokenSequence, TrieBatch};
 use iopo_model::{
-    BackwardOptions, Checkpointing, LoraConfig, Parameters, Precision, load_config, load_model,
-    set_cpu_kernels,
+    BackwardOptions, Checkpointing, LoraConfig, Parameters, Precision, kernels, load_config, load_model,
 };
 use iopo_train::{
     AdamW, AdamWConfig, Engine, GroupPasses, MicroBatch, Objective, Observer, Precompute, ReferencePolicy,
@@ -56,7 +55,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Files that cannot be read, and groups that do not fit the model.
     pub fn load(args: &'a OneArgs) -> Result<Self> {
-        set_cpu_kernels(!args.no_kernels);
+        kernels::set_enabled(!args.no_kernels);
         let vocab_size = load_config(&args.model)?.vocab_size;
         let mut quads = read_quads(&args.quads, vocab_size)?;
         // The baseline goes round the groups that its steps need, and no others.

@@ -1,23 +1,22 @@
 //! How tokens are chosen, and when a sequence ends.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{GenerateError, GenerationProblem};
-use crate::config::Keys;
+use super::error::GenerateError;
 use crate::error::ConfigError;
+use crate::keys::{Keys, parse, read_text};
 
 /// How the next token is chosen, and when a sequence ends.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `max_new_tokens` | 512 | most tokens after a prompt | at least 1 |
-/// | `do_sample` | false | draw the token; otherwise the most likely is taken | |
-/// | `temperature` | 1 | divides the scores; 0 takes the most likely token | at least 0 |
+/// | `do_sample` | false | sample the token; otherwise decoding is greedy | |
+/// | `temperature` | 1 | divides the scores; 0 is greedy | at least 0 |
 /// | `top_k` | 50 | keeps the k most likely tokens, and those equal to the last of them; 0 keeps all | |
-/// | `top_p` | 1 | keeps the fewest most likely tokens with at least this probability | 0 to 1 |
+/// | `top_p` | 1 | keeps the smallest set of most likely tokens whose probability is at least this | 0 to 1 |
 /// | `repetition_penalty` | 1 | divides positive and multiplies negative scores of tokens in prompt or answer | above 0 |
 /// | `eos_token_ids` | none | tokens that end a sequence | |
 /// | `seed` | 0 | of the random numbers | |
@@ -30,19 +29,19 @@ use crate::error::ConfigError;
 /// # Source
 /// Names, defaults, order and meaning are those of Hugging Face transformers (`GenerationConfig`,
 /// `RepetitionPenaltyLogitsProcessor`, `TemperatureLogitsWarper`, `TopKLogitsWarper`,
-/// `TopPLogitsWarper`), except that `max_new_tokens` has a default here and a temperature of 0 a
-/// meaning.
+/// `TopPLogitsWarper`), except that `max_new_tokens` has a default here and a temperature of 0 is
+/// allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationConfig {
     /// Most tokens after a prompt, the end-of-sequence token included.
     pub max_new_tokens: usize,
-    /// Whether the next token is drawn.
+    /// Whether the next token is sampled; otherwise decoding is greedy.
     pub do_sample: bool,
     /// Divides the scores.
     pub temperature: f64,
-    /// How many tokens can be drawn; 0 for all.
+    /// How many tokens can be sampled; 0 for all.
     pub top_k: usize,
-    /// Probability of the tokens that can be drawn.
+    /// Probability of the tokens that can be sampled.
     pub top_p: f64,
     /// Makes tokens that were there before less likely, if above 1.
     pub repetition_penalty: f64,
@@ -67,7 +66,7 @@ impl Default for GenerationConfig {
     }
 }
 
-/// Options of transformers that would change what is generated, and the value that does not.
+/// Options of transformers that are not implemented, and the value that has no effect.
 const UNSUPPORTED: [(&str, f64, &str); 13] = [
     ("num_beams", 1.0, "1"),
     ("num_return_sequences", 1.0, "1"),
@@ -84,7 +83,7 @@ const UNSUPPORTED: [(&str, f64, &str); 13] = [
     ("guidance_scale", 1.0, "1"),
 ];
 
-/// What transformers forces, forbids or weighs, and what does not exist here in any form.
+/// Options of transformers that force, forbid or weight tokens, and have no counterpart here.
 const UNSUPPORTED_LISTS: [&str; 10] = [
     "bad_words_ids",
     "exponential_decay_length_penalty",
@@ -118,14 +117,14 @@ impl GenerationConfig {
     pub fn updated_from_dir(self, dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join("generation_config.json");
         let mut config = self;
-        if let Some(value) = read(&path)? {
-            config.read_keys(&keys(&value, &path)?)?;
+        if let Some(text) = read_text(&path)? {
+            config.read_keys(&Keys { path: &path, map: &parse(&text, &path)? })?;
         }
         let path = dir.join("config.json");
         if config.eos_token_ids.is_empty()
-            && let Some(value) = read(&path)?
+            && let Some(text) = read_text(&path)?
         {
-            config.eos_token_ids = token_ids(&keys(&value, &path)?)?;
+            config.eos_token_ids = token_ids(&Keys { path: &path, map: &parse(&text, &path)? })?;
         }
         Ok(config)
     }
@@ -157,7 +156,7 @@ impl GenerationConfig {
         Ok(())
     }
 
-    /// Whether the most likely token is always taken.
+    /// Whether decoding is greedy.
     #[must_use]
     pub fn is_greedy(&self) -> bool {
         !self.do_sample || self.temperature == 0.0
@@ -168,38 +167,21 @@ impl GenerationConfig {
     /// # Errors
     /// [`GenerateError::Settings`] with all that are out of their ranges.
     pub fn validate(&self) -> Result<(), GenerateError> {
+        let Self { max_new_tokens, temperature, top_p, repetition_penalty, .. } = *self;
         let mut problems = Vec::new();
-        let mut check = |sound: bool, problem| {
+        let mut check = |sound: bool, problem: String| {
             if !sound {
                 problems.push(problem);
             }
         };
-        check(self.max_new_tokens > 0, GenerationProblem::MaxNewTokens);
-        let found = self.temperature;
-        check(found >= 0.0 && found.is_finite(), GenerationProblem::Temperature { found });
-        let found = self.top_p;
-        check((0.0..=1.0).contains(&found), GenerationProblem::TopP { found });
-        let found = self.repetition_penalty;
-        check(found > 0.0 && found.is_finite(), GenerationProblem::RepetitionPenalty { found });
+        check(max_new_tokens > 0, "max_new_tokens is 0, must be at least 1".to_owned());
+        let sound = temperature >= 0.0 && temperature.is_finite();
+        check(sound, format!("temperature is {temperature}, must be a number of at least 0"));
+        check((0.0..=1.0).contains(&top_p), format!("top_p is {top_p}, must be from 0 to 1"));
+        let sound = repetition_penalty > 0.0 && repetition_penalty.is_finite();
+        check(sound, format!("repetition_penalty is {repetition_penalty}, must be a positive number"));
         if problems.is_empty() { Ok(()) } else { Err(GenerateError::Settings { problems }) }
     }
-}
-
-/// The file as JSON, or none where there is no such file.
-fn read(path: &Path) -> Result<Option<Value>, ConfigError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
-    };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|source| ConfigError::Json { path: path.to_owned(), source })
-}
-
-fn keys<'a>(value: &'a Value, path: &'a Path) -> Result<Keys<'a>, ConfigError> {
-    let map = value.as_object().ok_or_else(|| ConfigError::NotAnObject { path: path.to_owned() })?;
-    Ok(Keys { path, map })
 }
 
 /// `eos_token_id`: a number, a list of numbers, or nothing.

@@ -4,11 +4,12 @@ use burn::tensor::Tensor;
 
 use super::error::GenerateError;
 use super::kv_cache::KvCache;
-use crate::causal_lm::{CausalLm, indices};
+use crate::causal_lm::CausalLm;
 use crate::checkpointing::{Checkpointing, chunks};
-use crate::decoder::DecoderLayer;
+use crate::decoder::{LayerPass, OutputRows};
+use crate::kernels::{self, DeviceError, indices};
 use crate::layout::TokenLayout;
-use crate::linear::Input;
+use crate::rope::RotaryEmbedding;
 
 /// Rows that go through the feed-forward part at a time, so that what a long prompt takes there does
 /// not grow with it; enough for fast products.
@@ -28,29 +29,27 @@ impl CausalLm {
         layout: &TokenLayout,
         cache: &mut KvCache,
     ) -> Result<Tensor<2>, GenerateError> {
-        let rope = self.rotary(layout);
-        let ends: Vec<usize> = layout.segments().iter().map(|segment| segment.range.end - 1).collect();
+        let segments = layout.segments().iter();
+        let lengths: Vec<usize> = segments.clone().map(|segment| segment.range.len()).collect();
+        let ends: Vec<usize> = segments.map(|segment| segment.range.end - 1).collect();
         let end_positions: Vec<u32> = ends.iter().map(|&end| layout.positions()[end]).collect();
-        let ends = indices(ends.iter().map(|&end| end as i64), &self.device());
+        let ends = OutputRows {
+            indices: indices(ends.iter().map(|&end| end as i64), &self.device()),
+            rope: self.rotary_at(&end_positions),
+        };
+        let rope = self.rotary(layout);
         let mut x = self.embed_tokens(layout.tokens());
         let last = self.model.layers.len() - 1;
-        for (index, (layer, kept)) in self.model.layers.iter().zip(&mut cache.layers).enumerate() {
-            let attention = &layer.self_attn;
-            let normalised = Input::kept(layer.input_layernorm.forward(x.clone()));
-            let (k, v) = attention.keys_and_values(&normalised, &rope);
-            kept.admit(&k, &v, layout)?;
-            if index < last {
-                let q = attention.queries(&normalised, &rope);
-                let attended = attention.attend_segments([q, k, v], layout);
-                x = attention.o_proj.apply(&Input::kept(attended), Some(x));
-            } else {
-                // Nothing after the last layer looks at the other tokens.
-                let normalised = Input::kept(normalised.value.select(0, ends.clone()));
-                let attended =
-                    kept.attend(&attention.queries(&normalised, &self.rotary_at(&end_positions)))?;
-                x = attention.o_proj.apply(&Input::kept(attended), Some(x.select(0, ends.clone())));
-            }
-            x = feed_forward(layer, x);
+        for (index, (layer, cached)) in self.model.layers.iter().zip(&mut cache.layers).enumerate() {
+            // Nothing after the last layer looks at the other tokens.
+            let outputs = (index == last).then_some(&ends);
+            x = layer.apply(x, &LayerPass { outputs, ..pass(&rope) }, |[q, k, v]| {
+                cached.admit(&k, &v, &lengths)?;
+                match outputs {
+                    Some(_) => cached.attend(&q),
+                    None => Ok(kernels::attend([q, k, v], layout, layer.self_attn.heads())),
+                }
+            })?;
         }
         Ok(x)
     }
@@ -68,14 +67,11 @@ impl CausalLm {
     ) -> Result<Tensor<2>, GenerateError> {
         let rope = self.rotary_at(positions);
         let mut x = self.embed_tokens(tokens);
-        for (layer, kept) in self.model.layers.iter().zip(&mut cache.layers) {
-            let attention = &layer.self_attn;
-            let normalised = Input::kept(layer.input_layernorm.forward(x.clone()));
-            let (k, v) = attention.keys_and_values(&normalised, &rope);
-            kept.append(&k, &v)?;
-            let attended = kept.attend(&attention.queries(&normalised, &rope))?;
-            x = attention.o_proj.apply(&Input::kept(attended), Some(x));
-            x = feed_forward(layer, x);
+        for (layer, cached) in self.model.layers.iter().zip(&mut cache.layers) {
+            x = layer.apply(x, &pass(&rope), |[q, k, v]| {
+                cached.append(&k, &v)?;
+                cached.attend(&q)
+            })?;
         }
         Ok(x)
     }
@@ -94,9 +90,8 @@ impl CausalLm {
         for (start, length) in chunks(rows.dims()[0], SCORES / vocab) {
             let part = rows.clone().narrow(0, start, length);
             let scores = self.logits(self.model.norm.forward(part)).into_data();
-            let mut scores = scores
-                .try_into_vec_as::<f64>()
-                .map_err(|error| GenerateError::Device { reason: format!("{error:?}") })?;
+            let mut scores =
+                scores.try_into_vec_as::<f64>().map_err(|error| DeviceError::new(format!("{error:?}")))?;
             for (row, scores) in scores.chunks_exact_mut(vocab).enumerate() {
                 visit(start + row, scores)?;
             }
@@ -105,11 +100,7 @@ impl CausalLm {
     }
 }
 
-fn feed_forward(layer: &DecoderLayer, x: Tensor<2>) -> Tensor<2> {
-    let rows = x.dims()[0];
-    if rows <= FEED_FORWARD_ROWS {
-        return layer.feed_forward(x, Checkpointing::Off);
-    }
-    let part = |(start, length)| layer.feed_forward(x.clone().narrow(0, start, length), Checkpointing::Off);
-    Tensor::cat(chunks(rows, FEED_FORWARD_ROWS).map(part).collect(), 0)
+/// Every row, without a tape.
+fn pass(rope: &RotaryEmbedding) -> LayerPass<'_> {
+    LayerPass { feed_forward_rows: FEED_FORWARD_ROWS, ..LayerPass::whole(rope, Checkpointing::Off) }
 }

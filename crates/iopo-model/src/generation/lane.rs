@@ -38,7 +38,7 @@ pub(crate) struct Lane<'a, F, E> {
     pub(crate) most_cached: usize,
     /// In the order of the cache.
     pub(crate) running: Vec<Running<'a>>,
-    /// Whether nobody takes what is finished.
+    /// Whether the caller takes no more sequences.
     is_ended: bool,
 }
 
@@ -76,7 +76,7 @@ where
         }
     }
 
-    /// Continues these prompts, until all are finished or nobody takes what is finished.
+    /// Continues these prompts, until all are finished or the caller takes no more.
     pub(crate) fn run(mut self, range: Range<usize>) -> Result<(), GenerateError> {
         let mut next = range.start;
         while !self.is_ended && (next < range.end || !self.running.is_empty()) {
@@ -90,7 +90,7 @@ where
         Ok(())
     }
 
-    /// Admits as many of the waiting prompts as there is room for, and returns the first that still waits.
+    /// Admits as many of the waiting prompts as fit, and returns the first that still waits.
     pub(crate) fn admit(&mut self, waiting: Range<usize>) -> Result<usize, GenerateError> {
         let longest = |prompt: usize| self.prompts[prompt].tokens.len() + self.config.max_new_tokens;
         let mut held: usize = self.running.iter().map(|sequence| longest(sequence.prompt)).sum();
@@ -149,7 +149,7 @@ where
         self.choose(&rows, 0)
     }
 
-    /// Chooses the next token of the sequences from `first` on, and takes out those that it finishes.
+    /// Chooses the next token of the sequences from `first` on, and hands out those that it finishes.
     ///
     /// # Shapes
     /// - `rows`: `[sequences, hidden]`

@@ -14,32 +14,30 @@ use std::sync::{Mutex, PoisonError};
 use burn::module::Module;
 
 use crate::causal_lm::CausalLm;
-use crate::cpu;
 use crate::error::LayoutError;
+use crate::kernels;
 use crate::layout::TokenLayout;
 use lane::Lane;
 
-pub(crate) use kv_cache::KvShape;
-
 pub use config::GenerationConfig;
-pub use error::{GenerateError, GenerationProblem};
+pub use error::GenerateError;
 
-/// What is to be continued.
+/// A text to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Its tokens.
+    /// The tokens.
     pub tokens: Vec<u32>,
-    /// The stream of random numbers that its continuation is drawn from, of those that
+    /// The stream of random numbers that its continuation is sampled with, of those that
     /// [`GenerationConfig::seed`] has.
     pub stream: u64,
 }
 
-/// What came after one prompt.
+/// The continuation of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
     /// The new tokens, without the end-of-sequence token that ended them.
     pub tokens: Vec<u32>,
-    /// Why there are no more.
+    /// Why it ended.
     pub finish: FinishReason,
 }
 
@@ -90,14 +88,14 @@ impl CausalLm {
         Ok(done.into_iter().map(|(_, generated)| generated).collect())
     }
 
-    /// Continues each prompt, and hands the continuations out one by one as they end, in no certain order.
+    /// Continues each prompt, and hands out each continuation as it ends, in any order.
     ///
     /// `stop` sees the new tokens of one sequence after each of them, the end-of-sequence token
-    /// excepted, and ends the sequence where it is true. The model knows no text: for strings that
-    /// stop, the caller decodes there, and cuts the text afterwards.
+    /// excepted, and ends the sequence where it is true. The model knows no text: for stop strings,
+    /// the caller decodes there, and cuts the text afterwards.
     ///
     /// `each` gets the index of a prompt and its continuation, on the thread that made it; with
-    /// [`ControlFlow::Break`] it ends the whole call, and what is not handed out by then may never be.
+    /// [`ControlFlow::Break`] it ends the whole call, and continuations that are still running are lost.
     ///
     /// With the CPU kernels a result depends on its own prompt, on `config` and on its own random
     /// stream alone: neither on the prompts beside it nor on the number of threads. Elsewhere the
@@ -146,20 +144,20 @@ impl CausalLm {
             }
             Ok(())
         };
-        cpu::map((0..cpu::threads().min(lanes.len())).collect(), work).into_iter().collect()
+        kernels::map((0..kernels::threads().min(lanes.len())).collect(), work).into_iter().collect()
     }
 
     fn check_prompt(&self, prompt: &[u32], config: &GenerationConfig) -> Result<(), LayoutError> {
         let positions = prompt.len().saturating_add(config.max_new_tokens);
         if u32::try_from(positions).is_err() {
-            return Err(LayoutError::Positions { tokens: positions, positions: u32::MAX as usize });
+            return Err(LayoutError::new(format!("{positions} tokens, but {} positions", u32::MAX)));
         }
         TokenLayout::sequence(prompt.to_vec(), 0)?.check_vocabulary(self.config.vocab_size)
     }
 }
 
-/// Runs of prompts that a thread works through: several for each thread where there are prompts
-/// enough, and enough prompts in each for fast products.
+/// Runs of prompts that a thread works through: several for each thread where there are enough
+/// prompts, and enough prompts in each for fast products.
 ///
 /// They follow from the number of prompts alone, so that no result depends on the number of threads.
 fn lanes(prompts: usize) -> Vec<Range<usize>> {

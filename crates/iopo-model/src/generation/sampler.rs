@@ -10,12 +10,11 @@ use super::config::GenerationConfig;
 pub(crate) struct Sampler<'a> {
     config: &'a GenerationConfig,
     rng: ChaCha8Rng,
-    /// Tokens of the prompt and those chosen, in order and without repetition; kept only where
-    /// there is a penalty for them.
+    /// Tokens of the prompt and those chosen, sorted and without repetition; empty where nothing is penalised.
     seen: Vec<u32>,
 }
 
-/// A token that can be drawn, with its score and later with its weight.
+/// A token that can be sampled, with its score and later with its weight.
 type Candidate = (f64, u32);
 
 impl<'a> Sampler<'a> {
@@ -42,7 +41,7 @@ impl<'a> Sampler<'a> {
         }
         self.penalise(scores);
         let (best, token) = highest(scores)?;
-        let token = if self.config.is_greedy() { token } else { self.draw(scores, best) };
+        let token = if self.config.is_greedy() { token } else { self.sample(scores, best) };
         if self.config.repetition_penalty != 1.0
             && let Err(place) = self.seen.binary_search(&token)
         {
@@ -51,7 +50,7 @@ impl<'a> Sampler<'a> {
         Some(token)
     }
 
-    /// Scores of tokens that were there before: divided where positive, multiplied where negative.
+    /// Scores of tokens in the prompt or the answer: divided where positive, multiplied where negative.
     fn penalise(&self, scores: &mut [f64]) {
         let penalty = self.config.repetition_penalty;
         for &token in &self.seen {
@@ -60,7 +59,7 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    fn draw(&mut self, scores: &[f64], best: f64) -> u32 {
+    fn sample(&mut self, scores: &[f64], best: f64) -> u32 {
         let mut kept = self.top_k(scores);
         for (value, _) in &mut kept {
             // The difference comes first: a score over a small temperature can be too large.
@@ -79,7 +78,7 @@ impl<'a> Sampler<'a> {
                 break;
             }
         }
-        // Where rounding leaves a rest, the last token that can be drawn is drawn.
+        // Where rounding leaves a rest, it belongs to the last token that can be sampled.
         chosen
     }
 

@@ -10,10 +10,11 @@ use burn::tensor::{Device, FloatDType};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::kv_cache::{KvCache, LayerCache, TensorCache};
+use super::kv_cache::KvCache;
 use super::lane::Lane;
 use super::{GenerationConfig, Prompt, lanes};
 use crate::causal_lm::CausalLm;
+use crate::kernels::tensors::TensorKeyValues;
 use crate::layout::{SegmentSpan, TokenLayout};
 use crate::{Precision, load_adapter, load_model};
 
@@ -68,20 +69,17 @@ fn compare(
     assert!(cached.len() == expected.len() && error < within, "{what}: {error:e}");
 }
 
-/// Sequences come at different times with different lengths, grow beyond what there was room for,
-/// and one of them goes while the others stay.
+/// Sequences come at different times with different lengths, grow beyond the first capacity, and
+/// one of them ends while the others go on.
 fn cached_scores_are_those_of_whole_passes(name: &str, dtype: FloatDType, by_tensors: bool, within: f64) {
     let model = fixture(name, dtype);
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut random =
         |length: usize| -> Vec<u32> { (0..length).map(|_| rng.random_range(0..1_000)).collect() };
     let mut cache = KvCache::new(&model);
-    if cfg!(feature = "flex") {
-        assert!(cache.layers.iter().all(|layer| matches!(layer, LayerCache::Cpu(_))));
-    }
     if by_tensors {
-        for layer in &mut cache.layers {
-            *layer = LayerCache::Tensors(TensorCache::new(model.config().head_dim));
+        for (cached, layer) in cache.layers.iter_mut().zip(&model.model.layers) {
+            *cached = Box::new(TensorKeyValues::new(layer.self_attn.heads()));
         }
     }
     let what = format!("{name}, {dtype:?}, by tensors {by_tensors}");

@@ -11,18 +11,18 @@ fn sampling() -> GenerationConfig {
     GenerationConfig { do_sample: true, top_k: 0, ..GenerationConfig::default() }
 }
 
-/// How often each token is drawn, in `draws` first tokens of one stream.
-fn counts(config: &GenerationConfig, scores: &[f64], draws: usize) -> Vec<usize> {
+/// How often each token is sampled, in `samples` first tokens of one stream.
+fn counts(config: &GenerationConfig, scores: &[f64], samples: usize) -> Vec<usize> {
     let mut counts = vec![0; scores.len()];
     let mut sampler = Sampler::new(config, &prompt(&[], 0));
-    for _ in 0..draws {
+    for _ in 0..samples {
         counts[sampler.choose(&mut scores.to_vec()).unwrap() as usize] += 1;
     }
     counts
 }
 
-/// Which tokens can be drawn.
-fn drawn(config: &GenerationConfig, scores: &[f64]) -> Vec<u32> {
+/// Which tokens can be sampled.
+fn sampled(config: &GenerationConfig, scores: &[f64]) -> Vec<u32> {
     let counts = counts(config, scores, 2_000);
     (0..).zip(counts).filter(|&(_, count)| count > 0).map(|(token, _)| token).collect()
 }
@@ -44,14 +44,14 @@ fn greedy_takes_the_highest_score_and_of_equal_ones_the_lowest_token() {
 fn a_temperature_of_zero_is_greedy_and_a_small_one_close_to_it() {
     let scores = [0.1, 1e4, 0.3, 1e4 - 1e-3];
     for temperature in [0.0, 1e-300, 1e-5] {
-        assert_eq!(drawn(&GenerationConfig { temperature, ..sampling() }, &scores), [1], "{temperature}");
+        assert_eq!(sampled(&GenerationConfig { temperature, ..sampling() }, &scores), [1], "{temperature}");
     }
 }
 
 #[test]
 fn top_k_keeps_the_k_highest_and_those_equal_to_the_last() {
     let scores = [0.0, 3.0, 1.0, 2.0, 1.0];
-    let top_k = |top_k| drawn(&GenerationConfig { top_k, ..sampling() }, &scores);
+    let top_k = |top_k| sampled(&GenerationConfig { top_k, ..sampling() }, &scores);
     assert_eq!(top_k(1), [1]);
     assert_eq!(top_k(2), [1, 3]);
     assert_eq!(top_k(3), [1, 2, 3, 4]);
@@ -107,12 +107,12 @@ fn top_p_keeps_the_same_however_many_tokens_there_are() {
 fn top_k_comes_before_top_p_and_temperature_before_both() {
     let scores = logs(&[1.0, 8.0, 4.0, 2.0, 1.0]);
     let config = GenerationConfig { top_k: 2, top_p: 0.7, ..sampling() };
-    assert_eq!(drawn(&config, &scores), [1, 2]);
-    assert_eq!(drawn(&GenerationConfig { top_p: 0.66, ..config.clone() }, &scores), [1]);
+    assert_eq!(sampled(&config, &scores), [1, 2]);
+    assert_eq!(sampled(&GenerationConfig { top_p: 0.66, ..config.clone() }, &scores), [1]);
     // At a temperature of 1/2 weights are squared: 64/80 and 16/80.
     let colder = GenerationConfig { temperature: 0.5, ..config };
-    assert_eq!(drawn(&colder, &scores), [1]);
-    assert_eq!(drawn(&GenerationConfig { top_p: 0.81, ..colder }, &scores), [1, 2]);
+    assert_eq!(sampled(&colder, &scores), [1]);
+    assert_eq!(sampled(&GenerationConfig { top_p: 0.81, ..colder }, &scores), [1, 2]);
 }
 
 #[test]
@@ -131,18 +131,18 @@ fn the_penalty_is_for_tokens_of_the_prompt_and_for_those_chosen() {
 
 /// Pearson's statistic with 4 degrees of freedom is above 18.5 for one seed in a thousand.
 #[test]
-fn tokens_are_drawn_with_their_probabilities() {
-    const DRAWS: usize = 50_000;
+fn tokens_are_sampled_with_their_probabilities() {
+    const SAMPLES: usize = 50_000;
     let weights = [5.0, 1.0, 3.0, 0.5, 0.5];
     for (temperature, power) in [(1.0, 1.0), (2.0, 0.5), (0.5, 2.0)] {
         for top_p in [1.0, 0.999_999] {
             let config = GenerationConfig { temperature, top_p, seed: 11, ..sampling() };
             let expected = weights.map(|weight: f64| weight.powf(power));
             let total: f64 = expected.iter().sum();
-            let statistic: f64 = counts(&config, &logs(&weights), DRAWS)
+            let statistic: f64 = counts(&config, &logs(&weights), SAMPLES)
                 .iter()
                 .zip(expected)
-                .map(|(&count, weight)| (count as f64, weight / total * DRAWS as f64))
+                .map(|(&count, weight)| (count as f64, weight / total * SAMPLES as f64))
                 .map(|(count, expected)| (count - expected).powi(2) / expected)
                 .sum();
             assert!(statistic < 18.5, "temperature {temperature}, top_p {top_p}: {statistic}");
