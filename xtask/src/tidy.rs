@@ -67,7 +67,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
 ];
 
 /// Programs of the repository's own, which may use every crate.
-const UNPUBLISHED: [&str; 2] = ["lab", "xtask"];
+const UNPUBLISHED: [&str; 3] = ["lab", "trace-replay", "xtask"];
 
 /// Crates that must work without a tensor library; of optional dependencies, without those.
 const WITHOUT_BURN: [&str; 9] = [

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chat_client::Message;
 use serde::Serialize;
 use trace_score::cfbench::{
-    CfBenchItem, CfBenchPrompt, CfBenchRates, CfBenchSummary, Criterion, Priority, Rounding, Split,
+    CfBenchItem, CfBenchPrompt, CfBenchQuirks, CfBenchRates, CfBenchSummary, Criterion, Priority, Split,
     load_items, summarize,
 };
 use trace_score::report::{Answers, Block, Report, Section};
@@ -15,7 +15,7 @@ use trace_score::{Cell, Column, Judged, Table};
 use crate::answer_row::{answer_or_reason, check_nothing_left, read_answers, the_model};
 use crate::asking::Totals;
 use crate::bench::BenchProvenance;
-use crate::cli::{BenchArgs, Mode};
+use crate::cli::BenchArgs;
 use crate::console::{note, print};
 use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, BallotCounts, Task, judge};
@@ -36,6 +36,7 @@ struct Output {
 
 /// Judges, writes and prints.
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
+    let quirks = CfBenchQuirks::from(args.mode);
     let prompt = CfBenchPrompt::load(args.judge.prompts_dir.as_deref())?;
     let (mut cases, model) = read(args)?;
     let folder = OutFolder::create(&args.out)?;
@@ -44,24 +45,20 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let without_answer = cases.len() - answered.len();
     let tasks: Vec<Task> = answered.iter().map(|case| task(&prompt, case)).collect();
     let judging = judge(&args.judge, &journal, &tasks, |place, answer, is_last| {
-        verdicts::read(args.mode, &answered[place].item, answer, is_last)
+        verdicts::read(quirks, &answered[place].item, answer, is_last)
     })?;
     let counts = BallotCounts::of(&judging.ballots);
     let asked = cases.iter_mut().filter(|case| case.response.is_ok());
     asked.zip(judging.ballots).for_each(|(case, ballot)| case.ballot = Some(ballot));
 
     let by_judge = JudgeProvenance::new(&args.judge, judging.answered_by, template_digest(&prompt));
-    let rounding = match args.mode {
-        Mode::Official => Rounding::Official,
-        Mode::Fixed => Rounding::Exact,
-    };
     let scores: Vec<_> = cases.iter().map(|case| (case.item.split, case.score())).collect();
     let output = Output {
         provenance: BenchProvenance::new(args, by_judge, model)?,
         without_answer,
         judging: counts,
         spent: judging.totals,
-        results: summarize(&scores, rounding),
+        results: summarize(&scores, quirks),
     };
     folder.write_rows("verdicts.jsonl", &cases.iter().map(Case::row).collect::<Vec<_>>())?;
     folder.write_json("results.json", &output)?;

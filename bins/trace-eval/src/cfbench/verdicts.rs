@@ -3,23 +3,11 @@
 use serde::Serialize;
 use trace_schema::Constraint;
 use trace_score::cfbench::{
-    CfBenchItem, CfBenchScore, ParseStatus, Priority, Split, official_judgement, parse_verdicts,
-    score_verdicts,
+    CfBenchItem, CfBenchJudgement, CfBenchQuirks, CfBenchScore, ParseStatus, Priority, Split, judge_answer,
 };
 use trace_score::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 
-use crate::cli::Mode;
 use crate::judging::Ballot;
-
-/// What was made of a judge's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Reading {
-    /// The scores as they were read; in official mode there may be fewer than criteria.
-    scores: Vec<String>,
-    /// How the released code marks the way in which they were read; "1" is the strict one.
-    status: &'static str,
-    pub(super) score: CfBenchScore,
-}
 
 /// One row of verdicts.jsonl.
 #[derive(Debug, Serialize)]
@@ -42,45 +30,18 @@ pub(super) struct ItemRow<'a> {
 pub(super) struct Case {
     pub(super) item: CfBenchItem,
     pub(super) response: Result<String, String>,
-    pub(super) ballot: Option<Ballot<Reading>>,
+    pub(super) ballot: Option<Ballot<CfBenchJudgement>>,
 }
 
 /// Reads an answer. The released code takes what the last one has, readable or not.
-pub(super) fn read(mode: Mode, item: &CfBenchItem, answer: &str, is_last: bool) -> Result<Reading, String> {
-    match mode {
-        Mode::Fixed => fixed(item, answer),
-        Mode::Official => official(item, answer, is_last),
-    }
-}
-
-fn fixed(item: &CfBenchItem, answer: &str) -> Result<Reading, String> {
-    let texts: Vec<&str> = item.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
-    let verdicts = parse_verdicts(answer, &texts).map_err(|error| error.to_string())?;
-    let priorities: Vec<Priority> = item.criteria.iter().map(|criterion| criterion.priority).collect();
-    let score = score_verdicts(&priorities, &verdicts).ok_or("there are no criteria")?;
-    let scores = verdicts.iter().map(|holds| u8::from(*holds).to_string()).collect();
-    Ok(Reading { scores, status: ParseStatus::Strict.code(), score })
-}
-
-fn official(item: &CfBenchItem, answer: &str, is_last: bool) -> Result<Reading, String> {
-    let criteria: Vec<(&str, &str)> =
-        item.criteria.iter().map(|criterion| (criterion.text.as_str(), name(criterion.priority))).collect();
-    let judgement = official_judgement(answer, &criteria);
-    let judgement =
-        judgement.map_err(|error| format!("the released code ends with {}: {error}", error.python_name()))?;
-    match judgement.status {
-        ParseStatus::OnesOnly | ParseStatus::Nothing if !is_last => {
-            Err("the answer is not of the strict form".to_owned())
-        }
-        status => Ok(Reading { scores: judgement.scores, status: status.code(), score: judgement.score }),
-    }
-}
-
-fn name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Primary => "主需",
-        Priority::Secondary => "次需",
-    }
+pub(super) fn read(
+    quirks: CfBenchQuirks,
+    item: &CfBenchItem,
+    answer: &str,
+    is_last: bool,
+) -> Result<CfBenchJudgement, String> {
+    let quirks = CfBenchQuirks { ones_only: quirks.ones_only && is_last, ..quirks };
+    judge_answer(answer, &item.criteria, quirks).map_err(|error| error.to_string())
 }
 
 impl Case {
@@ -105,7 +66,7 @@ impl Case {
             response: self.response.as_deref().ok(),
             attempts: self.ballot.as_ref().map_or(0, Ballot::attempts),
             scores: reading.map(|reading| reading.scores.as_slice()),
-            status: reading.map(|reading| reading.status),
+            status: reading.map(|reading| reading.status.code()),
             score: self.score(),
             failed: self.failure(),
         }
@@ -121,7 +82,7 @@ impl Case {
             format!("{} ({priority})", criterion.text)
         });
         let reading = self.ballot.as_ref().and_then(Ballot::judgement);
-        let strict = reading.filter(|reading| reading.status == ParseStatus::Strict.code());
+        let strict = reading.filter(|reading| reading.status == ParseStatus::Strict);
         let verdict = match (strict, reading) {
             (Some(reading), _) => {
                 let constraints = texts.zip(&reading.scores).map(|(text, score)| {
@@ -134,7 +95,7 @@ impl Case {
                 constraints: texts.map(|text| Constraint { text, dimension: None }).collect(),
                 reason: reading.map_or_else(
                     || self.failure().unwrap_or_default(),
-                    |of| format!("read line by line (status {}): {}", of.status, of.scores.join(", ")),
+                    |of| format!("read line by line (status {}): {}", of.status.code(), of.scores.join(", ")),
                 ),
             },
         };

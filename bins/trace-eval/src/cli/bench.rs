@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use trace_score::cfbench::CfBenchQuirks;
+use trace_score::complexbench::ComplexBenchQuirks;
 
 use super::JudgeArgs;
 
@@ -23,7 +25,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
-    /// Whether the errors of the released code are repeated or repaired.
+    /// Whether the quirks of the released code are reproduced, all or none.
     #[arg(long, value_enum, default_value_t = Mode::Fixed)]
     pub(crate) mode: Mode,
 
@@ -43,12 +45,30 @@ pub(crate) struct BenchArgs {
     pub(crate) judge: JudgeArgs,
 }
 
-/// What becomes of the errors of a benchmark's released code.
+/// What becomes of the quirks of a benchmark's released code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
-    /// They are repeated.
+    /// All are reproduced.
     Official,
-    /// They are repaired.
+    /// None is.
     Fixed,
+}
+
+impl From<Mode> for CfBenchQuirks {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Official => Self::official(),
+            Mode::Fixed => Self::none(),
+        }
+    }
+}
+
+impl From<Mode> for ComplexBenchQuirks {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Official => Self::official(),
+            Mode::Fixed => Self::none(),
+        }
+    }
 }

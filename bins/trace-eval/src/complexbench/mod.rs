@@ -6,9 +6,10 @@ mod verdicts;
 use anyhow::{Context, Result, bail};
 use chat_client::Message;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use trace_score::complexbench::{
-    ComplexBenchItem, ComplexBenchPrompts, DrfrStatistics, OfficialStatistics, ScoringQuestion, Verdict,
-    load_items, official_statistics, statistics,
+    ComplexBenchItem, ComplexBenchPrompts, ComplexBenchQuirks, DrfrStatistics, ScoringQuestion, Verdict,
+    load_items, statistics,
 };
 
 use crate::answer_row::{answer_or_reason, check_nothing_left, read_answers, the_model};
@@ -30,15 +31,17 @@ struct Output {
     judging: BallotCounts,
     /// What the questions of the journal took.
     spent: Totals,
-    results: Statistics,
+    results: Results,
+    #[serde(skip)]
+    statistics: DrfrStatistics,
 }
 
-/// Statistics of either mode.
+/// The statistics, in official mode under the names of the released code.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Statistics {
+enum Results {
     Fixed(Box<DrfrStatistics>),
-    Official(Box<OfficialStatistics>),
+    Official(Map<String, Value>),
 }
 
 /// A question that is asked: its case's place and its own place in it.
@@ -49,27 +52,29 @@ struct Asked {
 
 /// Judges, writes and prints.
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
+    let quirks = ComplexBenchQuirks::from(args.mode);
     let prompts = ComplexBenchPrompts::load(args.judge.prompts_dir.as_deref())?;
     let (mut cases, model) = read(args)?;
     let folder = OutFolder::create(&args.out)?;
     let journal = args.judge.ask.journal.clone().unwrap_or_else(|| folder.path("journal.jsonl"));
-    let asked = asked(&cases, args.mode);
+    let asked = asked(&cases, quirks);
     let tasks: Vec<Task> = asked.iter().map(|asked| task(&prompts, &cases, asked)).collect();
     let judging = judge(&args.judge, &journal, &tasks, |place, answer, _| {
         let Asked { case, question } = asked[place];
         let response = cases[case].response.as_deref().unwrap_or_default();
-        verdicts::read(args.mode, &cases[case].item.scoring_questions[question], response, answer)
+        verdicts::read(quirks, &cases[case].item.scoring_questions[question], response, answer)
     })?;
     let counts = BallotCounts::of(&judging.ballots);
-    settle(&mut cases, judging.ballots, args.mode)?;
+    settle(&mut cases, judging.ballots, quirks)?;
     folder.write_rows("verdicts.jsonl", &cases.iter().map(Case::row).collect::<Vec<_>>())?;
 
     let items: Vec<_> = cases.iter().map(Case::judged_item).collect();
+    let statistics = statistics(&items, quirks);
     let results = match args.mode {
-        Mode::Fixed => Statistics::Fixed(Box::new(statistics(&items))),
-        Mode::Official => Statistics::Official(Box::new(
-            official_statistics(&items).context("the released code has no statistics of these verdicts")?,
-        )),
+        Mode::Fixed => Results::Fixed(Box::new(statistics.clone())),
+        Mode::Official => Results::Official(
+            statistics.official_names().context("the released code has no statistics of these verdicts")?,
+        ),
     };
     let by_judge = JudgeProvenance::new(&args.judge, judging.answered_by, template_digest(&prompts));
     let output = Output {
@@ -78,6 +83,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         judging: counts,
         spent: judging.totals,
         results,
+        statistics,
     };
     folder.write_json("results.json", &output)?;
     folder.write_report(&report::report(&output, &cases, args.show)?)?;
@@ -110,10 +116,10 @@ fn read(args: &BenchArgs) -> Result<(Vec<Case>, Option<String>)> {
 }
 
 /// The questions that nothing hinders.
-fn asked(cases: &[Case], mode: Mode) -> Vec<Asked> {
+fn asked(cases: &[Case], quirks: ComplexBenchQuirks) -> Vec<Asked> {
     let of_case = |(place, case): (usize, &Case)| -> Vec<Asked> {
         let questions = case.item.scoring_questions.iter().enumerate();
-        let free = questions.filter(|(_, question)| hindrance(case, question, mode).is_none());
+        let free = questions.filter(|(_, question)| hindrance(case, question, quirks).is_none());
         free.map(|(question, _)| Asked { case: place, question }).collect()
     };
     cases.iter().enumerate().flat_map(of_case).collect()
@@ -131,16 +137,16 @@ fn task(prompts: &ComplexBenchPrompts, cases: &[Case], asked: &Asked) -> Task {
 }
 
 /// Gives each question its judgement, in the order in which they were asked.
-fn settle(cases: &mut [Case], ballots: Vec<Ballot<Verdict>>, mode: Mode) -> Result<()> {
+fn settle(cases: &mut [Case], ballots: Vec<Ballot<Verdict>>, quirks: ComplexBenchQuirks) -> Result<()> {
     let mut ballots = ballots.into_iter();
     for case in cases {
-        let outcome = |question: &ScoringQuestion| match hindrance(case, question, mode) {
+        let outcome = |question: &ScoringQuestion| match hindrance(case, question, quirks) {
             Some(reason) => Err(reason),
             None => ballots.next().ok_or_else(|| "there is no judgement".to_owned()),
         };
         let outcomes = case.item.scoring_questions.iter().map(outcome).collect();
         let id = case.item.main_id;
-        case.settle(outcomes, mode).with_context(|| format!("item {id}"))?;
+        case.settle(outcomes, quirks).with_context(|| format!("item {id}"))?;
     }
     Ok(())
 }

@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use trace_score::complexbench::{Coherence, DrfrStatistics, OfficialStatistics, Ratio};
+use trace_score::complexbench::{Coherence, DrfrStatistics, Ratio};
 use trace_score::report::{Answers, Block, Report, Section};
 use trace_score::{Cell, Column, Judged, Table};
 
+use super::Output;
 use super::verdicts::Case;
-use super::{Output, Statistics};
 use crate::provenance::pairs_of;
 
 /// All tables of a run.
 pub(super) fn tables(output: &Output) -> Vec<Table> {
-    let mut tables = match &output.results {
-        Statistics::Fixed(statistics) => fixed(statistics),
-        Statistics::Official(statistics) => official(statistics),
-    };
+    let mut tables = statistics(&output.statistics);
     tables.push(output.judging.table(output.without_answer));
     tables
 }
@@ -38,7 +35,7 @@ pub(super) fn report(output: &Output, cases: &[Case], show: usize) -> Result<Rep
     })
 }
 
-fn fixed(statistics: &DrfrStatistics) -> Vec<Table> {
+fn statistics(statistics: &DrfrStatistics) -> Vec<Table> {
     let whole = BTreeMap::from([("DRFR".to_owned(), statistics.overall)]);
     let parts = [
         ("ComplexBench", &whole),
@@ -77,36 +74,6 @@ fn ratio_table(caption: &str, ratios: &BTreeMap<String, Ratio>) -> Table {
         rows: ratios.iter().map(row).collect(),
         notes: Vec::new(),
     }
-}
-
-fn official(statistics: &OfficialStatistics) -> Vec<Table> {
-    let table = |caption: &str, rates: Vec<(&str, f64)>| Table {
-        caption: caption.to_owned(),
-        columns: vec![Column::text(""), Column::number("%")],
-        rows: rates.into_iter().map(|(name, rate)| vec![name.into(), percent(Some(rate))]).collect(),
-        notes: Vec::new(),
-    };
-    let whole = vec![
-        ("DRFR", statistics.overall_drfr),
-        ("one selection: items", statistics.single_origin_test),
-        ("one selection: groups", statistics.single_coherent_test),
-        ("one selection: relative drop", statistics.single_relative_drop),
-        ("several selections: items", statistics.multiple_origin_test),
-        ("several selections: groups", statistics.multiple_coherent_test),
-        ("several selections: relative drop", statistics.multiple_relative_drop),
-    ];
-    let parts = [
-        ("By category", &statistics.categorized_drfr),
-        ("By composition, without depth", &statistics.categorized_avg_drfr),
-        ("By kind of task", &statistics.task_types_drfr),
-        ("By compositions together", &statistics.nested_methods_drfr),
-        ("By group of dimensions and composition", &statistics.constraint_types_and_composition_types_acc),
-        ("By dimension and composition", &statistics.each_constraint_dimensions_and_composition_types_acc),
-    ];
-    let parts = parts.map(|(caption, rates)| {
-        table(caption, rates.iter().map(|(name, rate)| (name.as_str(), *rate)).collect())
-    });
-    [table("ComplexBench, as the released code counts", whole)].into_iter().chain(parts).collect()
 }
 
 fn percent(share: Option<f64>) -> Cell {

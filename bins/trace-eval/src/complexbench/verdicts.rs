@@ -3,13 +3,11 @@
 use serde::Serialize;
 use trace_schema::Constraint;
 use trace_score::complexbench::{
-    ComplexBenchItem, Dependence, DependencyError, JudgedItem, JudgedQuestion, Rule, ScoringQuestion,
-    Verdict, apply_dependencies, extract_objects, official_answer, official_extraction, official_verdict,
-    parse_answer,
+    ComplexBenchItem, ComplexBenchQuirks, DependencyError, JudgedItem, JudgedQuestion, Rule, ScoringQuestion,
+    Verdict, apply_dependencies, extract_objects, parse_answer,
 };
 use trace_score::{ConstraintScore, Judged, JudgedConstraint};
 
-use crate::cli::Mode;
 use crate::judging::Ballot;
 
 /// What a question came to.
@@ -43,35 +41,31 @@ pub(super) struct Case {
 }
 
 /// Why a question is not asked: there is no response, or its rule cannot be read.
-pub(super) fn hindrance(case: &Case, question: &ScoringQuestion, mode: Mode) -> Option<String> {
+pub(super) fn hindrance(
+    case: &Case,
+    question: &ScoringQuestion,
+    quirks: ComplexBenchQuirks,
+) -> Option<String> {
     if let Err(reason) = &case.response {
         return Some(reason.clone());
     }
-    match (mode, &question.rule) {
-        (Mode::Fixed, Some(rule)) => Rule::parse(rule).err().map(|error| error.to_string()),
-        _ => None,
-    }
+    let rule = question.rule.as_deref()?;
+    Rule::parse(rule, quirks).err().map(|error| error.to_string())
 }
 
 /// Reads an answer about a question on a response.
 pub(super) fn read(
-    mode: Mode,
+    quirks: ComplexBenchQuirks,
     question: &ScoringQuestion,
     response: &str,
     answer: &str,
 ) -> Result<Verdict, String> {
-    match (mode, &question.rule) {
-        (Mode::Official, None) => Ok(official_answer(answer).into()),
-        (Mode::Official, Some(rule)) => {
-            let objects = official_extraction(Some(response), Some(answer)).objects;
-            official_verdict(rule, &objects).map_err(|error| error.to_string())
-        }
-        (Mode::Fixed, None) => parse_answer(answer).map(Verdict::from).map_err(|error| error.to_string()),
-        (Mode::Fixed, Some(rule)) => {
-            let rule = Rule::parse(rule).map_err(|error| error.to_string())?;
-            Ok(rule.holds(&extract_objects(response, answer)).into())
-        }
-    }
+    let Some(rule) = &question.rule else {
+        return parse_answer(answer, quirks).map(Verdict::from).map_err(|error| error.to_string());
+    };
+    let rule = Rule::parse(rule, quirks).map_err(|error| error.to_string())?;
+    let objects = extract_objects(response, answer, quirks).objects;
+    rule.verdict(&objects).map_err(|error| error.to_string())
 }
 
 impl Case {
@@ -79,7 +73,7 @@ impl Case {
     pub(super) fn settle(
         &mut self,
         outcomes: Vec<Result<Ballot<Verdict>, String>>,
-        mode: Mode,
+        quirks: ComplexBenchQuirks,
     ) -> Result<(), DependencyError> {
         let own: Vec<Verdict> = outcomes
             .iter()
@@ -87,13 +81,9 @@ impl Case {
                 outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
             })
             .collect();
-        let dependence = match mode {
-            Mode::Official => Dependence::Direct,
-            Mode::Fixed => Dependence::Transitive,
-        };
         let dependencies: Vec<Vec<i64>> =
             self.item.scoring_questions.iter().map(|question| question.dep.clone()).collect();
-        let verdicts = apply_dependencies(&own, &dependencies, dependence)?;
+        let verdicts = apply_dependencies(&own, &dependencies, quirks)?;
         let questions = self.item.scoring_questions.iter().zip(outcomes).zip(own.iter().zip(verdicts));
         self.questions = questions
             .map(|((question, outcome), (own, verdict))| QuestionRow {

@@ -2,50 +2,28 @@
 
 use thiserror::Error;
 
+use super::quirks::ComplexBenchQuirks;
 use super::verdict::Verdict;
 
-/// How far a failed prerequisite reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dependence {
-    /// To the questions that name it, judged by its own verdict: the official rule.
-    ///
-    /// Of three questions in a chain with the verdicts no, yes, yes the last stays yes. Only a no counts: the verdict 2
-    /// and a missing one block nothing.
-    Direct,
-    /// To all questions that rest on it, through any number of others.
-    ///
-    /// A question that rests on one without a verdict has none either, unless it fails for another reason.
-    #[default]
-    Transitive,
-}
-
-/// Why dependencies cannot be applied.
+/// Dependencies that do not fit the questions.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum DependencyError {
-    /// A question rests on one that is not there. The official code ends with an `IndexError`.
+    /// A question rests on one that does not exist. The official program ends with an `IndexError`.
     #[error("question {question} rests on question {prerequisite}, but there are {count}")]
-    OutOfRange {
-        /// The question, counted from 0.
-        question: usize,
-        /// The question it names.
-        prerequisite: i64,
-        /// The number of verdicts.
-        count: usize,
-    },
+    OutOfRange { question: usize, prerequisite: i64, count: usize },
     /// There are more or fewer verdicts than questions.
     #[error("{verdicts} verdicts for {questions} questions")]
-    CountMismatch {
-        /// The number of questions.
-        questions: usize,
-        /// The number of verdicts.
-        verdicts: usize,
-    },
+    CountMismatch { questions: usize, verdicts: usize },
 }
 
 /// The verdicts after dependencies; `dependencies` names, for each question, the questions it rests on.
 ///
-/// Questions are counted from 0, and negative numbers from the end, as the official code's lists do.
+/// Questions are counted from 0, and negative numbers from the end, as the official program's lists do. A failed
+/// prerequisite makes all questions fail that rest on it, through any number of others; a question that rests on one
+/// without a verdict has none either, unless it fails for another reason. With
+/// [`ComplexBenchQuirks::direct_dependencies`] only a no counts, and only for the questions that name it.
 ///
 /// # Errors
 ///
@@ -53,21 +31,21 @@ pub enum DependencyError {
 ///
 /// # Source
 ///
-/// `evaluation/aggregation.py`, ComplexBench 749f457, for [`Dependence::Direct`].
+/// `evaluation/aggregation.py`, ComplexBench 749f457.
 ///
 /// ```
-/// use trace_score::complexbench::{Dependence, Verdict::{Fails, Holds}, apply_dependencies};
+/// use trace_score::complexbench::{ComplexBenchQuirks, Verdict::{Fails, Holds}, apply_dependencies};
 ///
 /// let chain = [vec![], vec![0], vec![1]];
 /// let raw = [Fails, Holds, Holds];
-/// assert_eq!(apply_dependencies(&raw, &chain, Dependence::Direct)?, [Fails, Fails, Holds]);
-/// assert_eq!(apply_dependencies(&raw, &chain, Dependence::Transitive)?, [Fails, Fails, Fails]);
+/// assert_eq!(apply_dependencies(&raw, &chain, ComplexBenchQuirks::official())?, [Fails, Fails, Holds]);
+/// assert_eq!(apply_dependencies(&raw, &chain, ComplexBenchQuirks::none())?, [Fails, Fails, Fails]);
 /// # Ok::<(), trace_score::complexbench::DependencyError>(())
 /// ```
 pub fn apply_dependencies(
     verdicts: &[Verdict],
     dependencies: &[Vec<i64>],
-    dependence: Dependence,
+    quirks: ComplexBenchQuirks,
 ) -> Result<Vec<Verdict>, DependencyError> {
     let dependents = dependents(verdicts.len(), dependencies)?;
     if verdicts.len() != dependencies.len() {
@@ -75,21 +53,18 @@ pub fn apply_dependencies(
         return Err(DependencyError::CountMismatch { questions, verdicts });
     }
     let mut result = verdicts.to_vec();
-    match dependence {
-        Dependence::Direct => {
-            for (prerequisite, dependents) in dependents.iter().enumerate() {
-                if verdicts[prerequisite] == Verdict::Fails {
-                    dependents.iter().for_each(|&question| result[question] = Verdict::Fails);
-                }
+    if quirks.direct_dependencies {
+        for (prerequisite, dependents) in dependents.iter().enumerate() {
+            if verdicts[prerequisite] == Verdict::Fails {
+                dependents.iter().for_each(|&question| result[question] = Verdict::Fails);
             }
         }
-        Dependence::Transitive => {
-            spread(&mut result, &dependents, |verdict| verdict == Verdict::Fails, |_| Some(Verdict::Fails));
-            let unsettled = |verdict| matches!(verdict, Verdict::Unknown | Verdict::Missing);
-            let unless_failed = |verdict| (verdict == Verdict::Holds).then_some(Verdict::Missing);
-            spread(&mut result, &dependents, unsettled, unless_failed);
-        }
+        return Ok(result);
     }
+    spread(&mut result, &dependents, |verdict| verdict == Verdict::Fails, |_| Some(Verdict::Fails));
+    let unsettled = |verdict| matches!(verdict, Verdict::Unknown | Verdict::Missing);
+    let unless_failed = |verdict| (verdict == Verdict::Holds).then_some(Verdict::Missing);
+    spread(&mut result, &dependents, unsettled, unless_failed);
     Ok(result)
 }
 

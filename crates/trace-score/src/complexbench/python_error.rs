@@ -1,8 +1,8 @@
-//! Exceptions of the official code.
+//! Exceptions of the official program.
 
 use thiserror::Error;
 
-/// Where the official code ends with an exception, or would evaluate what is not evaluated here.
+/// Where the official program ends with an exception, or would evaluate what is not evaluated here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PythonError {

@@ -29,10 +29,6 @@
 //! J. Zhou et al. (2023), *Instruction-Following Evaluation for Large Language Models*, arXiv:2311.07911, and
 //! google-research `instruction_following_eval`.
 
-pub mod punkt;
-pub mod python;
-pub mod replay;
-
 mod checks;
 mod dataset;
 mod error;
@@ -41,6 +37,7 @@ mod instruction;
 mod kind;
 mod language;
 mod letters;
+mod punkt;
 mod results;
 mod words;
 
@@ -54,5 +51,8 @@ pub use instruction::{CountBound, Instruction, LANGUAGES, PostscriptMarker, Rela
 pub use kind::{Category, InstructionKind};
 pub use language::detect_languages;
 pub use letters::LetterPolicy;
+pub use punkt::sentences;
 pub use results::{Accuracy, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results};
 pub use words::word_tokens;
+
+pub use crate::python::{Pattern, PatternError, PatternOptions, count_words, is_lower, is_upper};

@@ -24,7 +24,6 @@ mod official;
 mod prompts;
 mod quality;
 mod query;
-mod replay;
 mod template;
 mod vote;
 mod wording;
@@ -37,9 +36,6 @@ pub use official::official_overall_score;
 pub use prompts::{JUDGE_SYSTEM_MESSAGE, PromptLanguage, TracePrompts};
 pub use quality::{QualityIssue, QualityVerdict, QualityVerdictError, check_quality, parse_quality_verdict};
 pub use query::QueryReading;
-pub use replay::{Disagreement, ReplayError, ReplayReport, replay};
 pub use template::{PromptTemplate, TemplateError};
 pub use vote::{VoteError, VoteRule, VotedJudgement, constraint_ratings, vote};
 pub use wording::without_number;
-
-pub(crate) use replay::Recording;

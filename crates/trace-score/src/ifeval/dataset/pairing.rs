@@ -31,7 +31,7 @@ impl Pairing {
     ///
     /// # Errors
     ///
-    /// [`IfevalError::DuplicatePrompt`] and [`IfevalError::DuplicateResponse`].
+    /// Two prompts with the same text, or two responses to the same prompt.
     pub fn new(prompts: &[Prompt], responses: Vec<Response>) -> Result<Self, IfevalError> {
         let places = places(prompts)?;
         let mut pairing = Self {
@@ -43,7 +43,8 @@ impl Pairing {
         let mut earlier = Vec::new();
         for response in responses {
             if !seen.insert(response.prompt.clone()) {
-                return Err(IfevalError::DuplicateResponse { prompt: response.prompt });
+                let place = format!("the prompt {:?}", response.prompt);
+                return Err(IfevalError::Invalid { place, reason: "two responses are to it".to_owned() });
             }
             match places.get(response.prompt.as_str()) {
                 Some(&place) => pairing.responses[place] = Some(response.response),
@@ -72,8 +73,8 @@ fn places(prompts: &[Prompt]) -> Result<HashMap<&str, usize>, IfevalError> {
     let mut places = HashMap::new();
     for (place, prompt) in prompts.iter().enumerate() {
         if let Some(first) = places.insert(prompt.prompt.as_str(), place) {
-            let (first, second) = (prompts[first].key, prompt.key);
-            return Err(IfevalError::DuplicatePrompt { first, second });
+            let reason = format!("the prompt has the same text as that of the key {}", prompts[first].key);
+            return Err(IfevalError::of_key(prompt.key, reason));
         }
     }
     Ok(places)
@@ -112,9 +113,9 @@ mod tests {
     fn what_is_there_twice_is_an_error() {
         let twice = [prompt(1, "a"), prompt(2, "a")];
         let error = Pairing::new(&twice, Vec::new()).unwrap_err();
-        assert!(matches!(error, IfevalError::DuplicatePrompt { first: 1, second: 2 }));
+        assert_eq!(error.to_string(), "key 2: the prompt has the same text as that of the key 1");
         let error = Pairing::new(&twice[..1], vec![response("a", None), response("a", None)]).unwrap_err();
-        assert!(matches!(error, IfevalError::DuplicateResponse { prompt } if prompt == "a"));
+        assert_eq!(error.to_string(), "the prompt \"a\": two responses are to it");
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod parse;
 
 use serde_json::{Map, Value};
 
-use super::python::Pattern;
 use super::{InstructionError, InstructionKind};
+use crate::python::Pattern;
 use arguments::Arguments;
 
 /// The languages of the official code, by their codes of ISO 639-1.
