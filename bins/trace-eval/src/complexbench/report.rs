@@ -1,41 +1,12 @@
-//! Statistics as tables and as a page.
+//! Statistics as tables.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use trace_score::complexbench::{Coherence, DrfrStatistics, Ratio};
-use trace_score::report::{Answers, Block, Report, Section};
-use trace_score::{Cell, Column, Judged, Table};
-
-use super::Output;
-use super::verdicts::Case;
-use crate::provenance::pairs_of;
+use trace_score::{Cell, Column, Table};
 
 /// All tables of a run.
-pub(super) fn tables(output: &Output) -> Vec<Table> {
-    let mut tables = statistics(&output.statistics);
-    tables.push(output.judging.table(output.without_answer));
-    tables
-}
-
-/// The page: numbers, provenance, and answers about which some question has a no, or no verdict.
-pub(super) fn report(output: &Output, cases: &[Case], show: usize) -> Result<Report> {
-    let rows: Vec<Judged> = cases.iter().map(Case::judged).collect();
-    let system = output.provenance.system.as_str();
-    let answers = Answers::of(&[(system, &rows)])?;
-    let shown = answers.keep(show, |row| row.answers.iter().any(|answer| answer.followed != Some(true)));
-    Ok(Report {
-        title: format!("ComplexBench: {system}"),
-        subtitle: "Questions that are answered with yes".to_owned(),
-        sections: vec![
-            Section::new("Ratios", tables(output).into_iter().map(Block::Table).collect()),
-            Section::new("Provenance", vec![Block::KeyValues(pairs_of(&output.provenance)?)]),
-            Section::new("Answers with a no, or without a verdict", vec![Block::Answers(shown)]),
-        ],
-    })
-}
-
-fn statistics(statistics: &DrfrStatistics) -> Vec<Table> {
+pub(super) fn tables(statistics: &DrfrStatistics) -> Vec<Table> {
     let whole = BTreeMap::from([("DRFR".to_owned(), statistics.overall)]);
     let parts = [
         ("ComplexBench", &whole),

@@ -8,6 +8,7 @@ use trace_score::complexbench::{
 };
 use trace_score::{ConstraintScore, Judged, JudgedConstraint};
 
+use crate::benchmark::Case;
 use crate::judging::Ballot;
 
 /// What a question came to.
@@ -28,21 +29,14 @@ pub(super) struct QuestionRow {
 /// One row of verdicts.jsonl.
 #[derive(Debug, Serialize)]
 pub(super) struct ItemRow<'a> {
-    main_id: i64,
-    response: Option<&'a str>,
-    questions: &'a [QuestionRow],
-}
-
-/// An item with its response, or why there is none, and what its questions came to.
-pub(super) struct Case {
-    pub(super) item: ComplexBenchItem,
-    pub(super) response: Result<String, String>,
-    pub(super) questions: Vec<QuestionRow>,
+    pub(super) main_id: i64,
+    pub(super) response: Option<&'a str>,
+    pub(super) questions: &'a [QuestionRow],
 }
 
 /// Why a question is not asked: there is no response, or its rule cannot be read.
 pub(super) fn hindrance(
-    case: &Case,
+    case: &Case<ComplexBenchItem>,
     question: &ScoringQuestion,
     quirks: ComplexBenchQuirks,
 ) -> Option<String> {
@@ -68,83 +62,65 @@ pub(super) fn read(
     rule.verdict(&objects).map_err(|error| error.to_string())
 }
 
-impl Case {
-    /// Enters what the questions came to: a judgement, or the reason for which one was not asked.
-    pub(super) fn settle(
-        &mut self,
-        outcomes: Vec<Result<Ballot<Verdict>, String>>,
-        quirks: ComplexBenchQuirks,
-    ) -> Result<(), DependencyError> {
-        let own: Vec<Verdict> = outcomes
-            .iter()
-            .map(|outcome| {
-                outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
-            })
-            .collect();
-        let dependencies: Vec<Vec<i64>> =
-            self.item.scoring_questions.iter().map(|question| question.dep.clone()).collect();
-        let verdicts = apply_dependencies(&own, &dependencies, quirks)?;
-        let questions = self.item.scoring_questions.iter().zip(outcomes).zip(own.iter().zip(verdicts));
-        self.questions = questions
-            .map(|((question, outcome), (own, verdict))| QuestionRow {
-                question: question.question.clone(),
-                rule: question.rule.clone(),
-                own_verdict: *own,
-                verdict,
-                attempts: outcome.as_ref().map_or(0, Ballot::attempts),
-                failed: outcome.map_or_else(Some, |ballot| ballot.failure()),
-            })
-            .collect();
-        Ok(())
-    }
-
-    pub(super) fn row(&self) -> ItemRow<'_> {
-        ItemRow {
-            main_id: self.item.main_id,
-            response: self.response.as_deref().ok(),
-            questions: &self.questions,
+/// What the questions of an item came to: a judgement, or the reason for which one was not asked.
+pub(super) fn question_rows(
+    item: &ComplexBenchItem,
+    outcomes: Vec<Result<Ballot<Verdict>, String>>,
+    quirks: ComplexBenchQuirks,
+) -> Result<Vec<QuestionRow>, DependencyError> {
+    let verdict = |outcome: &Result<Ballot<Verdict>, String>| {
+        outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
+    };
+    let own: Vec<Verdict> = outcomes.iter().map(verdict).collect();
+    let dependencies: Vec<Vec<i64>> =
+        item.scoring_questions.iter().map(|question| question.dep.clone()).collect();
+    let verdicts = apply_dependencies(&own, &dependencies, quirks)?;
+    let questions = item.scoring_questions.iter().zip(outcomes).zip(own.into_iter().zip(verdicts));
+    let row = |((question, outcome), (own_verdict, verdict)): ((&ScoringQuestion, _), _)| {
+        let outcome: Result<Ballot<Verdict>, String> = outcome;
+        QuestionRow {
+            question: question.question.clone(),
+            rule: question.rule.clone(),
+            own_verdict,
+            verdict,
+            attempts: outcome.as_ref().map_or(0, Ballot::attempts),
+            failed: outcome.map_or_else(Some, |ballot| ballot.failure()),
         }
-    }
+    };
+    Ok(questions.map(row).collect())
+}
 
-    /// The case as statistics take it.
-    pub(super) fn judged_item(&self) -> JudgedItem {
-        let questions = self.item.scoring_questions.iter().zip(&self.questions);
-        let question = |(question, row): (&ScoringQuestion, &QuestionRow)| JudgedQuestion {
-            constraint_dimensions: question.constraint_dimensions.clone(),
-            composition_types: question.composition_types.clone(),
-            verdict: row.verdict,
-        };
-        JudgedItem {
-            group: self.item.group.clone(),
-            task_type: self.item.task_types.clone(),
-            composition_types: self.item.composition_types.clone(),
-            category: self.item.category.clone(),
-            questions: questions.map(question).collect(),
-        }
+/// An item as statistics take it.
+pub(super) fn judged_item(item: &ComplexBenchItem, rows: &[QuestionRow]) -> JudgedItem {
+    let question = |(question, row): (&ScoringQuestion, &QuestionRow)| JudgedQuestion {
+        constraint_dimensions: question.constraint_dimensions.clone(),
+        composition_types: question.composition_types.clone(),
+        verdict: row.verdict,
+    };
+    JudgedItem {
+        group: item.group.clone(),
+        task_type: item.task_types.clone(),
+        composition_types: item.composition_types.clone(),
+        category: item.category.clone(),
+        questions: item.scoring_questions.iter().zip(rows).map(question).collect(),
     }
+}
 
-    /// The case as a row to read; where a question has no verdict, the row tells why.
-    pub(super) fn judged(&self) -> Judged {
-        let is_open = |row: &&QuestionRow| matches!(row.verdict, Verdict::Missing | Verdict::Unknown);
-        let open = self.questions.iter().find(is_open);
-        let verdict = match open {
-            None => trace_score::Verdict::Scored {
-                constraints: self.questions.iter().map(judged_constraint).collect(),
-                also_required: true,
-            },
-            Some(row) => trace_score::Verdict::Failed {
-                constraints: self
-                    .questions
-                    .iter()
-                    .map(|row| Constraint::unlabelled(row.question.clone()))
-                    .collect(),
-                reason: row.failed.clone().unwrap_or_else(|| format!("no verdict on {:?}", row.question)),
-            },
-        };
-        let answer = self.response.clone().unwrap_or_default();
-        let (id, prompt) = (self.item.main_id.to_string(), self.item.instruction.clone());
-        Judged { id, prompt, answer, verdict }
-    }
+/// A case as a row to read; where a question has no verdict, the row says why.
+pub(super) fn judged(case: &Case<ComplexBenchItem>, questions: &[QuestionRow]) -> Judged {
+    let is_open = |row: &&QuestionRow| matches!(row.verdict, Verdict::Missing | Verdict::Unknown);
+    let verdict = match questions.iter().find(is_open) {
+        None => trace_score::Verdict::Scored {
+            constraints: questions.iter().map(judged_constraint).collect(),
+            also_required: true,
+        },
+        Some(row) => trace_score::Verdict::Failed {
+            constraints: questions.iter().map(|row| Constraint::unlabelled(row.question.clone())).collect(),
+            reason: row.failed.clone().unwrap_or_else(|| format!("no verdict on {:?}", row.question)),
+        },
+    };
+    let (id, prompt) = (case.item.main_id.to_string(), case.item.instruction.clone());
+    Judged { id, prompt, answer: case.response.clone().unwrap_or_default(), verdict }
 }
 
 fn judged_constraint(row: &QuestionRow) -> JudgedConstraint {

@@ -56,7 +56,7 @@ pub fn verdicts(file: &Path, prompts: &Path, checker: &Checker) -> Result<Replay
         if ids != row.instruction_id_list || row.strict.len() != ids.len() || row.loose.len() != ids.len() {
             return Err(wrong("its instructions are not those of the prompt"));
         }
-        let verdict = PromptVerdict::new(checker, prompt, Some(row.response.as_deref()));
+        let verdict = PromptVerdict::new(checker, prompt, row.response.as_deref());
         for (index, found) in verdict.instructions.iter().enumerate() {
             let (strict, loose) = (row.strict[index], row.loose[index]);
             let depends = row.unstable.contains(&index);

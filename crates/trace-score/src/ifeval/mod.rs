@@ -17,7 +17,7 @@
 //! let ids = ["detectable_format:number_highlighted_sections", "punctuation:no_comma"].map(str::to_owned);
 //! let prompt = Prompt::new(1, "Describe the sea.", &ids, &arguments)?;
 //!
-//! let verdict = PromptVerdict::new(&Checker::default(), &prompt, Some(Some("Blue, wide, *restless*.")));
+//! let verdict = PromptVerdict::new(&Checker::default(), &prompt, "Blue, wide, *restless*.");
 //! let results = Results::of(&[verdict]);
 //! assert_eq!(results.instruction_strict.fraction(), Some(0.5));
 //! assert_eq!(results.prompt_strict.followed, 0);
@@ -52,7 +52,9 @@ pub use kind::{Category, InstructionKind};
 pub use language::detect_languages;
 pub use letters::LetterPolicy;
 pub use punkt::sentences;
-pub use results::{Accuracy, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results};
+pub use results::{
+    Accuracy, GivenResponse, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results,
+};
 pub use words::word_tokens;
 
 pub use crate::python::{Pattern, PatternError, PatternOptions, count_words, is_lower, is_upper};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use trace_score::ifeval::{
-    Accuracy, Category, Checker, InstructionKind, PromptVerdict, ResponseState, Results, read_prompts,
-    read_responses, read_samples,
+    Accuracy, Category, Checker, GivenResponse, InstructionKind, PromptVerdict, ResponseState, Results,
+    read_prompts, read_responses, read_samples,
 };
 
 const DOC: &str = r#"{"key": 7, "prompt": "Say hi.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{"num_words": null}]}"#;
@@ -88,7 +88,8 @@ fn the_filtered_response_of_a_sample_comes_first() {
 fn what_is_missing_or_null_is_counted_apart_and_not_followed() {
     let prompt = &read_prompts(&File::new("state", &format!("{DOC}\n")).0).unwrap()[0];
     let checker = Checker::default();
-    let verdicts = [None, Some(None), Some(Some("Hi.")), Some(Some(" ")), Some(Some("a,"))]
+    let given = GivenResponse::Text;
+    let verdicts = [GivenResponse::Missing, GivenResponse::Null, given("Hi."), given(" "), given("a,")]
         .map(|response| PromptVerdict::new(&checker, prompt, response));
     assert_eq!(verdicts[0].response, ResponseState::Missing);
     let results = Results::of(&verdicts);
@@ -107,7 +108,7 @@ fn what_is_missing_or_null_is_counted_apart_and_not_followed() {
 fn a_check_without_a_verdict_is_counted_apart() {
     let row = DOC.replace("punctuation:no_comma", "detectable_format:json_format");
     let prompt = &read_prompts(&File::new("undecided", &row).0).unwrap()[0];
-    let verdict = PromptVerdict::new(&Checker::default(), prompt, Some(Some(&"[".repeat(2000))));
+    let verdict = PromptVerdict::new(&Checker::default(), prompt, "[".repeat(2000).as_str());
     assert!(!verdict.strict() && !verdict.loose());
     assert_eq!(Results::of(&[verdict]).undecided, 1);
 }

@@ -61,9 +61,7 @@ fn the_accuracies_of_gpt_4_are_the_published_ones() {
     let verdicts: Vec<PromptVerdict> = prompts
         .iter()
         .zip(&pairing.responses)
-        .map(|(prompt, response)| {
-            PromptVerdict::new(&checker, prompt, response.as_ref().map(Option::as_deref))
-        })
+        .map(|(prompt, response)| PromptVerdict::new(&checker, prompt, response))
         .collect();
     let results = Results::of(&verdicts);
     let accuracies =
@@ -95,7 +93,7 @@ fn the_totals_of_recorded_verdicts_are_the_recorded_totals() {
             .filter(|row| row["variant"] == variant)
             .map(|row| {
                 let prompt = prompts.iter().find(|prompt| row["key"] == prompt.key).unwrap();
-                PromptVerdict::new(&Checker::default(), prompt, Some(row["response"].as_str()))
+                PromptVerdict::new(&Checker::default(), prompt, row["response"].as_str())
             })
             .collect();
         let results = Results::of(&verdicts);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Prompt, Response};
-use crate::ifeval::IfevalError;
+use crate::ifeval::{GivenResponse, IfevalError};
 
 /// The prompt that was reworded after Google's responses of GPT-4 had been written.
 pub const EARLIER_WORDING_KEY: u64 = 2785;
@@ -14,8 +14,8 @@ const WORDINGS: (&str, &str) = ("at least one placeholder ", "at least 3 placeho
 /// The responses of one file, in the order of the prompts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairing {
-    /// For each prompt its response; `None` where there is none, `Some(None)` where it is null.
-    pub responses: Vec<Option<Option<String>>>,
+    /// For each prompt its response.
+    pub responses: Vec<GivenResponse>,
     /// Keys whose response is to an earlier wording of the prompt.
     pub earlier_wordings: Vec<u64>,
     /// Responses to prompts that are not among the prompts.
@@ -35,7 +35,7 @@ impl Pairing {
     pub fn new(prompts: &[Prompt], responses: Vec<Response>) -> Result<Self, IfevalError> {
         let places = places(prompts)?;
         let mut pairing = Self {
-            responses: vec![None; prompts.len()],
+            responses: vec![GivenResponse::Missing; prompts.len()],
             earlier_wordings: Vec::new(),
             without_prompt: Vec::new(),
         };
@@ -47,19 +47,20 @@ impl Pairing {
                 return Err(IfevalError::Invalid { place, reason: "two responses are to it".to_owned() });
             }
             match places.get(response.prompt.as_str()) {
-                Some(&place) => pairing.responses[place] = Some(response.response),
+                Some(&place) => pairing.responses[place] = response.response.into(),
                 None => earlier.push(response),
             }
         }
         for response in earlier {
             let place = places.get(reworded(&response.prompt).as_str()).copied();
             let is_free = |&place: &usize| {
-                prompts[place].key == EARLIER_WORDING_KEY && pairing.responses[place].is_none()
+                prompts[place].key == EARLIER_WORDING_KEY
+                    && pairing.responses[place] == GivenResponse::Missing
             };
             match place.filter(is_free) {
                 Some(place) => {
                     pairing.earlier_wordings.push(prompts[place].key);
-                    pairing.responses[place] = Some(response.response);
+                    pairing.responses[place] = response.response.into();
                 }
                 None => pairing.without_prompt.push(response),
             }
@@ -105,7 +106,10 @@ mod tests {
         let pairing =
             Pairing::new(&prompts, vec![response("c", None), response("a", Some("1")), response("d", None)]);
         let pairing = pairing.unwrap();
-        assert_eq!(pairing.responses, [Some(Some("1".to_owned())), None, Some(None)]);
+        assert_eq!(
+            pairing.responses,
+            [GivenResponse::Text("1".to_owned()), GivenResponse::Missing, GivenResponse::Null]
+        );
         assert_eq!(pairing.without_prompt, [response("d", None)]);
     }
 
