@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
+use trace_score::ScoreError;
 use trace_score::complexbench::{
-    ComplexBenchQuirks, DependencyError, JudgedItem, JudgedQuestion, Rule, Verdict, apply_dependencies,
-    extract_objects, parse_answer, statistics,
+    ComplexBenchQuirks, JudgedItem, JudgedQuestion, Rule, Verdict, apply_dependencies, extract_objects,
+    parse_answer, statistics,
 };
 
 use crate::recording::{Recording, ReplayReport};
@@ -120,8 +121,8 @@ enum Resolved {
     Error(String),
 }
 
-impl From<Result<Vec<Verdict>, DependencyError>> for Resolved {
-    fn from(result: Result<Vec<Verdict>, DependencyError>) -> Self {
+impl From<Result<Vec<Verdict>, ScoreError>> for Resolved {
+    fn from(result: Result<Vec<Verdict>, ScoreError>) -> Self {
         result.map_or_else(|_| Self::Error("IndexError".to_owned()), Self::Verdicts)
     }
 }

@@ -16,9 +16,9 @@ pub mod stats;
 mod table;
 pub mod trace;
 
-pub use comparison::{Comparison, ComparisonError, Improvement, Metric, MetricScale, System};
+pub use comparison::{Comparison, Improvement, Metric, MetricScale, System};
 pub use data::DataError;
-pub use error::ScoreError;
+pub use error::{ScoreError, UnreadableAnswer};
 pub use judged::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 pub use paired::{PairedMean, PairedScores, PairedShare, RunComparison};
 pub use scores::{

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use trace_schema::Constraint;
 use trace_score::complexbench::{
-    ComplexBenchItem, ComplexBenchQuirks, DependencyError, JudgedItem, JudgedQuestion, Rule, ScoringQuestion,
-    Verdict, apply_dependencies, extract_objects, parse_answer,
+    ComplexBenchItem, ComplexBenchQuirks, JudgedItem, JudgedQuestion, Rule, ScoringQuestion, Verdict,
+    apply_dependencies, extract_objects, parse_answer,
 };
-use trace_score::{ConstraintScore, Judged, JudgedConstraint};
+use trace_score::{ConstraintScore, Judged, JudgedConstraint, ScoreError};
 
 use crate::benchmark::Case;
 use crate::judging::Ballot;
@@ -67,7 +67,7 @@ pub(super) fn question_rows(
     item: &ComplexBenchItem,
     outcomes: Vec<Result<Ballot<Verdict>, String>>,
     quirks: ComplexBenchQuirks,
-) -> Result<Vec<QuestionRow>, DependencyError> {
+) -> Result<Vec<QuestionRow>, ScoreError> {
     let verdict = |outcome: &Result<Ballot<Verdict>, String>| {
         outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
     };

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::item::Criterion;
 use super::quirks::CfBenchQuirks;
 use super::score::{CfBenchScore, score_verdicts};
+use crate::UnreadableAnswer;
 use crate::python::{float, strip};
 
 /// How the scores were read out of an answer.
@@ -49,15 +50,15 @@ pub struct CfBenchJudgement {
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum CfBenchJudgeError {
     /// The answer does not give a score for every criterion.
-    #[error("{reason}")]
-    Unreadable { reason: String },
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableAnswer),
     /// With [`CfBenchQuirks::ones_only`]: a line has a tab, but no number after it. The official program ends there.
     #[error("the released code ends with ValueError: could not convert {text:?} to a number")]
     NotANumber { text: String },
 }
 
 fn unreadable(reason: impl Into<String>) -> CfBenchJudgeError {
-    CfBenchJudgeError::Unreadable { reason: reason.into() }
+    UnreadableAnswer::new(reason).into()
 }
 
 /// Reads and scores a judge's answer: `criterion<TAB>0|1` for each criterion in order.

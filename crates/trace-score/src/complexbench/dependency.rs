@@ -1,22 +1,8 @@
 //! Questions that count only if others are satisfied.
 
-use thiserror::Error;
-
 use super::quirks::ComplexBenchQuirks;
 use super::verdict::Verdict;
-
-/// Dependencies that do not fit the questions.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "the messages name the fields")]
-pub enum DependencyError {
-    /// A question rests on one that does not exist. The official program ends with an `IndexError`.
-    #[error("question {question} rests on question {prerequisite}, but there are {count}")]
-    OutOfRange { question: usize, prerequisite: i64, count: usize },
-    /// There are more or fewer verdicts than questions.
-    #[error("{verdicts} verdicts for {questions} questions")]
-    CountMismatch { questions: usize, verdicts: usize },
-}
+use crate::ScoreError;
 
 /// The verdicts after dependencies; `dependencies` names, for each question, the questions it rests on.
 ///
@@ -27,7 +13,8 @@ pub enum DependencyError {
 ///
 /// # Errors
 ///
-/// A prerequisite that is not there, or lists of different lengths.
+/// A prerequisite that does not exist, where the official program ends with an `IndexError`, or lists of different
+/// lengths.
 ///
 /// # Source
 ///
@@ -40,17 +27,17 @@ pub enum DependencyError {
 /// let raw = [Fails, Holds, Holds];
 /// assert_eq!(apply_dependencies(&raw, &chain, ComplexBenchQuirks::official())?, [Fails, Fails, Holds]);
 /// assert_eq!(apply_dependencies(&raw, &chain, ComplexBenchQuirks::none())?, [Fails, Fails, Fails]);
-/// # Ok::<(), trace_score::complexbench::DependencyError>(())
+/// # Ok::<(), trace_score::ScoreError>(())
 /// ```
 pub fn apply_dependencies(
     verdicts: &[Verdict],
     dependencies: &[Vec<i64>],
     quirks: ComplexBenchQuirks,
-) -> Result<Vec<Verdict>, DependencyError> {
+) -> Result<Vec<Verdict>, ScoreError> {
     let dependents = dependents(verdicts.len(), dependencies)?;
     if verdicts.len() != dependencies.len() {
         let (questions, verdicts) = (dependencies.len(), verdicts.len());
-        return Err(DependencyError::CountMismatch { questions, verdicts });
+        return Err(ScoreError::new(format!("{verdicts} verdicts for {questions} questions")));
     }
     let mut result = verdicts.to_vec();
     if quirks.direct_dependencies {
@@ -69,13 +56,17 @@ pub fn apply_dependencies(
 }
 
 /// For each question, those that rest on it.
-fn dependents(count: usize, dependencies: &[Vec<i64>]) -> Result<Vec<Vec<usize>>, DependencyError> {
+fn dependents(count: usize, dependencies: &[Vec<i64>]) -> Result<Vec<Vec<usize>>, ScoreError> {
     let mut dependents = vec![Vec::new(); count];
     for (question, named) in dependencies.iter().enumerate() {
         for &prerequisite in named {
             let from_end = if prerequisite < 0 { count as i64 + prerequisite } else { prerequisite };
             let place = usize::try_from(from_end).ok().and_then(|place| dependents.get_mut(place));
-            let error = || DependencyError::OutOfRange { question, prerequisite, count };
+            let error = || {
+                let message =
+                    format!("question {question} rests on question {prerequisite}, but there are {count}");
+                ScoreError::new(message)
+            };
             place.ok_or_else(error)?.push(question);
         }
     }

@@ -3,16 +3,9 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use thiserror::Error;
 
 use super::quirks::ComplexBenchQuirks;
-
-/// An answer without a verdict; the judge should be asked again.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{reason}")]
-pub struct UnclearAnswer {
-    reason: String,
-}
+use crate::UnreadableAnswer;
 
 static LABEL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"答案[*\s]*[:：][*\s]*").ok());
 static WORD: LazyLock<Option<Regex>> =
@@ -28,7 +21,7 @@ static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A(不是|
 /// # Source
 ///
 /// `evaluation/llm_based_evaluation.py`, ComplexBench 749f457.
-pub fn parse_answer(answer: &str, quirks: ComplexBenchQuirks) -> Result<bool, UnclearAnswer> {
+pub fn parse_answer(answer: &str, quirks: ComplexBenchQuirks) -> Result<bool, UnreadableAnswer> {
     if quirks.loose_answers {
         return Ok(loosely(answer));
     }
@@ -43,7 +36,7 @@ pub fn parse_answer(answer: &str, quirks: ComplexBenchQuirks) -> Result<bool, Un
         None => "found no 答案：是 or 答案：否 in the answer".to_owned(),
     };
     let found = pattern.as_ref().and_then(|word| word.captures(rest));
-    found.map(|found| &found[1] == "是").ok_or_else(|| UnclearAnswer { reason: unclear() })
+    found.map(|found| &found[1] == "是").ok_or_else(|| UnreadableAnswer::new(unclear()))
 }
 
 fn loosely(answer: &str) -> bool {

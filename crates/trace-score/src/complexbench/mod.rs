@@ -18,10 +18,10 @@ mod rule;
 mod statistics;
 mod verdict;
 
-pub use dependency::{DependencyError, apply_dependencies};
+pub use dependency::apply_dependencies;
 pub use extract::{Extraction, extract_objects};
 pub use item::{ComplexBenchItem, ScoringQuestion, load_items, load_responses};
-pub use judge::{UnclearAnswer, parse_answer};
+pub use judge::parse_answer;
 pub use prompt::ComplexBenchPrompts;
 pub use python_error::PythonError;
 pub use quirks::ComplexBenchQuirks;

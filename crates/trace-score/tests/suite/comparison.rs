@@ -4,7 +4,7 @@
 
 use crate::common::{failed, scored};
 use trace_score::stats::{Estimate, IntervalConfig};
-use trace_score::{Cell, Column, Comparison, ComparisonError, Metric, Scores, Table};
+use trace_score::{Cell, Column, Comparison, Metric, Scores, Table};
 
 /// IOPO (ACL 2025), Table 3, the columns of TRACE and IFEval.
 const ROWS: [(&str, &str, [f64; 4]); 6] = [
@@ -104,12 +104,12 @@ fn what_failed_stands_under_the_table_and_nothing_is_a_dash() {
 fn every_way_to_be_wrong_is_an_error() {
     let mut table = Comparison::new(vec![Metric::percent("", "IF")]);
     let error = table.add("m", "a", Vec::new()).unwrap_err();
-    assert!(matches!(error, ComparisonError::ValueCount { values: 0, metrics: 1, .. }), "{error}");
+    assert_eq!(error.to_string(), "m a has 0 values for 1 metrics");
     table.add("m", "a", vec![Estimate::default()]).unwrap();
     let error = table.add("m", "a", vec![Estimate::default()]).unwrap_err();
-    assert!(matches!(error, ComparisonError::DuplicateSystem { .. }), "{error}");
+    assert_eq!(error.to_string(), "m a is in the comparison already");
     let error = table.show_improvement("a", "b").unwrap_err();
-    assert!(matches!(error, ComparisonError::NoImprovement { .. }), "{error}");
+    assert!(error.to_string().starts_with("no model has both a and b"), "{error}");
 }
 
 #[test]

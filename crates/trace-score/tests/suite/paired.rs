@@ -5,7 +5,7 @@
 use crate::common::{failed, rows, scored};
 use proptest::prelude::*;
 use trace_score::stats::IntervalConfig;
-use trace_score::{Judged, RunComparison, ScoreError, Scores, SeedComparison, Verdict};
+use trace_score::{Judged, RunComparison, Scores, SeedComparison, Verdict};
 
 fn quick() -> IntervalConfig {
     IntervalConfig { resamples: 100, ..IntervalConfig::default() }
@@ -43,11 +43,9 @@ fn a_row_that_failed_in_one_run_is_left_out_and_counted() {
 fn ids_that_only_one_run_has_are_listed() {
     let first: Vec<_> = (0..14).map(|id| scored(&format!("x{id}"), &[10.0])).collect();
     let error = RunComparison::of(&first, &[scored("y", &[10.0])], &quick()).unwrap_err();
-    let ScoreError::UnmatchedIds { only_first, first_ids, only_second, second_ids, .. } = &error else {
-        panic!("{error}");
-    };
-    assert_eq!((*only_first, first_ids.len(), *only_second, second_ids.len()), (14, 10, 1, 1));
-    assert!(error.to_string().contains(r#"1 only in the second run ("y")"#), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("14 only in the first run") && error.matches("\"x").count() == 10, "{error}");
+    assert!(error.contains(r#"1 only in the second run ("y")"#), "{error}");
 }
 
 #[test]
@@ -56,7 +54,7 @@ fn rows_that_ask_for_different_things_are_not_compared() {
     other.prompt.push('!');
     for second in [other, scored("a", &[10.0, 10.0])] {
         let error = RunComparison::of(&[scored("a", &[10.0])], &[second], &quick()).unwrap_err();
-        assert!(matches!(error, ScoreError::DifferentRows { count: 1, .. }), "{error}");
+        assert!(error.to_string().contains("in 1 rows, among them \"a\""), "{error}");
     }
 }
 
@@ -64,7 +62,7 @@ fn rows_that_ask_for_different_things_are_not_compared() {
 fn seeds_must_pair_up_and_share_their_rows() {
     let (one, two) = (run(&[10.0, 0.0]), run(&[0.0, 10.0]));
     let error = SeedComparison::of(&[&one, &two], &[&one], &quick()).unwrap_err();
-    assert_eq!(error, ScoreError::UnpairedSeeds { first: 2, second: 1 });
+    assert!(error.to_string().starts_with("2 runs cannot be paired with 1"), "{error}");
     let shorter = run(&[10.0]);
     let error = SeedComparison::of(&[&one, &one], &[&two, &shorter], &quick()).unwrap_err();
     assert!(error.to_string().contains("run 2 of the second system"), "{error}");

@@ -6,7 +6,7 @@ use crate::common::{failed, rows, scored};
 use proptest::prelude::*;
 use trace_schema::{ConstraintDimension, DimensionLabel, JsonlReader, RowError, to_json_line};
 use trace_score::stats::IntervalConfig;
-use trace_score::{ConstraintScore, Judged, ScoreError, Scores, Verdict};
+use trace_score::{ConstraintScore, Judged, Scores, Verdict};
 
 fn quick() -> IntervalConfig {
     IntervalConfig { resamples: 50, ..IntervalConfig::default() }
@@ -94,9 +94,10 @@ fn an_id_that_occurs_twice_is_an_error() {
 #[test]
 fn impossible_intervals_are_errors() {
     let level = IntervalConfig { level: 95.0, ..quick() };
-    assert_eq!(Scores::of(&[], &level), Err(ScoreError::Level { level: 95.0 }));
+    let error = |config| Scores::of(&[], &config).unwrap_err().to_string();
+    assert!(error(level).contains("between 0 and 1, and 95 does not"));
     let none = IntervalConfig { resamples: 0, ..quick() };
-    assert_eq!(Scores::of(&[], &none), Err(ScoreError::NoResamples));
+    assert_eq!(error(none), "a bootstrap needs at least one resample");
 }
 
 #[test]

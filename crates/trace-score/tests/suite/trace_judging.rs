@@ -5,9 +5,10 @@ use std::fs;
 use proptest::prelude::*;
 use trace_replay::trace_judge::replay;
 use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels};
+use trace_score::UnreadableAnswer;
 use trace_score::trace::{
-    AgreementError, Judgement, JudgementError, MAX_ANSWER_BYTES, PromptLanguage, QueryReading, TracePrompts,
-    VoteError, VoteRule, agreement, constraint_ratings, official_overall_score, parse_judgement, vote,
+    Judgement, MAX_ANSWER_BYTES, PromptLanguage, QueryReading, TracePrompts, VoteRule, agreement,
+    constraint_ratings, official_overall_score, parse_judgement, vote,
 };
 
 use crate::common::recording;
@@ -136,7 +137,7 @@ fn answer(scores: &str) -> String {
     format!("Explanation: fine.\nFine Grained Score: {scores}\nConstraints Overall Score: [[5]]")
 }
 
-fn scores(block: &str) -> Result<Vec<u8>, JudgementError> {
+fn scores(block: &str) -> Result<Vec<u8>, UnreadableAnswer> {
     parse_judgement(&answer(block), &CONSTRAINTS).map(|judgement| judgement.scores)
 }
 
@@ -163,39 +164,41 @@ fn constraints_of_the_same_text_take_their_scores_in_order() {
     assert_eq!(judged.scores, [1, 3, 2]);
 }
 
+const NO_SCORES: &str =
+    "found no JSON object with the scores of the constraints after \"Fine Grained Score\"";
+const BAD_OVERALL: &str = "not of the form [[d]]";
+const NO_OVERALL: &str = "found no \"Constraints Overall Score: [[d]]\" after the scores of the constraints";
+
+/// The message about an answer on one constraint.
+fn error_of(answer: &str) -> String {
+    parse_judgement(answer, &["a"]).unwrap_err().to_string()
+}
+
 #[test]
-fn each_way_to_be_wrong_is_an_error_of_its_own() {
-    let error = |block: &str| scores(block).unwrap_err();
-    let key = |key: &str| key.to_owned();
-    assert_eq!(error("10, 0, 7"), JudgementError::NoScores);
-    assert_eq!(error("[[5]]"), JudgementError::NoScores);
-    assert_eq!(error(r#"{"x": 1, "y": 2}"#), JudgementError::CountMismatch { expected: 3, found: 2 });
-    assert_eq!(
-        error(r#"{"Be short": 1, "Rhyme": 2}"#),
-        JudgementError::MissingConstraint { text: key(CONSTRAINTS[2]) }
-    );
-    assert_eq!(
-        error(r#"{"Be short": 1, "Rhyme": 2, "Rhyme": 2}"#),
-        JudgementError::DuplicateConstraint { key: key("Rhyme") }
-    );
-    assert_eq!(error(r#"{"Rhyme": 1, "x": 2, "y": 3}"#), JudgementError::UnknownConstraint { key: key("x") });
+fn each_way_to_be_wrong_has_a_message_of_its_own() {
+    let error = |block: &str| scores(block).unwrap_err().to_string();
+    assert_eq!(error("10, 0, 7"), NO_SCORES);
+    assert_eq!(error("[[5]]"), NO_SCORES);
+    assert_eq!(error(r#"{"x": 1, "y": 2}"#), "2 scores for 3 constraints");
+    let missing = format!("no score for the constraint {:?}", CONSTRAINTS[2]);
+    assert_eq!(error(r#"{"Be short": 1, "Rhyme": 2}"#), missing);
+    assert_eq!(error(r#"{"Be short": 1, "Rhyme": 2, "Rhyme": 2}"#), "\"Rhyme\" is scored more than once");
+    assert_eq!(error(r#"{"Rhyme": 1, "x": 2, "y": 3}"#), "\"x\" is none of the constraints");
     for (value, expected) in [
-        ("\"10\"", JudgementError::NotANumber { key: key("1") }),
-        ("null", JudgementError::NotANumber { key: key("1") }),
-        ("[10]", JudgementError::NotANumber { key: key("1") }),
-        ("11", JudgementError::OutOfRange { key: key("1"), value: 11.0 }),
-        ("-1", JudgementError::OutOfRange { key: key("1"), value: -1.0 }),
-        ("1e300", JudgementError::OutOfRange { key: key("1"), value: 1e300 }),
-        ("7.5", JudgementError::NotWhole { key: key("1"), value: 7.5 }),
+        ("\"10\"", "is not a number".to_owned()),
+        ("null", "is not a number".to_owned()),
+        ("[10]", "is not a number".to_owned()),
+        ("11", "is 11, not between 0 and 10".to_owned()),
+        ("-1", "is -1, not between 0 and 10".to_owned()),
+        ("1e300", format!("is {}, not between 0 and 10", 1e300)),
+        ("7.5", "is 7.5, not a whole number".to_owned()),
     ] {
-        assert_eq!(error(&format!(r#"{{"1": {value}, "2": 0, "3": 0}}"#)), expected);
+        let found = error(&format!(r#"{{"1": {value}, "2": 0, "3": 0}}"#));
+        assert_eq!(found, format!("the score of \"1\" {expected}"));
     }
-    assert_eq!(error(r#"{"1": 1e999, "2": 0, "3": 0}"#), JudgementError::NoScores);
-    let long = "x".repeat(MAX_ANSWER_BYTES + 1);
-    assert_eq!(
-        parse_judgement(&long, &CONSTRAINTS),
-        Err(JudgementError::TooLong { length: long.len(), limit: MAX_ANSWER_BYTES })
-    );
+    assert_eq!(error(r#"{"1": 1e999, "2": 0, "3": 0}"#), NO_SCORES);
+    let long = parse_judgement(&"x".repeat(MAX_ANSWER_BYTES + 1), &CONSTRAINTS).unwrap_err().to_string();
+    assert_eq!(long, format!("the answer has {} bytes, more than {MAX_ANSWER_BYTES}", MAX_ANSWER_BYTES + 1));
 }
 
 #[test]
@@ -212,23 +215,19 @@ fn the_overall_score_follows_the_others_in_double_brackets() {
     ] {
         assert_eq!(overall(text).unwrap(), expected, "{text}");
     }
-    assert_eq!(overall(""), Err(JudgementError::NoOverall));
-    assert_eq!(
-        overall(" Constraints Overall Score: [[11]]"),
-        Err(JudgementError::OverallOutOfRange { value: 11.0 })
-    );
+    let message = |text: &str| overall(text).unwrap_err().to_string();
+    assert_eq!(message(""), NO_OVERALL);
+    let above = message(" Constraints Overall Score: [[11]]");
+    assert_eq!(above, "the overall score is 11, not between 0 and 10");
     for text in ["10/10", "nan", "1e1", "-1", "٣", "."] {
-        let found = text.to_owned();
-        assert_eq!(
-            overall(&format!(" Constraints Overall Score: [[{text}]]")),
-            Err(JudgementError::BadOverall { found })
-        );
+        let found = message(&format!(" Constraints Overall Score: [[{text}]]"));
+        assert_eq!(found, format!("the overall score is {text:?}, not of the form [[d]]"));
     }
-    assert!(matches!(overall(" Constraints Overall Score: [9]"), Err(JudgementError::BadOverall { .. })));
+    assert!(message(" Constraints Overall Score: [9]").ends_with(BAD_OVERALL));
     let before = r#"Constraints Overall Score: [[5]] Fine Grained Score: {"a": 1}"#;
-    assert_eq!(parse_judgement(before, &["a"]), Err(JudgementError::NoOverall));
+    assert_eq!(error_of(before), NO_OVERALL);
     let again = r#"Fine Grained Score: {"a": 1} Constraints Overall Score: [[5]], so the constraints overall score is five"#;
-    assert!(matches!(parse_judgement(again, &["a"]), Err(JudgementError::BadOverall { .. })));
+    assert!(error_of(again).ends_with(BAD_OVERALL));
 }
 
 #[test]
@@ -242,17 +241,14 @@ fn scores_quoted_from_the_response_do_not_count() {
         Some(10.0),
         "the official reading is misled"
     );
-    assert_eq!(
-        parse_judgement(&format!("{fake}\nFine Grained Score: none"), &["a"]),
-        Err(JudgementError::NoScores)
-    );
+    assert_eq!(error_of(&format!("{fake}\nFine Grained Score: none")), NO_SCORES);
     let between =
         r#"Fine Grained Score: it claims [{"a": 10}], mine is [{"a": 0}] Constraints Overall Score: [[0]]"#;
     assert_eq!(parse_judgement(between, &["a"]).unwrap().scores, [0]);
     let after = format!(r#"{own} It had claimed [{{"a": 10}}]."#);
     assert_eq!(parse_judgement(&after, &["a"]).unwrap().scores, [0]);
     let malformed = format!(r#"{fake} Fine Grained Score: [{{"a": 0}}] Constraints Overall Score: [0]"#);
-    assert!(matches!(parse_judgement(&malformed, &["a"]), Err(JudgementError::BadOverall { .. })));
+    assert!(error_of(&malformed).ends_with(BAD_OVERALL));
     let without_heading = r#"It says {"a": 10}. Mine: {"a": 0} Constraints Overall Score: [[0]]"#;
     assert_eq!(parse_judgement(without_heading, &["a"]).unwrap().scores, [0]);
 }
@@ -295,9 +291,10 @@ fn votes_are_counted_constraint_by_constraint() {
     let three = vote(&votes[..3], VoteRule::Majority).unwrap();
     assert_eq!((three.judgement.scores, three.votes), (vec![10, 8], 3));
     assert_eq!(constraint_ratings(&votes).unwrap(), [[10, 10, 0, 0], [3, 8, 8, 10]]);
-    assert_eq!(vote(&[], VoteRule::Median), Err(VoteError::NoVotes));
-    let unequal = VoteError::UnequalConstraints { index: 1, expected: 1, found: 0 };
-    assert_eq!(vote(&[judged(&[1], 0.0), judged(&[], 0.0)], VoteRule::Median), Err(unequal));
+    let message = |votes: &[Judgement]| vote(votes, VoteRule::Median).unwrap_err().to_string();
+    assert_eq!(message(&[]), "no judgements to vote with");
+    let unequal = message(&[judged(&[1], 0.0), judged(&[], 0.0)]);
+    assert_eq!(unequal, "judgement 1 has 0 scores, the first has 1");
 }
 
 /// The example of Wikipedia's article on Fleiss' kappa: 14 raters, 10 items, 5 categories, kappa 0.210.
@@ -332,12 +329,10 @@ fn agreement_has_its_limits() {
     assert_eq!(perfect.fleiss_kappa, Some(1.0));
     let opposite = agreement(&[vec![0, 1], vec![1, 0]]).unwrap();
     assert_eq!((opposite.percent_agreement, opposite.fleiss_kappa), (0.0, Some(-1.0)));
-    assert_eq!(agreement(&[]), Err(AgreementError::NoItems));
-    assert_eq!(agreement(&[vec![1]]), Err(AgreementError::TooFewRaters { item: 0, found: 1 }));
-    assert_eq!(
-        agreement(&[vec![1, 1], vec![1]]),
-        Err(AgreementError::UnequalRaters { item: 1, expected: 2, found: 1 })
-    );
+    let message = |ratings: &[Vec<u8>]| agreement(ratings).unwrap_err().to_string();
+    assert_eq!(message(&[]), "no items to compare raters on");
+    assert_eq!(message(&[vec![1]]), "item 0 has 1 ratings; agreement needs at least two");
+    assert_eq!(message(&[vec![1, 1], vec![1]]), "item 1 has 1 ratings, the first has 2");
 }
 
 const PIECES: &str = r#"(?:Fine Grained Score|Constraints Overall Score|:|：|\[|\]|\{|\}|"|,|a|b|1|10|11|-|\.|e9|\n| |\*|```json){0,30}"#;

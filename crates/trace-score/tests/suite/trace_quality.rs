@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels};
 use trace_score::trace::{
-    PromptLanguage, QualityIssue, QualityVerdict, QualityVerdictError, TracePrompts, check_quality,
-    parse_quality_verdict,
+    PromptLanguage, QualityIssue, QualityVerdict, TracePrompts, check_quality, parse_quality_verdict,
 };
 
 use crate::common::recording;
@@ -97,14 +96,15 @@ fn verdicts_are_the_last_object() {
         parse_quality_verdict(r#"It quotes {"issue": false}. {"issue": true, "reason": ""}"#),
         verdict(true, "")
     );
-    assert_eq!(parse_quality_verdict("yes"), Err(QualityVerdictError::NoObject));
+    let error = |answer: &str| parse_quality_verdict(answer).unwrap_err().to_string();
+    assert_eq!(error("yes"), "found no JSON object in the answer");
     for answer in [
         r#"{"issue": "true"}"#,
         r#"{"reason": "x"}"#,
         r#"{"issue": true, "issue": false}"#,
         r#"{"issue": true} {}"#,
     ] {
-        assert_eq!(parse_quality_verdict(answer), Err(QualityVerdictError::NoIssue), "{answer}");
+        assert_eq!(error(answer), "\"issue\" is not true or false, once", "{answer}");
     }
 }
 
