@@ -20,15 +20,18 @@ use crate::provenance::Provenance;
 pub(crate) trait Benchmark {
     /// What one answer of the judge is read as.
     type Judgement;
-    /// What the file of results has beside what every benchmark has.
+    /// What the file of results has beside provenance and counts.
     type Results: Serialize;
 
-    /// The benchmark's name, what its page shows, and the headings of numbers and of answers.
+    /// The benchmark's name, in the title of its page.
     const NAME: &'static str;
+    /// What its page shows.
     const SUBTITLE: &'static str;
+    /// The heading of the numbers.
     const NUMBERS: &'static str;
+    /// The heading of the answers that are shown.
     const FAILURES: &'static str;
-    /// The file of results.
+    /// The name of the file of results.
     const FILE: &'static str;
     /// What is counted as failed where it has no verdict.
     const UNIT: &'static str;
@@ -40,7 +43,8 @@ pub(crate) trait Benchmark {
     /// Takes what became of the tasks, in their order, and writes the verdicts.
     fn settle(&mut self, ballots: Vec<Ballot<Self::Judgement>>, folder: &OutFolder) -> Result<()>;
     /// Every item as a row to read.
-    fn judged(&self) -> Result<Vec<Judged>>;
+    fn judged(&self) -> Vec<Judged>;
+    /// The numbers.
     fn results(&self) -> Result<Self::Results>;
     /// The number of items without an answer to judge.
     fn without_answer(&self) -> usize;
@@ -53,11 +57,13 @@ pub(crate) trait Benchmark {
     /// SHA-256 of the judge's prompt with the names of the places in the places.
     fn template_digest(&self) -> String;
 
+    /// The numbers as tables.
     fn tables(&self, results: &Self::Results) -> Vec<Table>;
     /// Tables about the judging beside that of its counts.
     fn judging_tables(&self, _: &Self::Results) -> Vec<Table> {
         Vec::new()
     }
+    /// The numbers as charts.
     fn charts(&self, _system: &str, _: &Self::Results) -> Vec<BarChart> {
         Vec::new()
     }
@@ -100,7 +106,7 @@ pub(crate) fn run<B: Benchmark>(mut benchmark: B, args: &JudgedArgs) -> Result<O
         true => serde_json::to_string(&output)? + "\n",
         false => numbers.iter().chain(&of_judging).map(|table| table.to_text() + "\n").collect(),
     };
-    let rows = benchmark.judged()?;
+    let rows = benchmark.judged();
     let answers = Answers::of(&[(system.as_str(), &rows)])?;
     let shown = answers.keep(args.show, |row| row.answers.iter().any(|answer| answer.followed != Some(true)));
     let blocks = |tables: Vec<Table>| tables.into_iter().map(Block::Table).collect::<Vec<_>>();

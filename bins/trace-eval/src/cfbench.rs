@@ -127,7 +127,7 @@ impl Benchmark for CfBench<'_> {
         folder.write_rows("verdicts.jsonl", &rows.collect::<Vec<_>>())
     }
 
-    fn judged(&self) -> Result<Vec<Judged>> {
+    fn judged(&self) -> Vec<Judged> {
         let row =
             |(case, judged, failure): (&Case<CfBenchItem>, Option<&CfBenchJudgement>, Option<String>)| {
                 let Case { item, response } = case;
@@ -135,7 +135,7 @@ impl Benchmark for CfBench<'_> {
                 let verdict = verdict(item, judged, failure);
                 Judged { id: item.id.to_string(), prompt: item.prompt.clone(), answer, verdict }
             };
-        Ok(self.settled().map(row).collect())
+        self.settled().map(row).collect()
     }
 
     fn results(&self) -> Result<Results> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// Everything was done.
     Done,
-    /// Something was left over: a cap was reached, or questions had no answer. Another run goes on from there.
+    /// A cap was reached, or questions had no answer. Another run continues from there.
     Incomplete,
 }
 

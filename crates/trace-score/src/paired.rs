@@ -35,7 +35,7 @@ pub struct PairedShare {
 impl PairedShare {
     /// Compares verdicts item by item: (first, second).
     ///
-    /// An item is drawn with both its verdicts. The p-value and the interval agree when the two runs are swapped.
+    /// An item is resampled with both its verdicts. The p-value and the interval agree when the two runs are swapped.
     pub fn of(pairs: &[(bool, bool)], n_failed: usize, config: &IntervalConfig) -> Self {
         let values: Vec<_> =
             pairs.iter().map(|&(first, second)| (f64::from(first), f64::from(second))).collect();
@@ -74,7 +74,7 @@ impl PairedMean {
 
     /// Compares the means Σ sums / Σ counts of items that come in rows: (first sum, second sum, count).
     ///
-    /// A row is drawn as a whole; `n` counts items. See [`bootstrap_ratio`].
+    /// A row is resampled as a whole; `n` counts items. See [`bootstrap_ratio`].
     pub fn of_rows(rows: &[(f64, f64, usize)], n_failed: usize, config: &IntervalConfig) -> Self {
         let n: usize = rows.iter().map(|row| row.2).sum();
         let mean = |sum: f64| (n > 0).then(|| sum / n as f64);

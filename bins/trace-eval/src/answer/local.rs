@@ -246,7 +246,7 @@ fn settings(args: &AnswerArgs, files: &ModelFiles) -> Result<GenerationConfig> {
         ];
         for (name, _) in idle.iter().filter(|(_, given)| *given) {
             note(&format!(
-                "note: {name} has no effect, because the most likely token is taken; --temperature draws"
+                "note: {name} has no effect, because decoding is greedy; --temperature makes it sample"
             ));
         }
     }

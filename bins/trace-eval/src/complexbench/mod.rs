@@ -128,8 +128,8 @@ impl Benchmark for ComplexBench<'_> {
         folder.write_rows("verdicts.jsonl", &rows.collect::<Vec<_>>())
     }
 
-    fn judged(&self) -> Result<Vec<Judged>> {
-        Ok(self.settled().map(|(case, questions)| judged(case, questions)).collect())
+    fn judged(&self) -> Vec<Judged> {
+        self.settled().map(|(case, questions)| judged(case, questions)).collect()
     }
 
     fn results(&self) -> Result<Results> {

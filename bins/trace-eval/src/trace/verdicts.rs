@@ -40,7 +40,7 @@ pub(super) struct VoteRow<'a> {
 pub(super) struct VoteAgreement {
     /// On whether a score is the full one.
     pub(super) full_score: Agreement,
-    /// On the score itself; the compatible parser's may be fractions, which are no categories.
+    /// On the score itself; absent for the compatible parser, whose scores may be fractions and so have no categories.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) score: Option<Agreement>,
 }

@@ -31,7 +31,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-const DRAWN: [&str; 6] = ["--temperature", "0.9", "--seed", "4", "--max-tokens", "12"];
+const SAMPLED: [&str; 6] = ["--temperature", "0.9", "--seed", "4", "--max-tokens", "12"];
 
 /// Rows, and keys and answers of the journal in the order of the keys.
 fn results(out: &Path) -> (Vec<Value>, Vec<(Value, Value)>) {
@@ -48,7 +48,7 @@ fn answers_depend_neither_on_the_batch_nor_on_threads_nor_on_being_stopped() {
     let (model, prompts) = (fixture("models/qwen2-tiny"), prompts(folder.path(), 40));
     let run = |name: &str, more: &[&str]| {
         let out = folder.path().join(name);
-        let output = answer(&model, &prompts, &out, &[&DRAWN[..], more].concat());
+        let output = answer(&model, &prompts, &out, &[&SAMPLED[..], more].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(stdout(&output).contains("40 of 40 prompts answered, 0 failed"), "{output:?}");
         results(&out)

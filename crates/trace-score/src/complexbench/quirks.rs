@@ -5,7 +5,7 @@
 pub struct ComplexBenchQuirks {
     /// The official program looks for the names of its list anywhere in a rule and takes the first for the whole rule;
     /// one without a known name has the verdict 2, and an argument that cannot be read is an exception, but only once an
-    /// object is checked. Without this, every line of a rule is a clause, all must hold, and what is no rule is an error.
+    /// object is checked. Without this, every line of a rule is a clause, all must hold, and any other text is an error.
     pub first_rule_name: bool,
     /// The official program turns punctuation into Chinese on the rule's side always, on the object's side in some rules
     /// only; without this, on both sides always.

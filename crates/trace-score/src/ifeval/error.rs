@@ -7,7 +7,7 @@ use crate::python::{MAX_JSON_DEPTH, PatternError};
 
 /// An instruction that cannot be checked as it stands.
 ///
-/// The official program draws a random value for an argument that is missing or out of its range; here that is an error.
+/// The official program takes a random value for an argument that is missing or out of its range; here that is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]

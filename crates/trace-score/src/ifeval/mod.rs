@@ -6,7 +6,7 @@
 //! ends with an error:
 //!
 //! * langdetect is seeded, with 0 unless [`Checker::language_seed`] says otherwise;
-//! * a letter to count that is no letter (`#`, `!`) is counted itself, unless [`LetterPolicy`] says otherwise;
+//! * a character to count that is not a letter (`#`, `!`) is counted itself, unless [`LetterPolicy`] says otherwise;
 //! * a response that is missing or null follows nothing and is counted apart, see [`Results`].
 //!
 //! ```

@@ -36,7 +36,7 @@ impl CharSet {
 
 /// The class that a fixed expression of this crate denotes.
 ///
-/// An expression that is no class gives the empty one, which the tests over all characters would show.
+/// An expression that is not a class gives the empty one, which the tests over all characters would show.
 pub(crate) fn class(expression: &str) -> ClassUnicode {
     match regex_syntax::parse(expression).map(regex_syntax::hir::Hir::into_kind) {
         Ok(HirKind::Class(Class::Unicode(class))) => class,

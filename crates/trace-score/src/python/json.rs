@@ -16,10 +16,10 @@ pub(crate) const MAX_JSON_DEPTH: usize = 990;
 /// The most digits that Python turns into a whole number.
 const MAX_INTEGER_DIGITS: usize = 4300;
 
-/// Why `json.loads` does not return.
+/// Where `json.loads` raises an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum JsonFault {
-    /// The text is no document.
+    /// The text is not a document.
     #[error("not a JSON document")]
     Invalid,
     /// The document is nested deeper than [`MAX_JSON_DEPTH`].
@@ -29,8 +29,8 @@ pub(crate) enum JsonFault {
 
 /// Judges whether `json.loads(text)` returns.
 ///
-/// Beyond the standard it takes `NaN`, `Infinity` and `-Infinity`; lone surrogates and repeated keys are no errors, a
-/// whole number of more than 4300 digits and a byte order mark are.
+/// Beyond the standard it takes `NaN`, `Infinity` and `-Infinity`; lone surrogates and repeated keys are
+/// accepted, a whole number of more than 4300 digits and a byte order mark are not.
 ///
 /// # Errors
 ///
@@ -172,7 +172,7 @@ impl<'a> Scanner<'a> {
             if self.take(b"\"") {
                 return Ok(&start[..start.len() - self.rest.len()]);
             }
-            // A control character or the end of the text is no escape either.
+            // A control character or the end of the text is not an escape.
             self.expect(b"\\")?;
             self.escape()?;
         }

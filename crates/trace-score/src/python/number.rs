@@ -7,7 +7,7 @@ use regex::Regex;
 /// `float(text)`, or `None` where Python raises a `ValueError`.
 ///
 /// Every decimal digit of Unicode counts as a digit, underscores may stand between digits, and infinities and NaN have
-/// names. Unlike in [`strip`](super::strip), the four separators of ASCII are no white space here.
+/// names. Unlike in [`strip`](super::strip), the four separators of ASCII do not count as white space here.
 pub(crate) fn float(text: &str) -> Option<f64> {
     let digits: Option<String> = text.trim().chars().map(ascii).collect();
     let digits = digits?;

@@ -19,7 +19,7 @@ pub(crate) fn split_whitespace(text: &str) -> impl Iterator<Item = &str> {
 
 /// The number of matches of `\w+`.
 ///
-/// Marks are no part of words, so that "क्षेत्र में" has five.
+/// Marks do not belong to words, so that "क्षेत्र में" has five.
 pub fn count_words(text: &str) -> u64 {
     let mut count = 0;
     let mut inside = false;

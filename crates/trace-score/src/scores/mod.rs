@@ -25,7 +25,7 @@ pub struct InstructionScores {
 /// Constraints, and how they were followed.
 ///
 /// The interval of the share takes constraints to be independent, which they are not quite within one answer; that of the
-/// mean draws whole answers.
+/// mean resamples whole answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConstraintScores {
     /// The share of constraints with the full score, from 0 to 1. `n` counts constraints.

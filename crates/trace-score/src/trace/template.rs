@@ -67,7 +67,7 @@ impl<const N: usize> PromptTemplate<N> {
         }
     }
 
-    /// Reads `name` in `folder`, or takes `built_in` where there is no folder or no such file in it.
+    /// Reads `name` in `folder`, or takes `built_in` without a folder or such a file in it.
     ///
     /// # Errors
     ///

@@ -141,7 +141,7 @@ fn rules_mean_what_they_say() {
 fn what_is_no_rule_is_an_error() {
     for rule in ["", "model_unknown:[1]", "each:[1]", "keyword", "你好"] {
         let error = Rule::parse(rule, NONE).unwrap_err().to_string();
-        assert!(error.ends_with("is no known rule"), "{rule}: {error}");
+        assert!(error.ends_with("is not a known rule"), "{rule}: {error}");
     }
     for rule in [
         "length:[1]",

@@ -39,7 +39,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Clause>, RuleError> {
                 argument.push('\n');
                 argument.push_str(line);
             }
-            (None, None) => return Err(RuleError(format!("{:?} is no known rule", beginning(line)))),
+            (None, None) => return Err(RuleError(format!("{:?} is not a known rule", beginning(line)))),
         }
     }
     parts.iter().map(|(name, argument)| name.clause(argument)).collect()

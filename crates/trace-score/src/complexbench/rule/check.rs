@@ -26,7 +26,7 @@ impl Bounds {
     pub(super) fn of(bounds: &[Literal]) -> Self {
         let bound = |place: usize| match bounds.get(place) {
             Some(Literal::Number(bound)) => Ok(*bound),
-            Some(_) => Err(PythonError::Type("a bound is no number")),
+            Some(_) => Err(PythonError::Type("a bound is not a number")),
             None => Err(PythonError::Index("list")),
         };
         Self { least: bound(0), most: bound(1) }

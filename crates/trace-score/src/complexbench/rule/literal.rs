@@ -38,7 +38,7 @@ fn evaluate(text: &str) -> Result<Literal, PythonError> {
 pub(super) fn evaluate_list(text: &str) -> Result<Vec<Literal>, PythonError> {
     match evaluate(text)? {
         Literal::List(members) => Ok(members),
-        _ => Err(PythonError::Type("the argument is no list")),
+        _ => Err(PythonError::Type("the argument is not a list")),
     }
 }
 

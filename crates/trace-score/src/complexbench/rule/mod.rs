@@ -16,7 +16,7 @@ use super::python_error::PythonError;
 use super::quirks::ComplexBenchQuirks;
 use super::verdict::Verdict;
 
-/// A text that is no rule: an unknown name, or an argument that the rule cannot have.
+/// A text that is not a rule: an unknown name, or an argument that the rule cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct RuleError(String);
@@ -103,7 +103,7 @@ impl Rule {
         Ok(Self { reading, quirks })
     }
 
-    /// Whether extracted objects follow the rule; blank objects and the text `None` are no objects.
+    /// Whether extracted objects follow the rule; blank objects and the text `None` do not count.
     ///
     /// Both sides are compared with Chinese punctuation for that of ASCII. An object in quotes may pass with them or
     /// without, unless something is forbidden: then it must pass in both ways. Without objects only what forbids holds.

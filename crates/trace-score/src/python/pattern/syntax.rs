@@ -1,4 +1,4 @@
-//! Pieces of the two syntaxes: what Python's escapes stand for, and how the engine is told of a class.
+//! Pieces of the two syntaxes: what Python's escapes stand for, and how a class is written for the engine.
 
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ pub(super) fn folded(mut members: ClassUnicode, ignore_case: bool) -> ClassUnico
     }
 }
 
-/// A place between a character of a word and one that is none; with `inverted`, any other place.
+/// A word boundary; with `inverted`, any other place.
 pub(super) fn boundary(inverted: bool) -> String {
     let word = category('w').map(|word| render(&word)).unwrap_or_default();
     match inverted {
