@@ -82,7 +82,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Programs of the repository's own, which may use every crate.
-const UNPUBLISHED: [&str; 2] = ["lab", "xtask"];
+const UNPUBLISHED: [&str; 3] = ["lab", "trace-replay", "xtask"];
 
 /// Crates that must work without a tensor library; of optional dependencies, without those.
 const WITHOUT_BURN: [&str; 11] = [

@@ -73,7 +73,7 @@ impl Asker {
         self.runtime.ask_all(&self.client, questions, self.at_once)
     }
 
-    /// Takes the bar away and tells what the questions took.
+    /// Removes the bar and reports what the questions took.
     pub(crate) fn finish(&self, args: &AskArgs) -> Totals {
         self.bar.finish_and_clear();
         let AskProgress { asked, from_journal, failed, retries, spent, .. } = self.client.progress();
@@ -138,7 +138,7 @@ fn ask_config(args: &AskArgs) -> AskConfig {
     AskConfig { prices, caps }
 }
 
-/// Opens a journal, and tells what it has.
+/// Opens a journal, and reports what it has.
 pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
     let journal = Journal::open(path)?;
     let report = journal.report();

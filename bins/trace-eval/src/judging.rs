@@ -11,10 +11,10 @@ use trace_score::{Cell, Column, Table};
 use crate::asking::{Asker, Endpoint, Totals, is_fatal, request};
 use crate::cli::JudgeArgs;
 
-/// More than the votes on one answer, so that no two requests about it have the same seed.
+/// More than the votes on one answer, so that all requests about it have different seeds.
 const MAX_VOTES: u64 = 100;
 
-/// What one judgement came to.
+/// The outcome of one judgement.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ballot<T> {
     /// An answer that could be read, after so many that could not.
@@ -27,7 +27,7 @@ pub(crate) enum Ballot<T> {
     Unasked { reason: String },
 }
 
-/// How many judgements came to what.
+/// How many judgements had which outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct BallotCounts {
     pub(crate) judgements: usize,
@@ -48,9 +48,9 @@ pub(crate) struct Judging<T> {
     pub(crate) totals: Totals,
 }
 
-/// One judgement to be had.
+/// One judgement to ask for.
 pub(crate) struct Task {
-    /// What tells it from the others.
+    /// Its name in the journal.
     pub(crate) name: String,
     /// Which vote on the same answer it is, from 0.
     pub(crate) vote: u32,
@@ -59,7 +59,7 @@ pub(crate) struct Task {
 
 /// Asks for every judgement; `read` is given the task's place, the judge's answer, and whether it is the last one.
 ///
-/// Each further time has a tag of its own, so that the journal tells it from the time before.
+/// Each attempt has a tag of its own in the journal.
 pub(crate) fn judge<T>(
     args: &JudgeArgs,
     journal: &Path,
@@ -126,9 +126,9 @@ fn judge_request(args: &JudgeArgs, task: &Task, attempt: u32) -> ChatRequest {
 }
 
 impl<T> Ballot<T> {
-    /// Puts what a further time came to in the place of what the one before did.
+    /// Replaces the outcome of an attempt by that of the next.
     ///
-    /// A cap that forbids the further time does not undo the one before.
+    /// A cap that forbids the next attempt keeps the outcome before.
     fn follow(&mut self, next: Self) {
         match (&*self, &next) {
             (Self::Unreadable { .. }, Self::Unasked { .. }) => {}

@@ -5,7 +5,7 @@
 mod answer;
 mod answer_row;
 mod asking;
-mod bench;
+mod benchmark;
 mod cfbench;
 mod cli;
 mod compare;

@@ -3,10 +3,12 @@
 pub mod cfbench;
 mod comparison;
 pub mod complexbench;
+mod data;
 mod error;
 pub mod ifeval;
 mod judged;
 mod paired;
+mod python;
 pub mod report;
 mod scores;
 mod seeds;
@@ -14,8 +16,9 @@ pub mod stats;
 mod table;
 pub mod trace;
 
-pub use comparison::{Comparison, ComparisonError, Improvement, Metric, MetricScale, System};
-pub use error::ScoreError;
+pub use comparison::{Comparison, Improvement, Metric, MetricScale, System};
+pub use data::DataError;
+pub use error::{ScoreError, UnreadableAnswer};
 pub use judged::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 pub use paired::{PairedMean, PairedScores, PairedShare, RunComparison};
 pub use scores::{

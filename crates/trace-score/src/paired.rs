@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::error::MAX_IDS;
+use crate::error::some_ids;
 use crate::scores::check_ids;
 use crate::stats::{Interval, IntervalConfig, bootstrap_ratio, mcnemar_exact};
 use crate::{Judged, ScoreError};
@@ -35,7 +35,7 @@ pub struct PairedShare {
 impl PairedShare {
     /// Compares verdicts item by item: (first, second).
     ///
-    /// An item is drawn with both its verdicts. The p-value and the interval agree when the two runs are swapped.
+    /// An item is resampled with both its verdicts. The p-value and the interval agree when the two runs are swapped.
     pub fn of(pairs: &[(bool, bool)], n_failed: usize, config: &IntervalConfig) -> Self {
         let values: Vec<_> =
             pairs.iter().map(|&(first, second)| (f64::from(first), f64::from(second))).collect();
@@ -74,7 +74,7 @@ impl PairedMean {
 
     /// Compares the means Σ sums / Σ counts of items that come in rows: (first sum, second sum, count).
     ///
-    /// A row is drawn as a whole; `n` counts items. See [`bootstrap_ratio`].
+    /// A row is resampled as a whole; `n` counts items. See [`bootstrap_ratio`].
     pub fn of_rows(rows: &[(f64, f64, usize)], n_failed: usize, config: &IntervalConfig) -> Self {
         let n: usize = rows.iter().map(|row| row.2).sum();
         let mean = |sum: f64| (n > 0).then(|| sum / n as f64);
@@ -119,8 +119,7 @@ impl RunComparison {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::DuplicateIds`], [`ScoreError::UnmatchedIds`], [`ScoreError::DifferentRows`], and those of
-    /// [`IntervalConfig::validate`].
+    /// An id that occurs twice in a run, runs over different rows, and the errors of [`IntervalConfig::validate`].
     pub fn of(first: &[Judged], second: &[Judged], config: &IntervalConfig) -> Result<Self, ScoreError> {
         config.validate()?;
         let pairs = match_rows((first, "the first run"), (second, "the second run"))?;
@@ -170,16 +169,14 @@ pub(crate) fn match_rows<'a>(
     let different: Vec<_> = pairs
         .iter()
         .filter(|(first, second)| !ask_the_same(first, second))
-        .map(|pair| pair.0.id.clone())
+        .map(|pair| pair.0.id.as_str())
         .collect();
     match different.len() {
         0 => Ok(pairs),
-        count => Err(ScoreError::DifferentRows {
-            first: first_name.to_owned(),
-            second: second_name.to_owned(),
-            count,
-            ids: different.into_iter().take(MAX_IDS).collect(),
-        }),
+        count => Err(ScoreError::new(format!(
+            "prompt or constraints differ between {first_name} and {second_name} in {count} rows, among them {}",
+            some_ids(&different)
+        ))),
     }
 }
 
@@ -187,20 +184,13 @@ fn check_same_ids(
     (first, first_name): (&[Judged], &str),
     (second, second_name): (&[Judged], &str),
 ) -> Result<(), ScoreError> {
-    let (first_ids, second_ids) = (ids_missing_in(second, first), ids_missing_in(first, second));
-    let (only_first, only_second) = (first_ids.len(), second_ids.len());
-    if only_first + only_second == 0 {
+    let (only_first, only_second) = (ids_missing_in(second, first), ids_missing_in(first, second));
+    if only_first.is_empty() && only_second.is_empty() {
         return Ok(());
     }
-    let some = |ids: Vec<&str>| ids.into_iter().take(MAX_IDS).map(str::to_owned).collect();
-    Err(ScoreError::UnmatchedIds {
-        first: first_name.to_owned(),
-        second: second_name.to_owned(),
-        only_first,
-        first_ids: some(first_ids),
-        only_second,
-        second_ids: some(second_ids),
-    })
+    let only = |ids: &[&str], run| format!("{} only in {run} ({})", ids.len(), some_ids(ids));
+    let (first, second) = (only(&only_first, first_name), only(&only_second, second_name));
+    Err(ScoreError::new(format!("the runs have different rows: {first}, {second}")))
 }
 
 fn ids_missing_in<'a>(run: &[Judged], other: &'a [Judged]) -> Vec<&'a str> {

@@ -78,7 +78,7 @@ impl SeedComparison {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::UnpairedSeeds`], and those of [`RunComparison::of`](crate::RunComparison::of).
+    /// Different numbers of runs, and the errors of [`RunComparison::of`](crate::RunComparison::of).
     pub fn of(
         first: &[&[Judged]],
         second: &[&[Judged]],
@@ -86,7 +86,11 @@ impl SeedComparison {
     ) -> Result<Self, ScoreError> {
         config.validate()?;
         if first.len() != second.len() {
-            return Err(ScoreError::UnpairedSeeds { first: first.len(), second: second.len() });
+            return Err(ScoreError::new(format!(
+                "{} runs cannot be paired with {}: there must be one of each for every seed",
+                first.len(),
+                second.len()
+            )));
         }
         let seeds = matched_seeds(first, second)?;
         let of = |keep: fn(usize) -> bool, value: fn(&Judged) -> Option<f64>| {

@@ -8,5 +8,5 @@ use super::Report;
 
 /// Replays `file` row by row; its layout is told by the keys of its first row.
 pub fn run(file: &Path) -> Result<Report> {
-    Ok(trace_score::complexbench::replay(file)?.into())
+    Ok(trace_replay::complexbench::replay(file)?.into())
 }

@@ -1,10 +1,10 @@
-//! Replays what the official IFEval code, and the libraries below it, were recorded to answer.
+//! Replays what the official IFEval program, and the libraries below it, were recorded to answer.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use trace_score::ifeval::replay::{self, Quantity, Replay};
-use trace_score::ifeval::{Checker, IfevalError};
+use trace_replay::ifeval::{self as replay, Quantity, Replay};
+use trace_score::ifeval::Checker;
 
 use crate::golden::root;
 use crate::parity::{Comparison, Report};
@@ -36,7 +36,7 @@ pub fn run_util(file: &Path) -> Result<Report> {
     report(file, replay::util(file))
 }
 
-fn report(file: &Path, replay: Result<Replay, IfevalError>) -> Result<Report> {
+fn report(file: &Path, replay: Result<Replay>) -> Result<Report> {
     let replay = replay.with_context(|| format!("cannot replay {}", file.display()))?;
     let comparisons = replay.quantities.iter().map(comparison).collect();
     Ok(Report { comparisons, notes: replay.notes })

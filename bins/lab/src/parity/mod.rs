@@ -14,7 +14,7 @@ pub mod train;
 
 use std::fmt;
 
-use trace_score::trace::ReplayReport;
+use trace_replay::ReplayReport;
 
 /// The differences seen for one quantity, against the tolerance it must hold.
 ///

@@ -8,5 +8,5 @@ use super::Report;
 
 /// Replays `file` row by row.
 pub fn run(file: &Path) -> Result<Report> {
-    Ok(trace_score::trace::replay(file)?.into())
+    Ok(trace_replay::trace_judge::replay(file)?.into())
 }

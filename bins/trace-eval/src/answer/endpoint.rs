@@ -5,12 +5,18 @@ use chat_client::{Answer, AskError, Question, with_causes};
 
 use super::Collected;
 use super::prompts::Prompt;
-use super::provenance::AnsweredBy;
 use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request};
 use crate::cli::AnswerArgs;
+use crate::provenance::Provenance;
 
 /// Asks every question that the journal has no answer to.
-pub(super) fn answer(args: &AnswerArgs, prompts: &[Prompt]) -> Result<(Collected, AnsweredBy)> {
+///
+/// Settings that are absent from the provenance were the endpoint's own.
+pub(super) fn answer(
+    args: &AnswerArgs,
+    prompts: &[Prompt],
+    provenance: Provenance,
+) -> Result<(Collected, Provenance)> {
     // clap asks for both.
     let url = args.endpoint.as_deref().context("--endpoint is missing")?;
     let model = args.model.as_deref().context("--model is missing")?;
@@ -27,7 +33,15 @@ pub(super) fn answer(args: &AnswerArgs, prompts: &[Prompt]) -> Result<(Collected
         collected.take(prompt, model, answered.outcome)?;
     }
     let spent = asker.finish(&args.ask);
-    Ok((collected, AnsweredBy::endpoint(url, model, &args.ask, spent)))
+    let provenance = provenance
+        .with("model", model)?
+        .with("endpoint", url)?
+        .with("temperature", args.ask.temperature)?
+        .with("top_p", args.ask.top_p)?
+        .with("max_tokens", args.ask.max_tokens)?
+        .with("seed", args.ask.seed)?
+        .with("spent", spent)?;
+    Ok((collected, provenance))
 }
 
 impl Collected {

@@ -19,9 +19,10 @@ use serde_json::json;
 
 use super::Collected;
 use super::prompts::Prompt;
-use super::provenance::AnsweredBy;
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
+use iopo_cli::note;
+use crate::provenance::Provenance;
 
 /// A model as it was asked for, before its weights are read.
 struct Setup {
@@ -42,7 +43,12 @@ struct Open<'a> {
 }
 
 /// Generates every answer that the journal lacks.
-pub(super) fn answer(args: &AnswerArgs, dir: &Path, prompts: &[Prompt]) -> Result<(Collected, AnsweredBy)> {
+pub(super) fn answer(
+    args: &AnswerArgs,
+    dir: &Path,
+    prompts: &[Prompt],
+    provenance: Provenance,
+) -> Result<(Collected, Provenance)> {
     on_threads(args.local.threads, || {
         let setup = Setup::new(args, dir)?;
         let journal = open_journal(&journal_path(&args.ask, &args.out))?;
@@ -55,7 +61,7 @@ pub(super) fn answer(args: &AnswerArgs, dir: &Path, prompts: &[Prompt]) -> Resul
             let reason = response.finish_reason.name().to_owned();
             collected.push(prompt, &setup.name, Some(response.content), Some(reason), None);
         }
-        Ok((collected, setup.answered_by(&args.local)))
+        Ok((collected, setup.provenance(&args.local, provenance)?))
     })?
 }
 
@@ -197,24 +203,24 @@ impl Setup {
         }
     }
 
-    fn answered_by(&self, local: &LocalArgs) -> AnsweredBy {
+    /// Adds the model, with the digest of the files that decide answers, and how it answered.
+    fn provenance(&self, local: &LocalArgs, provenance: Provenance) -> Result<Provenance> {
         let config = &self.config;
-        AnsweredBy::Local {
-            model: self.name.clone(),
-            model_dir: self.files.model.display().to_string(),
-            adapter: self.files.adapter.as_ref().map(|adapter| adapter.display().to_string()),
-            model_sha256: self.digest.clone(),
-            template: self.template.name().to_owned(),
-            dtype: local.dtype.clone(),
-            device: label(&self.device),
-            do_sample: !config.is_greedy(),
-            temperature: config.temperature,
-            top_p: config.top_p,
-            top_k: config.top_k,
-            repetition_penalty: config.repetition_penalty,
-            max_tokens: config.max_new_tokens,
-            seed: config.seed,
-        }
+        provenance
+            .with("model", &self.name)?
+            .with("model_dir", self.files.model.display().to_string())?
+            .with("adapter", self.files.adapter.as_ref().map(|adapter| adapter.display().to_string()))?
+            .with("model_sha256", &self.digest)?
+            .with("template", self.template.name())?
+            .with("dtype", &local.dtype)?
+            .with("device", label(&self.device))?
+            .with("do_sample", !config.is_greedy())?
+            .with("temperature", config.temperature)?
+            .with("top_p", config.top_p)?
+            .with("top_k", config.top_k)?
+            .with("repetition_penalty", config.repetition_penalty)?
+            .with("max_tokens", config.max_new_tokens)?
+            .with("seed", config.seed)
     }
 }
 
@@ -240,7 +246,7 @@ fn settings(args: &AnswerArgs, files: &ModelFiles) -> Result<GenerationConfig> {
         ];
         for (name, _) in idle.iter().filter(|(_, given)| *given) {
             note(&format!(
-                "note: {name} has no effect, because the most likely token is taken; --temperature draws"
+                "note: {name} has no effect, because decoding is greedy; --temperature makes it sample"
             ));
         }
     }

@@ -6,9 +6,14 @@ use anyhow::{Result, bail};
 
 use super::Collected;
 use super::prompts::Prompt;
-use super::provenance::AnsweredBy;
 use crate::cli::AnswerArgs;
+use crate::provenance::Provenance;
 
-pub(super) fn answer(_: &AnswerArgs, _: &Path, _: &[Prompt]) -> Result<(Collected, AnsweredBy)> {
+pub(super) fn answer(
+    _: &AnswerArgs,
+    _: &Path,
+    _: &[Prompt],
+    _: Provenance,
+) -> Result<(Collected, Provenance)> {
     bail!("this program was built without local models: build it with `--features local`, or use --endpoint")
 }

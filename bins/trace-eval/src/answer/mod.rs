@@ -7,16 +7,16 @@ mod local;
 #[path = "local_absent.rs"]
 mod local;
 mod prompts;
-mod provenance;
 
 use anyhow::Result;
 
 use crate::answer_row::AnswerRow;
 use crate::cli::AnswerArgs;
-use crate::files::write_rows;
-use iopo_cli::{Outcome, note, print};
+use iopo_cli::{note, print};
+use crate::files::{write_json, write_rows};
+use iopo_cli::Outcome;
+use crate::provenance::Provenance;
 use prompts::Prompt;
-use provenance::{AnswerProvenance, AnsweredBy};
 
 /// What became of all prompts.
 #[derive(Debug, Default)]
@@ -31,21 +31,23 @@ struct Collected {
 /// Asks, writes and prints.
 pub(crate) fn run(args: &AnswerArgs) -> Result<Outcome> {
     let prompts = prompts::read(args.benchmark, &args.file)?;
-    let (collected, answered_by) = match &args.local.model_dir {
-        Some(dir) => local::answer(args, dir, &prompts)?,
-        None => endpoint::answer(args, &prompts)?,
+    let provenance = Provenance::new().file("prompts", &args.file)?;
+    let (collected, provenance) = match &args.local.model_dir {
+        Some(dir) => local::answer(args, dir, &prompts, provenance)?,
+        None => endpoint::answer(args, &prompts, provenance)?,
     };
-    finish(args, prompts.len(), &collected, answered_by)
+    finish(args, prompts.len(), &collected, &provenance)
 }
 
 fn finish(
     args: &AnswerArgs,
     prompts: usize,
     collected: &Collected,
-    answered_by: AnsweredBy,
+    provenance: &Provenance,
 ) -> Result<Outcome> {
     write_rows(&args.out, &collected.rows)?;
-    AnswerProvenance::new(args, answered_by)?.write(&args.out)?;
+    // `answers.jsonl` has `answers.provenance.json`.
+    write_json(&args.out.with_extension("provenance.json"), provenance)?;
     let answered = collected.rows.len() - collected.failed;
     print(&format!(
         "{}: {answered} of {prompts} prompts answered, {} failed, {} not asked\n",

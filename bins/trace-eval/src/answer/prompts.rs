@@ -111,7 +111,7 @@ fn of_eval_row(row: &EvalRow) -> Result<Prompt> {
             "developer" => Role::Developer,
             "user" => Role::User,
             "assistant" => Role::Assistant,
-            other => bail!("row {:?}: nobody has the role {other:?}", row.id),
+            other => bail!("row {:?}: unknown role {other:?}", row.id),
         };
         Ok(Message::new(role, message.content.clone()))
     };

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-/// How a model is asked, and how much may be taken.
+/// How a model is asked, and the limits of cost and tokens.
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
     /// Softmax temperature; the endpoint's default, or 0 for judges.
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f64>,
 
-    /// Mass of the nucleus that tokens are drawn from.
+    /// Mass of the nucleus that tokens are sampled from.
     #[arg(long, value_name = "P")]
     pub(crate) top_p: Option<f64>,
 

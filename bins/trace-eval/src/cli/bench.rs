@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use trace_score::cfbench::CfBenchQuirks;
+use trace_score::complexbench::ComplexBenchQuirks;
 
-use super::JudgeArgs;
+use super::JudgedArgs;
+use crate::provenance::Provenance;
 
 /// The arguments of `trace-eval cfbench` and `trace-eval complexbench`.
 #[derive(Debug, Args)]
@@ -19,36 +23,49 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
 
-    /// The folder for the results; made if it is missing.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-
-    /// Whether the errors of the released code are repeated or repaired.
+    /// Whether the quirks of the released code are reproduced, all or none.
     #[arg(long, value_enum, default_value_t = Mode::Fixed)]
     pub(crate) mode: Mode,
 
-    /// What the report calls the system that answered.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) system: Option<String>,
-
-    /// Most answers that the report shows, of those that do not satisfy every criterion.
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub(crate) show: usize,
-
-    /// Print the results as one line of JSON instead of tables.
-    #[arg(long)]
-    pub(crate) json: bool,
-
     #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
+    pub(crate) run: JudgedArgs,
 }
 
-/// What becomes of the errors of a benchmark's released code.
+impl BenchArgs {
+    /// With the files and the mode.
+    pub(crate) fn provenance(&self, provenance: Provenance) -> Result<Provenance> {
+        let provenance = provenance.with("mode", self.mode)?.file("data", &self.data)?;
+        match &self.answers {
+            Some(answers) => provenance.file("answers", answers),
+            None => Ok(provenance),
+        }
+    }
+}
+
+/// What becomes of the quirks of a benchmark's released code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
-    /// They are repeated.
+    /// All are reproduced.
     Official,
-    /// They are repaired.
+    /// None is.
     Fixed,
+}
+
+impl From<Mode> for CfBenchQuirks {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Official => Self::official(),
+            Mode::Fixed => Self::none(),
+        }
+    }
+}
+
+impl From<Mode> for ComplexBenchQuirks {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Official => Self::official(),
+            Mode::Fixed => Self::none(),
+        }
+    }
 }

@@ -32,11 +32,11 @@ pub(crate) struct IfevalArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) language_seed: u64,
 
-    /// What is counted where the letter to count is none, as in the keys 1122 (#) and 1129 (!).
+    /// What is counted where the character to count is not a letter, as in the keys 1122 (#) and 1129 (!).
     #[arg(long, value_enum, default_value_t = LettersArg::Literal)]
     pub(crate) letters: LettersArg,
 
-    /// The seed of the letters that `--letters official-random` draws.
+    /// The seed of the random letters of `--letters official-random`.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub(crate) letter_seed: u64,
 
@@ -49,12 +49,12 @@ pub(crate) struct IfevalArgs {
     pub(crate) json: bool,
 }
 
-/// A policy for letters that are none, as typed.
+/// A policy for characters to count that are not letters, as typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum LettersArg {
     /// The character itself.
     Literal,
-    /// A letter from a to z drawn at random, as the official program does.
+    /// A random letter from a to z, as in the official program.
     OfficialRandom,
 }
 

@@ -6,6 +6,29 @@ use clap::Args;
 
 use super::AskArgs;
 
+/// Who judges, what becomes of the results, and how they are shown.
+#[derive(Debug, Args)]
+pub(crate) struct JudgedArgs {
+    /// The folder for the results; made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// What the report calls the system that answered; the model of the answers or the name of their file, unless given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) system: Option<String>,
+
+    /// Most answers that the report shows, of those that do not follow everything.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub(crate) show: usize,
+
+    /// Print the results as one line of JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+}
+
 /// Who judges, and how the judge is asked.
 #[derive(Debug, Args)]
 pub(crate) struct JudgeArgs {

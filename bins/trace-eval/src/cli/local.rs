@@ -25,8 +25,8 @@ const OF_ENDPOINTS: [&str; 11] = [
 pub(crate) struct LocalArgs {
     /// Answer with the model in a Hugging Face folder, in this process.
     ///
-    /// Settings that are not given are those of its generation_config.json. A temperature above 0 draws tokens, 0 takes
-    /// the most likely one. Without a number of most tokens anywhere, an answer ends at 1,024.
+    /// Settings that are not given are those of its generation_config.json. With a temperature above 0 tokens are
+    /// sampled, with 0 decoding is greedy. Without a limit of tokens anywhere, an answer ends at 1,024.
     #[arg(long, value_name = "DIR", conflicts_with_all = OF_ENDPOINTS)]
     pub(crate) model_dir: Option<PathBuf>,
 
@@ -42,11 +42,11 @@ pub(crate) struct LocalArgs {
     #[arg(long, value_name = "TYPE", requires = "model_dir", default_value = "float32")]
     pub(crate) dtype: String,
 
-    /// Draw among so many of the most likely tokens; 0 for all.
+    /// Sample among so many of the most probable tokens; 0 for all.
     #[arg(long, value_name = "K", requires = "model_dir")]
     pub(crate) top_k: Option<usize>,
 
-    /// Make tokens that were there before less likely, if above 1.
+    /// Make earlier tokens less probable, if above 1.
     #[arg(long, value_name = "P", requires = "model_dir")]
     pub(crate) repetition_penalty: Option<f64>,
 

@@ -18,9 +18,9 @@ pub(crate) use bench::{BenchArgs, Mode};
 pub(crate) use compare::CompareArgs;
 pub(crate) use ifeval::IfevalArgs;
 pub(crate) use intervals::IntervalArgs;
-pub(crate) use judge::JudgeArgs;
+pub(crate) use judge::{JudgeArgs, JudgedArgs};
 pub(crate) use local::LocalArgs;
-pub(crate) use trace::{LanguageArg, QueryArg, TraceArgs};
+pub(crate) use trace::TraceArgs;
 
 /// Asks models for answers, judges them, and reports: TRACE, IFEval, CFBench and ComplexBench.
 ///

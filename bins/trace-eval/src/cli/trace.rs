@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trace_score::trace::{PromptLanguage, QueryReading, VoteRule};
 
-use super::{IntervalArgs, JudgeArgs};
+use super::{IntervalArgs, JudgedArgs};
 
 /// The arguments of `trace-eval trace`.
 #[derive(Debug, Args)]
@@ -18,14 +18,6 @@ pub(crate) struct TraceArgs {
     /// The answers: id and response per line, as `trace-eval answer` writes them.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: PathBuf,
-
-    /// The folder for the results; made if it is missing.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-
-    /// What the report calls the system that answered; the model of the answers unless given.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) system: Option<String>,
 
     /// How many judgements of an answer are joined into one. More than half of them must be readable.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
@@ -49,16 +41,8 @@ pub(crate) struct TraceArgs {
     #[arg(long)]
     pub(crate) compatible_parser: bool,
 
-    /// Most answers that the report shows, of those that do not follow their instruction.
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub(crate) show: usize,
-
-    /// Print the scores as one line of JSON instead of tables.
-    #[arg(long)]
-    pub(crate) json: bool,
-
     #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
+    pub(crate) run: JudgedArgs,
 
     #[command(flatten)]
     pub(crate) intervals: IntervalArgs,

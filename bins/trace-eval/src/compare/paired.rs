@@ -130,7 +130,7 @@ fn cfbench(
     ])
 }
 
-/// DRFR over the questions with a verdict in both, with whole items drawn anew.
+/// DRFR over the questions with a verdict in both, with a bootstrap that resamples whole items.
 fn complexbench(
     (first_name, first): (&str, &[ComplexBenchRow]),
     (second_name, second): (&str, &[ComplexBenchRow]),

@@ -3,187 +3,193 @@
 mod report;
 mod verdicts;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use chat_client::Message;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use trace_score::complexbench::{
-    ComplexBenchItem, ComplexBenchPrompts, DrfrStatistics, OfficialStatistics, ScoringQuestion, Verdict,
-    load_items, official_statistics, statistics,
+    ComplexBenchItem, ComplexBenchPrompts, ComplexBenchQuirks, DrfrStatistics, ScoringQuestion, Verdict,
+    load_items, statistics,
 };
+use trace_score::{Judged, Table};
 
-use crate::answer_row::{answer_or_reason, check_nothing_left, read_answers, the_model};
-use crate::asking::Totals;
-use crate::bench::BenchProvenance;
+use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::{BenchArgs, Mode};
 use crate::files::{OutFolder, digest};
-use crate::judging::{Ballot, BallotCounts, Task, judge};
-use crate::provenance::JudgeProvenance;
-use iopo_cli::{Outcome, note, print};
-use verdicts::{Case, hindrance};
+use crate::judging::{Ballot, Task};
+use iopo_cli::Outcome;
+use crate::provenance::Provenance;
+use verdicts::{ItemRow, QuestionRow, hindrance, judged, judged_item, question_rows};
 
-/// results.json.
-#[derive(Debug, Serialize)]
-struct Output {
-    provenance: BenchProvenance,
-    without_answer: usize,
-    judging: BallotCounts,
-    /// What the questions of the journal took.
-    spent: Totals,
-    results: Statistics,
+/// The benchmark, and what became of its questions.
+struct ComplexBench<'a> {
+    args: &'a BenchArgs,
+    quirks: ComplexBenchQuirks,
+    prompts: ComplexBenchPrompts,
+    cases: Cases<ComplexBenchItem>,
+    /// The questions that are asked: the place of the case, and that of the question in it.
+    asked: Vec<(usize, usize)>,
+    questions: Vec<Vec<QuestionRow>>,
 }
 
-/// Statistics of either mode.
+/// The statistics, in official mode under the names of the released code.
+#[derive(Debug, Serialize)]
+struct Results {
+    results: NamedStatistics,
+    #[serde(skip)]
+    statistics: DrfrStatistics,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Statistics {
-    Fixed(Box<DrfrStatistics>),
-    Official(Box<OfficialStatistics>),
-}
-
-/// A question that is asked: its case's place and its own place in it.
-struct Asked {
-    case: usize,
-    question: usize,
+enum NamedStatistics {
+    Ours(Box<DrfrStatistics>),
+    Official(Map<String, Value>),
 }
 
 /// Judges, writes and prints.
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
-    let prompts = ComplexBenchPrompts::load(args.judge.prompts_dir.as_deref())?;
-    let (mut cases, model) = read(args)?;
-    let folder = OutFolder::create(&args.out)?;
-    let journal = args.judge.ask.journal.clone().unwrap_or_else(|| folder.path("journal.jsonl"));
-    let asked = asked(&cases, args.mode);
-    let tasks: Vec<Task> = asked.iter().map(|asked| task(&prompts, &cases, asked)).collect();
-    let judging = judge(&args.judge, &journal, &tasks, |place, answer, _| {
-        let Asked { case, question } = asked[place];
-        let response = cases[case].response.as_deref().unwrap_or_default();
-        verdicts::read(args.mode, &cases[case].item.scoring_questions[question], response, answer)
-    })?;
-    let counts = BallotCounts::of(&judging.ballots);
-    settle(&mut cases, judging.ballots, args.mode)?;
-    folder.write_rows("verdicts.jsonl", &cases.iter().map(Case::row).collect::<Vec<_>>())?;
-
-    let items: Vec<_> = cases.iter().map(Case::judged_item).collect();
-    let results = match args.mode {
-        Mode::Fixed => Statistics::Fixed(Box::new(statistics(&items))),
-        Mode::Official => Statistics::Official(Box::new(
-            official_statistics(&items).context("the released code has no statistics of these verdicts")?,
-        )),
-    };
-    let by_judge = JudgeProvenance::new(&args.judge, judging.answered_by, template_digest(&prompts));
-    let output = Output {
-        provenance: BenchProvenance::new(args, by_judge, model)?,
-        without_answer: cases.iter().filter(|case| case.response.is_err()).count(),
-        judging: counts,
-        spent: judging.totals,
-        results,
-    };
-    folder.write_json("results.json", &output)?;
-    folder.write_report(&report::report(&output, &cases, args.show)?)?;
-    finish(args, &output, &cases)
-}
-
-/// The items with their responses, and the model that answered.
-fn read(args: &BenchArgs) -> Result<(Vec<Case>, Option<String>)> {
-    let items = load_items(&args.data)?;
-    if items.is_empty() {
-        bail!("{} has no items", args.data.display());
-    }
-    let Some(path) = &args.answers else { bail!("--answers is missing: the data has no responses") };
-    let mut by_id = read_answers(path)?;
-    let model = the_model(by_id.values());
-    let mut cases = Vec::new();
-    for item in items {
-        let answer = by_id.remove(&item.main_id.to_string());
-        if answer
-            .as_ref()
-            .and_then(|answer| answer.prompt.as_ref())
-            .is_some_and(|asked| *asked != item.instruction)
-        {
-            bail!("the answer with the id \"{}\" in {} is to another prompt", item.main_id, path.display());
-        }
-        cases.push(Case { item, response: answer_or_reason(answer), questions: Vec::new() });
-    }
-    check_nothing_left(&by_id, path)?;
-    Ok((cases, model))
+    let prompts = ComplexBenchPrompts::load(args.run.judge.prompts_dir.as_deref())?;
+    let answers = args.answers.as_ref().context("--answers is missing: the data has no responses")?;
+    let items = some(load_items(&args.data)?, &args.data)?;
+    let cases = Cases::read(items, answers, |item| (item.main_id.to_string(), item.instruction.clone()))?;
+    let quirks = ComplexBenchQuirks::from(args.mode);
+    let asked = asked(&cases.cases, quirks);
+    run_benchmark(ComplexBench { args, quirks, prompts, cases, asked, questions: Vec::new() }, &args.run)
 }
 
 /// The questions that nothing hinders.
-fn asked(cases: &[Case], mode: Mode) -> Vec<Asked> {
-    let of_case = |(place, case): (usize, &Case)| -> Vec<Asked> {
+fn asked(cases: &[Case<ComplexBenchItem>], quirks: ComplexBenchQuirks) -> Vec<(usize, usize)> {
+    let of_case = |(place, case): (usize, &Case<ComplexBenchItem>)| -> Vec<(usize, usize)> {
         let questions = case.item.scoring_questions.iter().enumerate();
-        let free = questions.filter(|(_, question)| hindrance(case, question, mode).is_none());
-        free.map(|(question, _)| Asked { case: place, question }).collect()
+        let free = questions.filter(|(_, question)| hindrance(case, question, quirks).is_none());
+        free.map(|(question, _)| (place, question)).collect()
     };
     cases.iter().enumerate().flat_map(of_case).collect()
 }
 
-fn task(prompts: &ComplexBenchPrompts, cases: &[Case], asked: &Asked) -> Task {
-    let case = &cases[asked.case];
-    let response = case.response.as_deref().unwrap_or_default();
-    let prompt = prompts.render(&case.item, &case.item.scoring_questions[asked.question], response);
-    Task {
-        name: format!("complexbench {} question {}", case.item.main_id, asked.question),
-        vote: 0,
-        messages: vec![Message::user(prompt)],
+impl ComplexBench<'_> {
+    /// Item, question and response of a task.
+    fn asked(&self, (case, question): (usize, usize)) -> (&ComplexBenchItem, &ScoringQuestion, &str) {
+        let Case { item, response } = &self.cases.cases[case];
+        (item, &item.scoring_questions[question], response.as_deref().unwrap_or_default())
+    }
+
+    fn settled(&self) -> impl Iterator<Item = (&Case<ComplexBenchItem>, &[QuestionRow])> {
+        self.cases.cases.iter().zip(self.questions.iter().map(Vec::as_slice))
     }
 }
 
-/// Gives each question its judgement, in the order in which they were asked.
-fn settle(cases: &mut [Case], ballots: Vec<Ballot<Verdict>>, mode: Mode) -> Result<()> {
-    let mut ballots = ballots.into_iter();
-    for case in cases {
-        let outcome = |question: &ScoringQuestion| match hindrance(case, question, mode) {
-            Some(reason) => Err(reason),
-            None => ballots.next().ok_or_else(|| "there is no judgement".to_owned()),
+impl Benchmark for ComplexBench<'_> {
+    type Judgement = Verdict;
+    type Results = Results;
+
+    const NAME: &'static str = "ComplexBench";
+    const SUBTITLE: &'static str = "Questions that are answered with yes";
+    const NUMBERS: &'static str = "Ratios";
+    const FAILURES: &'static str = "Answers with a no, or without a verdict";
+    const FILE: &'static str = "results.json";
+    const UNIT: &'static str = "questions";
+
+    fn tasks(&self) -> Vec<Task> {
+        let task = |&(case, place): &(usize, usize)| {
+            let (item, question, response) = self.asked((case, place));
+            Task {
+                name: format!("complexbench {} question {place}", item.main_id),
+                vote: 0,
+                messages: vec![Message::user(self.prompts.render(item, question, response))],
+            }
         };
-        let outcomes = case.item.scoring_questions.iter().map(outcome).collect();
-        let id = case.item.main_id;
-        case.settle(outcomes, mode).with_context(|| format!("item {id}"))?;
+        self.asked.iter().map(task).collect()
     }
-    Ok(())
-}
 
-/// SHA-256 of the three prompts with the names of the places in the places.
-fn template_digest(prompts: &ComplexBenchPrompts) -> String {
-    let item = ComplexBenchItem {
-        main_id: 0,
-        group: String::new(),
-        idx_in_group: 0,
-        instruction: "{instruction}".to_owned(),
-        task_types: String::new(),
-        composition_types: Vec::new(),
-        category: String::new(),
-        scoring_questions: Vec::new(),
-    };
-    let question = |rule: Option<&str>| ScoringQuestion {
-        point_id: 0,
-        question: "{question}".to_owned(),
-        rule: rule.map(str::to_owned),
-        constraint_dimensions: Vec::new(),
-        composition_types: Vec::new(),
-        dep: Vec::new(),
-    };
-    let prompts = [None, Some("length"), Some("length_each")]
-        .map(|rule| prompts.render(&item, &question(rule), "{response}"));
-    digest(prompts.join("\n").as_bytes())
-}
+    fn read(&self, task: usize, answer: &str, _: bool) -> Result<Verdict, String> {
+        let (_, question, response) = self.asked(self.asked[task]);
+        verdicts::read(self.quirks, question, response, answer)
+    }
 
-fn finish(args: &BenchArgs, output: &Output, cases: &[Case]) -> Result<Outcome> {
-    print(&match args.json {
-        true => serde_json::to_string(output)? + "\n",
-        false => report::tables(output).iter().map(|table| table.to_text() + "\n").collect(),
-    })?;
-    let all = || cases.iter().flat_map(|case| &case.questions);
-    match all().filter(|question| question.verdict == Verdict::Missing).count() {
-        0 => Ok(Outcome::Done),
-        open => {
-            note(&format!(
-                "{open} of {} questions have no verdict; see {}",
-                all().count(),
-                args.out.display()
-            ));
-            Ok(Outcome::Incomplete)
-        }
+    fn settle(&mut self, ballots: Vec<Ballot<Verdict>>, folder: &OutFolder) -> Result<()> {
+        let mut ballots = ballots.into_iter();
+        let of_case = |case: &Case<ComplexBenchItem>| {
+            let outcome = |question: &ScoringQuestion| match hindrance(case, question, self.quirks) {
+                Some(reason) => Err(reason),
+                None => ballots.next().ok_or_else(|| "there is no judgement".to_owned()),
+            };
+            let outcomes = case.item.scoring_questions.iter().map(outcome).collect();
+            question_rows(&case.item, outcomes, self.quirks)
+                .with_context(|| format!("item {}", case.item.main_id))
+        };
+        self.questions = self.cases.cases.iter().map(of_case).collect::<Result<_>>()?;
+        let rows = self.settled().map(|(case, questions)| ItemRow {
+            main_id: case.item.main_id,
+            response: case.response.as_deref().ok(),
+            questions,
+        });
+        folder.write_rows("verdicts.jsonl", &rows.collect::<Vec<_>>())
+    }
+
+    fn judged(&self) -> Vec<Judged> {
+        self.settled().map(|(case, questions)| judged(case, questions)).collect()
+    }
+
+    fn results(&self) -> Result<Results> {
+        let items: Vec<_> =
+            self.settled().map(|(case, questions)| judged_item(&case.item, questions)).collect();
+        let statistics = statistics(&items, self.quirks);
+        let results = match self.args.mode {
+            Mode::Fixed => NamedStatistics::Ours(Box::new(statistics.clone())),
+            Mode::Official => NamedStatistics::Official(
+                statistics
+                    .official_names()
+                    .context("the released code has no statistics of these verdicts: a share of nothing")?,
+            ),
+        };
+        Ok(Results { results, statistics })
+    }
+
+    fn without_answer(&self) -> usize {
+        self.cases.without_answer()
+    }
+
+    fn failed(&self, _: &Results) -> (usize, usize) {
+        let all: Vec<&QuestionRow> = self.questions.iter().flatten().collect();
+        (all.iter().filter(|question| question.verdict == Verdict::Missing).count(), all.len())
+    }
+
+    fn provenance(&self, provenance: Provenance) -> Result<Provenance> {
+        self.args.provenance(provenance)
+    }
+
+    fn system(&self) -> String {
+        self.cases.system(self.args.answers.as_ref().unwrap_or(&self.args.data))
+    }
+
+    /// Of the three prompts together.
+    fn template_digest(&self) -> String {
+        let item = ComplexBenchItem {
+            main_id: 0,
+            group: String::new(),
+            idx_in_group: 0,
+            instruction: "{instruction}".to_owned(),
+            task_types: String::new(),
+            composition_types: Vec::new(),
+            category: String::new(),
+            scoring_questions: Vec::new(),
+        };
+        let question = |rule: Option<&str>| ScoringQuestion {
+            point_id: 0,
+            question: "{question}".to_owned(),
+            rule: rule.map(str::to_owned),
+            constraint_dimensions: Vec::new(),
+            composition_types: Vec::new(),
+            dep: Vec::new(),
+        };
+        let prompts = [None, Some("length"), Some("length_each")]
+            .map(|rule| self.prompts.render(&item, &question(rule), "{response}"));
+        digest(prompts.join("\n").as_bytes())
+    }
+
+    fn tables(&self, results: &Results) -> Vec<Table> {
+        report::tables(&results.statistics)
     }
 }

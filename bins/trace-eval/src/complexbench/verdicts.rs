@@ -3,13 +3,12 @@
 use serde::Serialize;
 use trace_schema::Constraint;
 use trace_score::complexbench::{
-    ComplexBenchItem, Dependence, DependencyError, JudgedItem, JudgedQuestion, Rule, ScoringQuestion,
-    Verdict, apply_dependencies, extract_objects, official_answer, official_extraction, official_verdict,
-    parse_answer,
+    ComplexBenchItem, ComplexBenchQuirks, JudgedItem, JudgedQuestion, Rule, ScoringQuestion, Verdict,
+    apply_dependencies, extract_objects, parse_answer,
 };
-use trace_score::{ConstraintScore, Judged, JudgedConstraint};
+use trace_score::{ConstraintScore, Judged, JudgedConstraint, ScoreError};
 
-use crate::cli::Mode;
+use crate::benchmark::Case;
 use crate::judging::Ballot;
 
 /// What a question came to.
@@ -30,131 +29,98 @@ pub(super) struct QuestionRow {
 /// One row of verdicts.jsonl.
 #[derive(Debug, Serialize)]
 pub(super) struct ItemRow<'a> {
-    main_id: i64,
-    response: Option<&'a str>,
-    questions: &'a [QuestionRow],
-}
-
-/// An item with its response, or why there is none, and what its questions came to.
-pub(super) struct Case {
-    pub(super) item: ComplexBenchItem,
-    pub(super) response: Result<String, String>,
-    pub(super) questions: Vec<QuestionRow>,
+    pub(super) main_id: i64,
+    pub(super) response: Option<&'a str>,
+    pub(super) questions: &'a [QuestionRow],
 }
 
 /// Why a question is not asked: there is no response, or its rule cannot be read.
-pub(super) fn hindrance(case: &Case, question: &ScoringQuestion, mode: Mode) -> Option<String> {
+pub(super) fn hindrance(
+    case: &Case<ComplexBenchItem>,
+    question: &ScoringQuestion,
+    quirks: ComplexBenchQuirks,
+) -> Option<String> {
     if let Err(reason) = &case.response {
         return Some(reason.clone());
     }
-    match (mode, &question.rule) {
-        (Mode::Fixed, Some(rule)) => Rule::parse(rule).err().map(|error| error.to_string()),
-        _ => None,
-    }
+    let rule = question.rule.as_deref()?;
+    Rule::parse(rule, quirks).err().map(|error| error.to_string())
 }
 
 /// Reads an answer about a question on a response.
 pub(super) fn read(
-    mode: Mode,
+    quirks: ComplexBenchQuirks,
     question: &ScoringQuestion,
     response: &str,
     answer: &str,
 ) -> Result<Verdict, String> {
-    match (mode, &question.rule) {
-        (Mode::Official, None) => Ok(official_answer(answer).into()),
-        (Mode::Official, Some(rule)) => {
-            let objects = official_extraction(Some(response), Some(answer)).objects;
-            official_verdict(rule, &objects).map_err(|error| error.to_string())
+    let Some(rule) = &question.rule else {
+        return parse_answer(answer, quirks).map(Verdict::from).map_err(|error| error.to_string());
+    };
+    let rule = Rule::parse(rule, quirks).map_err(|error| error.to_string())?;
+    let objects = extract_objects(response, answer, quirks).objects;
+    rule.verdict(&objects).map_err(|error| error.to_string())
+}
+
+/// What the questions of an item came to: a judgement, or the reason for which one was not asked.
+pub(super) fn question_rows(
+    item: &ComplexBenchItem,
+    outcomes: Vec<Result<Ballot<Verdict>, String>>,
+    quirks: ComplexBenchQuirks,
+) -> Result<Vec<QuestionRow>, ScoreError> {
+    let verdict = |outcome: &Result<Ballot<Verdict>, String>| {
+        outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
+    };
+    let own: Vec<Verdict> = outcomes.iter().map(verdict).collect();
+    let dependencies: Vec<Vec<i64>> =
+        item.scoring_questions.iter().map(|question| question.dep.clone()).collect();
+    let verdicts = apply_dependencies(&own, &dependencies, quirks)?;
+    let questions = item.scoring_questions.iter().zip(outcomes).zip(own.into_iter().zip(verdicts));
+    let row = |((question, outcome), (own_verdict, verdict)): ((&ScoringQuestion, _), _)| {
+        let outcome: Result<Ballot<Verdict>, String> = outcome;
+        QuestionRow {
+            question: question.question.clone(),
+            rule: question.rule.clone(),
+            own_verdict,
+            verdict,
+            attempts: outcome.as_ref().map_or(0, Ballot::attempts),
+            failed: outcome.map_or_else(Some, |ballot| ballot.failure()),
         }
-        (Mode::Fixed, None) => parse_answer(answer).map(Verdict::from).map_err(|error| error.to_string()),
-        (Mode::Fixed, Some(rule)) => {
-            let rule = Rule::parse(rule).map_err(|error| error.to_string())?;
-            Ok(rule.holds(&extract_objects(response, answer)).into())
-        }
+    };
+    Ok(questions.map(row).collect())
+}
+
+/// An item as statistics take it.
+pub(super) fn judged_item(item: &ComplexBenchItem, rows: &[QuestionRow]) -> JudgedItem {
+    let question = |(question, row): (&ScoringQuestion, &QuestionRow)| JudgedQuestion {
+        constraint_dimensions: question.constraint_dimensions.clone(),
+        composition_types: question.composition_types.clone(),
+        verdict: row.verdict,
+    };
+    JudgedItem {
+        group: item.group.clone(),
+        task_type: item.task_types.clone(),
+        composition_types: item.composition_types.clone(),
+        category: item.category.clone(),
+        questions: item.scoring_questions.iter().zip(rows).map(question).collect(),
     }
 }
 
-impl Case {
-    /// Enters what the questions came to: a judgement, or the reason for which one was not asked.
-    pub(super) fn settle(
-        &mut self,
-        outcomes: Vec<Result<Ballot<Verdict>, String>>,
-        mode: Mode,
-    ) -> Result<(), DependencyError> {
-        let own: Vec<Verdict> = outcomes
-            .iter()
-            .map(|outcome| {
-                outcome.as_ref().ok().and_then(Ballot::judgement).copied().unwrap_or(Verdict::Missing)
-            })
-            .collect();
-        let dependence = match mode {
-            Mode::Official => Dependence::Direct,
-            Mode::Fixed => Dependence::Transitive,
-        };
-        let dependencies: Vec<Vec<i64>> =
-            self.item.scoring_questions.iter().map(|question| question.dep.clone()).collect();
-        let verdicts = apply_dependencies(&own, &dependencies, dependence)?;
-        let questions = self.item.scoring_questions.iter().zip(outcomes).zip(own.iter().zip(verdicts));
-        self.questions = questions
-            .map(|((question, outcome), (own, verdict))| QuestionRow {
-                question: question.question.clone(),
-                rule: question.rule.clone(),
-                own_verdict: *own,
-                verdict,
-                attempts: outcome.as_ref().map_or(0, Ballot::attempts),
-                failed: outcome.map_or_else(Some, |ballot| ballot.failure()),
-            })
-            .collect();
-        Ok(())
-    }
-
-    pub(super) fn row(&self) -> ItemRow<'_> {
-        ItemRow {
-            main_id: self.item.main_id,
-            response: self.response.as_deref().ok(),
-            questions: &self.questions,
-        }
-    }
-
-    /// The case as statistics take it.
-    pub(super) fn judged_item(&self) -> JudgedItem {
-        let questions = self.item.scoring_questions.iter().zip(&self.questions);
-        let question = |(question, row): (&ScoringQuestion, &QuestionRow)| JudgedQuestion {
-            constraint_dimensions: question.constraint_dimensions.clone(),
-            composition_types: question.composition_types.clone(),
-            verdict: row.verdict,
-        };
-        JudgedItem {
-            group: self.item.group.clone(),
-            task_type: self.item.task_types.clone(),
-            composition_types: self.item.composition_types.clone(),
-            category: self.item.category.clone(),
-            questions: questions.map(question).collect(),
-        }
-    }
-
-    /// The case as a row to read; where a question has no verdict, the row tells why.
-    pub(super) fn judged(&self) -> Judged {
-        let is_open = |row: &&QuestionRow| matches!(row.verdict, Verdict::Missing | Verdict::Unknown);
-        let open = self.questions.iter().find(is_open);
-        let verdict = match open {
-            None => trace_score::Verdict::Scored {
-                constraints: self.questions.iter().map(judged_constraint).collect(),
-                also_required: true,
-            },
-            Some(row) => trace_score::Verdict::Failed {
-                constraints: self
-                    .questions
-                    .iter()
-                    .map(|row| Constraint::unlabelled(row.question.clone()))
-                    .collect(),
-                reason: row.failed.clone().unwrap_or_else(|| format!("no verdict on {:?}", row.question)),
-            },
-        };
-        let answer = self.response.clone().unwrap_or_default();
-        let (id, prompt) = (self.item.main_id.to_string(), self.item.instruction.clone());
-        Judged { id, prompt, answer, verdict }
-    }
+/// A case as a row to read; where a question has no verdict, the row says why.
+pub(super) fn judged(case: &Case<ComplexBenchItem>, questions: &[QuestionRow]) -> Judged {
+    let is_open = |row: &&QuestionRow| matches!(row.verdict, Verdict::Missing | Verdict::Unknown);
+    let verdict = match questions.iter().find(is_open) {
+        None => trace_score::Verdict::Scored {
+            constraints: questions.iter().map(judged_constraint).collect(),
+            also_required: true,
+        },
+        Some(row) => trace_score::Verdict::Failed {
+            constraints: questions.iter().map(|row| Constraint::unlabelled(row.question.clone())).collect(),
+            reason: row.failed.clone().unwrap_or_else(|| format!("no verdict on {:?}", row.question)),
+        },
+    };
+    let (id, prompt) = (case.item.main_id.to_string(), case.item.instruction.clone());
+    Judged { id, prompt, answer: case.response.clone().unwrap_or_default(), verdict }
 }
 
 fn judged_constraint(row: &QuestionRow) -> JudgedConstraint {

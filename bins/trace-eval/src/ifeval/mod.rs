@@ -4,33 +4,16 @@ mod report;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use iopo_cli::{Outcome, note, print};
+use anyhow::Result;
 use serde::Serialize;
-use trace_score::ifeval::{Checker, LetterPolicy, Pairing, Prompt, PromptVerdict, Results};
+use trace_score::ifeval::{Checker, GivenResponse, Pairing, Prompt, PromptVerdict, Results};
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
 
 use crate::cli::IfevalArgs;
-use crate::files::{OutFolder, file_digest, version};
-
-/// Where the numbers come from.
-#[derive(Debug, Serialize)]
-struct Provenance {
-    program: String,
-    /// What the responses are called.
-    system: String,
-    /// Each file with its SHA-256.
-    files: Vec<SourceFile>,
-    language_seed: u64,
-    letters: LetterPolicy,
-}
-
-#[derive(Debug, Serialize)]
-struct SourceFile {
-    role: &'static str,
-    path: String,
-    sha256: String,
-}
+use iopo_cli::{note, print};
+use crate::files::OutFolder;
+use iopo_cli::Outcome;
+use crate::provenance::Provenance;
 
 /// results.json.
 #[derive(Debug, Serialize)]
@@ -46,9 +29,11 @@ struct Output<'a> {
 /// Prompts with their responses, in order.
 struct Answered {
     prompts: Vec<Prompt>,
-    responses: Vec<Option<Option<String>>>,
+    responses: Vec<GivenResponse>,
     without_prompt: usize,
     earlier_wordings: Vec<u64>,
+    /// What the responses are called.
+    system: String,
     provenance: Provenance,
 }
 
@@ -58,11 +43,8 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
     answered.prompts.iter_mut().for_each(|prompt| args.letter_policy().apply(prompt));
     let checker = Checker { language_seed: args.language_seed };
     let pairs = answered.prompts.iter().zip(&answered.responses);
-    let verdicts: Vec<PromptVerdict> = pairs
-        .map(|(prompt, response)| {
-            PromptVerdict::new(&checker, prompt, response.as_ref().map(Option::as_deref))
-        })
-        .collect();
+    let verdicts: Vec<PromptVerdict> =
+        pairs.map(|(prompt, response)| PromptVerdict::new(&checker, prompt, response)).collect();
     let results = Results::of(&verdicts);
     tell_what_is_odd(&answered);
     let output = Output {
@@ -85,51 +67,40 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
 }
 
 fn read(args: &IfevalArgs) -> Result<Answered> {
-    let mut answered = match (&args.samples, &args.prompts, &args.responses) {
+    let named = |path: &Path| {
+        let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        args.system.clone().unwrap_or_else(stem)
+    };
+    let provenance = |system: &str, files: &[(&str, &Path)]| {
+        let provenance = Provenance::new().with("system", system)?;
+        let provenance =
+            files.iter().try_fold(provenance, |provenance, (role, path)| provenance.file(role, path))?;
+        provenance.with("language_seed", args.language_seed)?.with("letters", args.letter_policy())
+    };
+    let answered = match (&args.samples, &args.prompts, &args.responses) {
         (Some(samples), ..) => {
+            let system = named(samples);
+            let provenance = provenance(&system, &[("samples", samples)])?;
             let (prompts, responses) = read_samples(samples)?;
-            let responses = responses.into_iter().map(Some).collect();
-            let provenance = provenance(args, &[("samples", samples.as_path())])?;
-            Answered { prompts, responses, without_prompt: 0, earlier_wordings: Vec::new(), provenance }
+            let responses = responses.into_iter().map(GivenResponse::from).collect();
+            let (without_prompt, earlier_wordings) = (0, Vec::new());
+            Answered { prompts, responses, without_prompt, earlier_wordings, system, provenance }
         }
         (None, Some(prompts), Some(responses)) => {
-            let provenance =
-                provenance(args, &[("prompts", prompts.as_path()), ("responses", responses.as_path())])?;
+            let system = named(responses);
+            let provenance = provenance(&system, &[("prompts", prompts), ("responses", responses)])?;
             let prompts = read_prompts(prompts)?;
             let Pairing { responses, earlier_wordings, without_prompt } =
                 Pairing::new(&prompts, read_responses(responses)?)?;
-            Answered {
-                prompts,
-                responses,
-                without_prompt: without_prompt.len(),
-                earlier_wordings,
-                provenance,
-            }
+            let without_prompt = without_prompt.len();
+            Answered { prompts, responses, without_prompt, earlier_wordings, system, provenance }
         }
         _ => anyhow::bail!("give --prompts and --responses, or --samples"),
     };
     if answered.prompts.is_empty() {
         anyhow::bail!("there are no prompts in the file");
     }
-    if answered.provenance.system.is_empty() {
-        answered.provenance.system = "responses".to_owned();
-    }
     Ok(answered)
-}
-
-fn provenance(args: &IfevalArgs, files: &[(&'static str, &Path)]) -> Result<Provenance> {
-    let source = |&(role, path): &(&'static str, &Path)| {
-        Ok(SourceFile { role, path: path.display().to_string(), sha256: file_digest(path)? })
-    };
-    let named = files.last().and_then(|(_, path)| path.file_stem());
-    let named = || named.unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Provenance {
-        program: version(),
-        system: args.system.clone().unwrap_or_else(named),
-        files: files.iter().map(source).collect::<Result<_>>().context("cannot take a digest")?,
-        language_seed: args.language_seed,
-        letters: args.letter_policy(),
-    })
 }
 
 /// What the official program ends with an error on.

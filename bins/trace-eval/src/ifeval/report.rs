@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use trace_score::ifeval::{
-    Accuracy, InstructionVerdict, LetterPolicy, PartAccuracy, Prompt, PromptVerdict, ResponseState, Results,
+    Accuracy, GivenResponse, InstructionVerdict, PartAccuracy, Prompt, PromptVerdict, Results,
 };
 use trace_score::report::{Answers, Block, Report, Section};
 use trace_score::stats::{Estimate, IntervalConfig};
 use trace_score::{Cell, Column, ConstraintScore, Judged, JudgedConstraint, Table, Verdict};
 
-use super::{Answered, Provenance};
+use super::Answered;
 
 /// All tables for a terminal.
 pub(super) fn text(results: &Results) -> String {
@@ -27,9 +27,9 @@ pub(super) fn report(
         .iter()
         .zip(&answered.responses)
         .zip(verdicts)
-        .map(|((prompt, response), verdict)| judged(prompt, response.as_ref(), verdict))
+        .map(|((prompt, response), verdict)| judged(prompt, response, verdict))
         .collect();
-    let system = answered.provenance.system.as_str();
+    let system = answered.system.as_str();
     let answers = Answers::of(&[(system, &rows)])?;
     let failures = answers.keep(show, |row| row.answers.iter().any(|answer| answer.followed != Some(true)));
     Ok(Report {
@@ -37,30 +37,14 @@ pub(super) fn report(
         subtitle: "Prompts and instructions that are followed, strictly and loosely".to_owned(),
         sections: vec![
             Section::new("Results", tables(results).into_iter().map(Block::Table).collect()),
-            Section::new("Provenance", vec![Block::KeyValues(pairs(&answered.provenance))]),
+            Section::new("Provenance", vec![Block::KeyValues(answered.provenance.pairs())]),
             Section::new("What was not followed", vec![Block::Answers(failures)]),
         ],
     })
 }
 
-fn pairs(provenance: &Provenance) -> Vec<(String, String)> {
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut pairs = vec![pair("program", &provenance.program), pair("system", &provenance.system)];
-    for file in &provenance.files {
-        pairs.push(pair(file.role, &file.path));
-        pairs.push(pair(&format!("SHA-256 of {}", file.role), &file.sha256));
-    }
-    pairs.push(pair("seed of the language detector", &provenance.language_seed.to_string()));
-    let letters = match provenance.letters {
-        LetterPolicy::Literal => "counted as they are".to_owned(),
-        LetterPolicy::OfficialRandom { seed } => format!("replaced by a random letter, seed {seed}"),
-    };
-    pairs.push(pair("characters to count that are no letters", &letters));
-    pairs
-}
-
 /// A response as a row to read: its strict verdicts, with a remark where the loose one differs.
-fn judged(prompt: &Prompt, response: Option<&Option<String>>, verdict: &PromptVerdict) -> Judged {
+fn judged(prompt: &Prompt, response: &GivenResponse, verdict: &PromptVerdict) -> Judged {
     let of_instruction = |verdict: &InstructionVerdict| {
         let InstructionVerdict { kind, strict, loose, undecided } = verdict;
         let remark = match (undecided, strict, loose) {
@@ -72,15 +56,18 @@ fn judged(prompt: &Prompt, response: Option<&Option<String>>, verdict: &PromptVe
         JudgedConstraint { text, dimension: None, score: ConstraintScore::from(*strict) }
     };
     let constraints: Vec<_> = verdict.instructions.iter().map(of_instruction).collect();
-    let missing = match verdict.response {
-        ResponseState::Given => None,
-        ResponseState::Null => Some("the response is null"),
-        ResponseState::Missing => Some("there is no response"),
+    let missing = match response {
+        GivenResponse::Text(_) => None,
+        GivenResponse::Null => Some("the response is null"),
+        GivenResponse::Missing => Some("there is no response"),
     };
     Judged {
         id: prompt.key.to_string(),
         prompt: prompt.prompt.clone(),
-        answer: response.cloned().flatten().unwrap_or_default(),
+        answer: match response {
+            GivenResponse::Text(text) => text.clone(),
+            _ => String::new(),
+        },
         verdict: match missing {
             None => Verdict::Scored { constraints, also_required: true },
             Some(reason) => Verdict::Failed {

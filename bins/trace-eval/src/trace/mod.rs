@@ -1,115 +1,186 @@
 //! `trace-eval trace`: a judge's scores of answers to TRACE.
 
-mod cases;
-mod provenance;
 mod report;
 mod verdicts;
 
-use anyhow::Result;
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::{Result, bail};
 use chat_client::Message;
 use serde::Serialize;
+use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels};
+use trace_score::report::BarChart;
 use trace_score::stats::IntervalConfig;
-use trace_score::trace::{JUDGE_SYSTEM_MESSAGE, Judgement, TracePrompts};
-use trace_score::{Judged, Scores};
+use trace_score::trace::{JUDGE_SYSTEM_MESSAGE, Judgement, QueryReading, TracePrompts, VoteRule};
+use trace_score::{Judged, Scores, Table};
 
-use crate::asking::Totals;
+use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::TraceArgs;
-use crate::files::OutFolder;
-use crate::judging::{BallotCounts, Judging, Task, judge};
-use crate::provenance::JudgeProvenance;
-use cases::{Case, Cases};
-use iopo_cli::{Outcome, note, print};
-use provenance::{Provenance, template_digest};
+use crate::files::{OutFolder, digest};
+use crate::judging::{Ballot, Task};
+use iopo_cli::Outcome;
+use crate::provenance::Provenance;
 use verdicts::{Parser, VoteAgreement, agreement_of, judged, vote_rows};
 
-/// scores.json.
+/// An evaluation row.
+struct TraceItem {
+    id: String,
+    prompt: String,
+    instruction: Instruction,
+}
+
+/// The benchmark, and what became of its cases.
+struct Trace<'a> {
+    args: &'a TraceArgs,
+    prompts: TracePrompts,
+    intervals: IntervalConfig,
+    parser: Parser,
+    cases: Cases<TraceItem>,
+    /// The votes on the cases with an answer, case by case.
+    ballots: Vec<Ballot<Judgement>>,
+    rows: Vec<Judged>,
+}
+
 #[derive(Debug, Serialize)]
-struct Output {
-    provenance: Provenance,
-    /// Rows without an answer to judge.
-    without_answer: usize,
-    judging: BallotCounts,
+struct Results {
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement: Option<VoteAgreement>,
-    /// What the questions of the journal took.
-    spent: Totals,
     scores: Scores,
 }
 
 /// Judges, writes and prints.
 pub(crate) fn run(args: &TraceArgs) -> Result<Outcome> {
-    let Cases { cases, model } = cases::read(&args.rows, &args.answers)?;
-    let prompts = TracePrompts::load(args.language.into(), args.judge.prompts_dir.as_deref())?;
+    let items = some(read_items(&args.rows)?, &args.rows)?;
+    let cases = Cases::read(items, &args.answers, |item| (item.id.clone(), item.prompt.clone()))?;
+    let prompts = TracePrompts::load(args.language.into(), args.run.judge.prompts_dir.as_deref())?;
     let intervals = IntervalConfig::from(args.intervals);
     intervals.validate()?;
-    let folder = OutFolder::create(&args.out)?;
-    let journal = args.judge.ask.journal.clone().unwrap_or_else(|| folder.path("journal.jsonl"));
     let parser = if args.compatible_parser { Parser::Compatible } else { Parser::Strict };
+    let (ballots, rows) = (Vec::new(), Vec::new());
+    run_benchmark(Trace { args, prompts, intervals, parser, cases, ballots, rows }, &args.run)
+}
 
-    let answered: Vec<&Case> = cases.iter().filter(|case| case.answer.is_ok()).collect();
-    let tasks: Vec<Task> = answered.iter().flat_map(|case| tasks(args, &prompts, case)).collect();
-    let votes = args.votes as usize;
-    let judging = judge(&args.judge, &journal, &tasks, |place, answer, _| {
-        parser.read(answered[place / votes], answer)
-    })?;
-    let by_judge = JudgeProvenance::new(&args.judge, judging.answered_by.clone(), template_digest(&prompts));
-    let provenance = Provenance::new(args, by_judge, parser, &intervals, model)?;
-
-    let rows = write_verdicts(args, &folder, &cases, &judging, parser)?;
-    let by_case: Vec<_> = judging.ballots.chunks(votes).collect();
-    let output = Output {
-        provenance,
-        without_answer: cases.len() - answered.len(),
-        judging: BallotCounts::of(&judging.ballots),
-        agreement: agreement_of(&by_case, parser)?,
-        spent: judging.totals,
-        scores: Scores::of(&rows, &intervals)?,
+fn read_items(path: &Path) -> Result<Vec<TraceItem>> {
+    let mut seen = HashSet::new();
+    let item = |row: Result<EvalRow, _>| {
+        let row = row?;
+        if !seen.insert(row.id.clone()) {
+            bail!("{} has the id {:?} more than once", path.display(), row.id);
+        }
+        Ok(TraceItem { prompt: row.prompt(), instruction: row.instruction(), id: row.id })
     };
-    folder.write_json("scores.json", &output)?;
-    folder.write_report(&report::report(&output, &rows, parser, args.show)?)?;
-    finish(args, &output, parser)
+    JsonlReader::<_, EvalRow>::open(path)?.unknown_labels(UnknownLabels::Keep).map(item).collect()
 }
 
-fn tasks(args: &TraceArgs, prompts: &TracePrompts, case: &Case) -> Vec<Task> {
-    let answer = case.answer.as_deref().unwrap_or_default();
-    let prompt = prompts.judge_prompt(&case.instruction, answer, args.query_reading.into());
-    let task = |vote| Task {
-        name: format!("trace {} vote {}", case.id, vote + 1),
-        vote,
-        messages: vec![Message::system(JUDGE_SYSTEM_MESSAGE), Message::user(prompt.clone())],
-    };
-    (0..args.votes).map(task).collect()
+impl Trace<'_> {
+    /// The votes on each case.
+    fn votes(&self) -> impl Iterator<Item = (&Case<TraceItem>, &[Ballot<Judgement>])> {
+        let mut by_case = self.ballots.chunks(self.args.votes as usize);
+        self.cases.cases.iter().map(move |case| {
+            (case, if case.response.is_ok() { by_case.next().unwrap_or_default() } else { &[] })
+        })
+    }
 }
 
-/// Joins the votes of each case and writes both.
-fn write_verdicts(
-    args: &TraceArgs,
-    folder: &OutFolder,
-    cases: &[Case],
-    judging: &Judging<Judgement>,
-    parser: Parser,
-) -> Result<Vec<Judged>> {
-    let mut by_case = judging.ballots.chunks(args.votes as usize);
-    let (mut rows, mut votes) = (Vec::new(), Vec::new());
-    for case in cases {
-        let ballots = if case.answer.is_ok() { by_case.next().unwrap_or_default() } else { &[] };
-        rows.push(judged(case, ballots, parser, args.vote_rule.into())?);
-        votes.extend(vote_rows(case, ballots));
-    }
-    folder.write_rows("votes.jsonl", &votes)?;
-    folder.write_rows("judged.jsonl", &rows)?;
-    Ok(rows)
-}
+impl Benchmark for Trace<'_> {
+    type Judgement = Judgement;
+    type Results = Results;
 
-fn finish(args: &TraceArgs, output: &Output, parser: Parser) -> Result<Outcome> {
-    match args.json {
-        true => print(&(serde_json::to_string(output)? + "\n"))?,
-        false => print(&report::text(output, parser))?,
+    const NAME: &'static str = "TRACE";
+    const SUBTITLE: &'static str = "Instructions whose every constraint a judge scores with 10";
+    const NUMBERS: &'static str = "Scores";
+    const FAILURES: &'static str = "Answers that do not follow, or have no verdict";
+    const FILE: &'static str = "scores.json";
+    const UNIT: &'static str = "rows";
+
+    fn tasks(&self) -> Vec<Task> {
+        let of_case = |(item, answer): (&TraceItem, &str)| {
+            let prompt = self.prompts.judge_prompt(&item.instruction, answer, self.args.query_reading.into());
+            let task = |vote| Task {
+                name: format!("trace {} vote {}", item.id, vote + 1),
+                vote,
+                messages: vec![Message::system(JUDGE_SYSTEM_MESSAGE), Message::user(prompt.clone())],
+            };
+            (0..self.args.votes).map(task).collect::<Vec<_>>()
+        };
+        self.cases.answered().flat_map(of_case).collect()
     }
-    let failed = output.scores.all.followed.n_failed;
-    if failed == 0 {
-        return Ok(Outcome::Done);
+
+    fn read(&self, task: usize, answer: &str, _: bool) -> Result<Judgement, String> {
+        let case = self.cases.answered().nth(task / self.args.votes as usize);
+        let (item, _) = case.ok_or("there is no such task")?;
+        self.parser.read(item, answer)
     }
-    note(&format!("{failed} of {} rows have no verdict; see {}", output.scores.rows(), args.out.display()));
-    Ok(Outcome::Incomplete)
+
+    fn settle(&mut self, ballots: Vec<Ballot<Judgement>>, folder: &OutFolder) -> Result<()> {
+        self.ballots = ballots;
+        let rule = VoteRule::from(self.args.vote_rule);
+        let join = |(case, votes): (&Case<_>, &[_])| judged(case, votes, self.parser, rule);
+        self.rows = self.votes().map(join).collect::<Result<_>>()?;
+        let votes = self.votes().flat_map(|(case, votes)| vote_rows(case, votes));
+        folder.write_rows("votes.jsonl", &votes.collect::<Vec<_>>())?;
+        folder.write_rows("judged.jsonl", &self.rows)
+    }
+
+    fn judged(&self) -> Vec<Judged> {
+        self.rows.clone()
+    }
+
+    fn results(&self) -> Result<Results> {
+        let by_case: Vec<_> = self.ballots.chunks(self.args.votes as usize).collect();
+        let agreement = agreement_of(&by_case, self.parser)?;
+        Ok(Results { agreement, scores: Scores::of(&self.rows, &self.intervals)? })
+    }
+
+    fn without_answer(&self) -> usize {
+        self.cases.without_answer()
+    }
+
+    fn failed(&self, results: &Results) -> (usize, usize) {
+        (results.scores.all.followed.n_failed, results.scores.rows())
+    }
+
+    fn provenance(&self, provenance: Provenance) -> Result<Provenance> {
+        let Self { args, parser, intervals, .. } = self;
+        provenance
+            .file("rows", &args.rows)?
+            .file("answers", &args.answers)?
+            .with("votes", args.votes)?
+            .with("vote_rule", VoteRule::from(args.vote_rule))?
+            .with("parser", parser)?
+            .with("language", args.language)?
+            .with("query_reading", args.query_reading)?
+            .with("interval_level", intervals.level)?
+            .with("bootstrap_resamples", intervals.resamples)?
+            .with("bootstrap_seed", intervals.seed)
+    }
+
+    fn system(&self) -> String {
+        self.cases.system(&self.args.answers)
+    }
+
+    /// For a template file in which each place stands under its own name, this is the digest of the file without the
+    /// line ends at its end.
+    fn template_digest(&self) -> String {
+        let places = Instruction {
+            description: "{query}".to_owned(),
+            constraints: vec![Constraint::unlabelled("{constraints}")],
+            input: None,
+        };
+        let reading = QueryReading::InputOrDescription;
+        digest(self.prompts.judge_prompt(&places, "{response}", reading).as_bytes())
+    }
+
+    fn tables(&self, results: &Results) -> Vec<Table> {
+        report::score_tables(&results.scores, self.parser)
+    }
+
+    fn judging_tables(&self, results: &Results) -> Vec<Table> {
+        results.agreement.iter().map(report::agreement).collect()
+    }
+
+    fn charts(&self, system: &str, results: &Results) -> Vec<BarChart> {
+        report::charts(system, &results.scores, self.parser)
+    }
 }

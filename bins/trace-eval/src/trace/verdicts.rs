@@ -8,7 +8,8 @@ use trace_score::trace::{
 };
 use trace_score::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 
-use super::cases::Case;
+use super::TraceItem;
+use crate::benchmark::Case;
 use crate::judging::Ballot;
 
 /// How a judge's answer is read.
@@ -39,18 +40,18 @@ pub(super) struct VoteRow<'a> {
 pub(super) struct VoteAgreement {
     /// On whether a score is the full one.
     pub(super) full_score: Agreement,
-    /// On the score itself; the compatible parser's may be fractions, which are no categories.
+    /// On the score itself; absent for the compatible parser, whose scores may be fractions and so have no categories.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) score: Option<Agreement>,
 }
 
 impl Parser {
     /// Reads an answer; the error can be shown. The compatible judgement has no scores but the overall one.
-    pub(super) fn read(self, case: &Case, answer: &str) -> Result<Judgement, String> {
+    pub(super) fn read(self, item: &TraceItem, answer: &str) -> Result<Judgement, String> {
         match self {
             Self::Strict => {
                 let texts: Vec<&str> =
-                    case.instruction.constraints.iter().map(|constraint| constraint.text.as_str()).collect();
+                    item.instruction.constraints.iter().map(|constraint| constraint.text.as_str()).collect();
                 parse_judgement(answer, &texts).map_err(|error| error.to_string())
             }
             Self::Compatible => match official_overall_score(answer) {
@@ -82,20 +83,25 @@ impl Parser {
 
 /// The verdict on a case: the votes joined, if more than half of them could be read.
 pub(super) fn judged(
-    case: &Case,
+    case: &Case<TraceItem>,
     ballots: &[Ballot<Judgement>],
     parser: Parser,
     rule: VoteRule,
 ) -> Result<Judged> {
-    let verdict = match &case.answer {
+    let verdict = match &case.response {
         Err(reason) => failed(case, reason.clone()),
         Ok(_) => verdict(case, ballots, parser, rule)?,
     };
-    let answer = case.answer.clone().unwrap_or_default();
-    Ok(Judged { id: case.id.clone(), prompt: case.prompt.clone(), answer, verdict })
+    let answer = case.response.clone().unwrap_or_default();
+    Ok(Judged { id: case.item.id.clone(), prompt: case.item.prompt.clone(), answer, verdict })
 }
 
-fn verdict(case: &Case, ballots: &[Ballot<Judgement>], parser: Parser, rule: VoteRule) -> Result<Verdict> {
+fn verdict(
+    case: &Case<TraceItem>,
+    ballots: &[Ballot<Judgement>],
+    parser: Parser,
+    rule: VoteRule,
+) -> Result<Verdict> {
     let read: Vec<Judgement> = ballots.iter().filter_map(Ballot::judgement).cloned().collect();
     if 2 * read.len() <= ballots.len() {
         let last = ballots.iter().rev().find_map(Ballot::failure).unwrap_or_default();
@@ -111,18 +117,18 @@ fn verdict(case: &Case, ballots: &[Ballot<Judgement>], parser: Parser, rule: Vot
         let score = ConstraintScore::new(score)?;
         Ok(JudgedConstraint { text: constraint.text.clone(), dimension: constraint.dimension.clone(), score })
     };
-    let constraints = case.instruction.constraints.iter().enumerate().map(constraint);
+    let constraints = case.item.instruction.constraints.iter().enumerate().map(constraint);
     Ok(Verdict::Scored { constraints: constraints.collect::<Result<_>>()?, also_required: true })
 }
 
-fn failed(case: &Case, reason: String) -> Verdict {
-    Verdict::Failed { constraints: case.instruction.constraints.clone(), reason }
+fn failed(case: &Case<TraceItem>, reason: String) -> Verdict {
+    Verdict::Failed { constraints: case.item.instruction.constraints.clone(), reason }
 }
 
 /// What each vote came to.
-pub(super) fn vote_rows<'a>(case: &'a Case, ballots: &'a [Ballot<Judgement>]) -> Vec<VoteRow<'a>> {
+pub(super) fn vote_rows<'a>(case: &'a Case<TraceItem>, ballots: &'a [Ballot<Judgement>]) -> Vec<VoteRow<'a>> {
     let row = |(vote, ballot): (usize, &'a Ballot<Judgement>)| VoteRow {
-        id: &case.id,
+        id: &case.item.id,
         vote: vote + 1,
         attempts: ballot.attempts(),
         judgement: ballot.judgement(),

@@ -54,7 +54,7 @@ impl Rule {
     pub(super) fn check(&self, checker: &Checker, answer: &str) -> Verdict {
         match self {
             Self::Ifeval(prompt) => {
-                let verdict = PromptVerdict::new(checker, prompt, Some(Some(answer)));
+                let verdict = PromptVerdict::new(checker, prompt, answer);
                 Verdict::Ifeval {
                     strict: verdict.strict(),
                     loose: verdict.loose(),

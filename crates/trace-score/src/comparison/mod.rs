@@ -3,10 +3,9 @@
 mod render;
 
 use serde::Serialize;
-use thiserror::Error;
 
-use crate::Scores;
 use crate::stats::Estimate;
+use crate::{ScoreError, Scores};
 
 /// In what unit a metric is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,7 +87,7 @@ pub struct Improvement {
 /// table.show_improvement("IOPO", "DPO")?;
 /// assert!(table.table().to_markdown().contains("| Qwen2-7B | DPO | 79.0 | 67.2 |"));
 /// assert!(table.table().to_markdown().contains("|  | IOPO | **82.0** ↑ 3.0 | **68.9** ↑ 1.7 |"));
-/// # Ok::<(), trace_score::ComparisonError>(())
+/// # Ok::<(), trace_score::ScoreError>(())
 /// ```
 ///
 /// # Source
@@ -100,40 +99,6 @@ pub struct Comparison {
     systems: Vec<System>,
     #[serde(skip_serializing_if = "Option::is_none")]
     improvement: Option<Improvement>,
-}
-
-/// What can be wrong with a comparison.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ComparisonError {
-    /// A system has more or fewer values than there are metrics.
-    #[error("{model} {method} has {values} values for {metrics} metrics")]
-    ValueCount {
-        /// The model.
-        model: String,
-        /// The method.
-        method: String,
-        /// The number of values.
-        values: usize,
-        /// The number of metrics.
-        metrics: usize,
-    },
-    /// A system is there already.
-    #[error("{model} {method} is in the comparison already")]
-    DuplicateSystem {
-        /// The model.
-        model: String,
-        /// The method.
-        method: String,
-    },
-    /// No model has both methods.
-    #[error("no model has both {of} and {over}, so that there is no improvement to show")]
-    NoImprovement {
-        /// The method that should improve.
-        of: String,
-        /// The method that it should be compared with.
-        over: String,
-    },
 }
 
 impl Comparison {
@@ -162,15 +127,17 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::ValueCount`] and [`ComparisonError::DuplicateSystem`].
-    pub fn add(&mut self, model: &str, method: &str, values: Vec<Estimate>) -> Result<(), ComparisonError> {
+    /// Another number of values than of metrics, or a system that is in the comparison already.
+    pub fn add(&mut self, model: &str, method: &str, values: Vec<Estimate>) -> Result<(), ScoreError> {
         let (model, method) = (model.to_owned(), method.to_owned());
         if values.len() != self.metrics.len() {
             let (values, metrics) = (values.len(), self.metrics.len());
-            return Err(ComparisonError::ValueCount { model, method, values, metrics });
+            return Err(ScoreError::new(format!(
+                "{model} {method} has {values} values for {metrics} metrics"
+            )));
         }
         if self.find(&model, &method).is_some() {
-            return Err(ComparisonError::DuplicateSystem { model, method });
+            return Err(ScoreError::new(format!("{model} {method} is in the comparison already")));
         }
         self.systems.push(System { model, method, values, improvements: Vec::new() });
         self.fill_improvements();
@@ -181,8 +148,8 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::ValueCount`] for other metrics, and [`ComparisonError::DuplicateSystem`].
-    pub fn add_scores(&mut self, model: &str, method: &str, scores: &Scores) -> Result<(), ComparisonError> {
+    /// Those of [`add`](Self::add).
+    pub fn add_scores(&mut self, model: &str, method: &str, scores: &Scores) -> Result<(), ScoreError> {
         let shares = [&scores.single, &scores.multi, &scores.all].map(|scores| scores.followed);
         self.add(model, method, shares.into_iter().chain([scores.all.mean_score]).collect())
     }
@@ -194,12 +161,14 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::NoImprovement`] when no model has both methods.
-    pub fn show_improvement(&mut self, of: &str, over: &str) -> Result<(), ComparisonError> {
+    /// No model has both methods.
+    pub fn show_improvement(&mut self, of: &str, over: &str) -> Result<(), ScoreError> {
         let (of, over) = (of.to_owned(), over.to_owned());
         let has_both = |system: &System| system.method == of && self.find(&system.model, &over).is_some();
         if !self.systems.iter().any(has_both) {
-            return Err(ComparisonError::NoImprovement { of, over });
+            return Err(ScoreError::new(format!(
+                "no model has both {of} and {over}, so that there is no improvement to show"
+            )));
         }
         self.improvement = Some(Improvement { of, over });
         self.fill_improvements();

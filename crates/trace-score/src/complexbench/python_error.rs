@@ -1,8 +1,8 @@
-//! Exceptions of the official code.
+//! Exceptions of the official program.
 
 use thiserror::Error;
 
-/// Where the official code ends with an exception, or would evaluate what is not evaluated here.
+/// Where the official program ends with an exception, or would evaluate what is not evaluated here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PythonError {
@@ -12,13 +12,13 @@ pub enum PythonError {
     /// A rule of two parts of which only one is found.
     #[error("AttributeError: a rule of two parts lacks one")]
     Attribute,
-    /// A number that is none.
+    /// A text that is not a number.
     #[error("ValueError: {0:?} is not a number")]
     Value(String),
-    /// Bounds that are no numbers, or an operation that their values do not have.
+    /// Bounds that are not numbers, or an operation that their values do not have.
     #[error("TypeError: {0}")]
     Type(&'static str),
-    /// An argument that is no expression.
+    /// An argument that is not an expression.
     #[error("SyntaxError: {0:?}")]
     Syntax(String),
     /// An argument that names something.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
+use super::quirks::ComplexBenchQuirks;
 use super::verdict::Verdict;
 
 /// What statistics need to know of one question.
@@ -34,19 +36,19 @@ pub struct JudgedItem {
 
 impl JudgedItem {
     /// Its compositions, sorted and joined: `And_Chain`.
-    pub(super) fn combination(&self) -> String {
+    fn combination(&self) -> String {
         let mut types = self.composition_types.clone();
         types.sort();
         types.join("_")
     }
 
     /// The category without its depth.
-    pub(super) fn category_prefix(&self) -> &str {
+    fn category_prefix(&self) -> &str {
         self.category.split('_').next().unwrap_or_default()
     }
 
     /// How many of its questions are about a selection.
-    pub(super) fn selection_depth(&self) -> usize {
+    fn selection_depth(&self) -> usize {
         let selects =
             |question: &&JudgedQuestion| question.composition_types.iter().any(|kind| kind == "Selection");
         self.questions.iter().filter(selects).count()
@@ -88,19 +90,23 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, verdict: Verdict) {
+    fn count(&mut self, verdict: Verdict, quirks: ComplexBenchQuirks) {
         match verdict {
             Verdict::Holds => self.holds += 1,
             Verdict::Fails => self.fails += 1,
+            _ if quirks.unjudged_fails => self.fails += 1,
             Verdict::Unknown | Verdict::Missing => self.without += 1,
         }
     }
 
     fn ratio(self) -> Ratio {
         let n = self.holds + self.fails;
-        let rate = (n > 0).then(|| self.holds as f64 / n as f64);
-        Ratio { n, n_failed: self.without, rate }
+        Ratio { n, n_failed: self.without, rate: share(self.holds, n) }
     }
+}
+
+fn share(part: usize, all: usize) -> Option<f64> {
+    (all > 0).then(|| part as f64 / all as f64)
 }
 
 /// How well the variants of a group are followed together.
@@ -143,45 +149,44 @@ pub struct DrfrStatistics {
     pub multiple_selection: Coherence,
 }
 
-/// Statistics in which questions without a verdict are counted apart.
+/// DRFR and its breakdowns; questions without a verdict are counted apart.
 ///
 /// # Source
 ///
-/// ComplexBench (Wen et al., 2024), Section 3.3: DRFR over all questions of all items.
-pub fn statistics(items: &[JudgedItem]) -> DrfrStatistics {
+/// ComplexBench (Wen et al., 2024), Section 3.3: DRFR over all questions of all items; `evaluation/aggregation.py` at
+/// 749f457.
+pub fn statistics(items: &[JudgedItem], quirks: ComplexBenchQuirks) -> DrfrStatistics {
     let mut overall = Tally::default();
-    let mut parts: [BTreeMap<String, Tally>; 6] = Default::default();
+    let mut by_item: [BTreeMap<String, Tally>; 4] = Default::default();
+    let mut by_question: [BTreeMap<String, Tally>; 2] = Default::default();
     for item in items {
-        let of_item = [
-            item.category.clone(),
-            item.category_prefix().to_owned(),
-            item.task_type.clone(),
-            item.combination(),
-        ];
+        let names = [&item.category, item.category_prefix(), &item.task_type, &item.combination()];
+        for (part, name) in by_item.iter_mut().zip(names) {
+            let tally = part.entry(name.to_owned()).or_default();
+            item.questions.iter().for_each(|question| tally.count(question.verdict, quirks));
+        }
         for question in &item.questions {
-            overall.count(question.verdict);
-            for (part, name) in parts.iter_mut().zip(&of_item) {
-                part.entry(name.clone()).or_default().count(question.verdict);
-            }
-            for dimension in &question.constraint_dimensions {
-                parts[4].entry(dimension_group(dimension).to_owned()).or_default().count(question.verdict);
-                parts[5].entry(dimension.clone()).or_default().count(question.verdict);
-            }
-            for composition in &question.composition_types {
-                parts[4].entry(composition.clone()).or_default().count(question.verdict);
-                parts[5].entry(composition.clone()).or_default().count(question.verdict);
+            overall.count(question.verdict, quirks);
+            let satisfied = question.verdict == Verdict::Unknown && quirks.unknown_satisfies;
+            let verdict = if satisfied { Verdict::Holds } else { question.verdict };
+            let [groups, each] = &mut by_question;
+            let dimensions = question.constraint_dimensions.iter().map(|name| (dimension_group(name), name));
+            let compositions = question.composition_types.iter().map(|name| (name.as_str(), name));
+            for (group, name) in dimensions.chain(compositions) {
+                groups.entry(group.to_owned()).or_default().count(verdict, quirks);
+                each.entry(name.clone()).or_default().count(verdict, quirks);
             }
         }
     }
     let ratios =
         |part: BTreeMap<String, Tally>| part.into_iter().map(|(name, tally)| (name, tally.ratio())).collect();
-    let [categories, category_prefixes, task_types, combinations, dimension_groups, dimensions] =
-        parts.map(ratios);
+    let [categories, category_prefixes, task_types, combinations] = by_item.map(ratios);
+    let [dimension_groups, dimensions] = by_question.map(ratios);
     let groups = groups(items);
     let of_depth = |fits: fn(usize) -> bool| {
         let chosen =
             groups.iter().filter(|group| group.first().is_some_and(|item| fits(item.selection_depth())));
-        coherence(chosen.map(Vec::as_slice))
+        coherence(chosen.map(Vec::as_slice), quirks)
     };
     DrfrStatistics {
         overall: overall.ratio(),
@@ -196,8 +201,36 @@ pub fn statistics(items: &[JudgedItem]) -> DrfrStatistics {
     }
 }
 
+impl DrfrStatistics {
+    /// The shares under the names of the official file, typing errors included; `None` where one is a share of nothing,
+    /// at which the official program ends with a `ZeroDivisionError`.
+    pub fn official_names(&self) -> Option<Map<String, Value>> {
+        let mut named = Map::new();
+        named.insert("overall_drfr".to_owned(), json!(self.overall.rate?));
+        for (name, part) in [
+            ("categorized_drfr", &self.categories),
+            ("categorized_avg_drfr", &self.category_prefixes),
+            ("task_types_drfr", &self.task_types),
+            ("nested_methods_drfr", &self.combinations),
+            ("constraint_types_and_composition_types_acc", &self.dimension_groups),
+            ("each_constraint_dimensions_and_composition_types_acc", &self.dimensions),
+        ] {
+            let rates = part.iter().map(|(name, ratio)| Some((name, ratio.rate?)));
+            named.insert(name.to_owned(), json!(rates.collect::<Option<BTreeMap<_, _>>>()?));
+        }
+        for (prefix, drop, of) in
+            [("single", "single", &self.single_selection), ("multiple", "miltiple", &self.multiple_selection)]
+        {
+            named.insert(format!("{prefix}_origin_test"), json!(of.origin?));
+            named.insert(format!("{prefix}_coherent_test"), json!(of.coherent?));
+            named.insert(format!("{drop}_relative_drop"), json!(of.relative_drop?));
+        }
+        Some(named)
+    }
+}
+
 /// The items of each group, groups by name and items in order.
-pub(super) fn groups(items: &[JudgedItem]) -> Vec<Vec<&JudgedItem>> {
+fn groups(items: &[JudgedItem]) -> Vec<Vec<&JudgedItem>> {
     let mut groups = BTreeMap::<&str, Vec<&JudgedItem>>::new();
     for item in items {
         groups.entry(&item.group).or_default().push(item);
@@ -205,17 +238,20 @@ pub(super) fn groups(items: &[JudgedItem]) -> Vec<Vec<&JudgedItem>> {
     groups.into_values().collect()
 }
 
-fn coherence<'a>(groups: impl Iterator<Item = &'a [&'a JudgedItem]>) -> Coherence {
+fn coherence<'a>(
+    groups: impl Iterator<Item = &'a [&'a JudgedItem]>,
+    quirks: ComplexBenchQuirks,
+) -> Coherence {
+    let any = |item: &JudgedItem, wanted: &[Verdict]| {
+        item.questions.iter().any(|question| wanted.contains(&question.verdict))
+    };
     let mut result = Coherence::default();
     let (mut items_held, mut groups_held) = (0, 0);
     for group in groups {
-        let settled = |item: &&&JudgedItem| {
-            item.questions.iter().all(|question| matches!(question.verdict, Verdict::Holds | Verdict::Fails))
-        };
-        let holds =
-            |item: &&JudgedItem| item.questions.iter().all(|question| question.verdict == Verdict::Holds);
+        let settled =
+            |item: &&&JudgedItem| quirks.unjudged_fails || !any(item, &[Verdict::Unknown, Verdict::Missing]);
         let with_verdicts: Vec<_> = group.iter().filter(settled).collect();
-        let held = with_verdicts.iter().filter(|item| holds(item)).count();
+        let held = with_verdicts.iter().filter(|item| !any(item, &[Verdict::Fails])).count();
         result.items += with_verdicts.len();
         result.items_failed += group.len() - with_verdicts.len();
         items_held += held;
@@ -224,7 +260,6 @@ fn coherence<'a>(groups: impl Iterator<Item = &'a [&'a JudgedItem]>) -> Coherenc
             groups_held += usize::from(held == group.len());
         }
     }
-    let share = |held: usize, all: usize| (all > 0).then(|| held as f64 / all as f64);
     result.origin = share(items_held, result.items);
     result.coherent = share(groups_held, result.groups);
     if let (Some(origin), Some(coherent)) = (result.origin, result.coherent) {

@@ -10,7 +10,7 @@ pub enum Verdict {
     Holds,
     /// Not satisfied: `false` or 0.
     Fails,
-    /// A rule that the official code does not know: 2.
+    /// A rule that the official program does not know: 2.
     Unknown,
     /// No verdict: `null`.
     Missing,
@@ -42,9 +42,9 @@ impl<'de> Deserialize<'de> for Verdict {
             (_, Some(1.0)) => Ok(Self::Holds),
             (_, Some(0.0)) => Ok(Self::Fails),
             (_, Some(2.0)) => Ok(Self::Unknown),
-            _ => {
-                Err(serde::de::Error::custom(format!("{value} is no verdict: true, false, 0, 1, 2 or null")))
-            }
+            _ => Err(serde::de::Error::custom(format!(
+                "{value} is not a verdict: true, false, 0, 1, 2 or null"
+            ))),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::python::{is_blank, strip};
 use super::{CheckError, Checker, Instruction};
+use crate::python::{is_blank, strip};
 
 /// The forms of one response that are not blank, each once, the response itself first.
 ///

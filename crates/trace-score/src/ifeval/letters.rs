@@ -1,4 +1,4 @@
-//! Letters that the official code leaves to chance.
+//! Letters that the official program leaves to chance.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prompt;
 
-/// What is counted where the letter to count is no letter from a to z.
+/// What is counted where the character to count is not a letter from a to z.
 ///
 /// In the released data this concerns `#` of key 1122 and `!` of key 1129.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,12 +15,12 @@ pub enum LetterPolicy {
     /// The character that the prompt asks for.
     #[default]
     Literal,
-    /// A letter drawn at random, as in the official code.
+    /// A random letter, as in the official program.
     ///
-    /// The draw depends on the seed, the key of the prompt and the place of the instruction, and on nothing else. The
-    /// official code draws a letter for the strict verdict and another one for the loose; here both count the same, so
-    /// that a response which follows strictly follows loosely too. Each of the two verdicts alone is distributed as in
-    /// the official code.
+    /// It depends on the seed, the key of the prompt and the place of the instruction, and on nothing else. The
+    /// official program takes one letter for the strict verdict and another one for the loose; here both count the same,
+    /// so that a response which follows strictly follows loosely too. Each of the two verdicts alone is distributed as
+    /// in the official program.
     OfficialRandom {
         /// The seed.
         seed: u64,
@@ -28,7 +28,7 @@ pub enum LetterPolicy {
 }
 
 impl LetterPolicy {
-    /// Puts drawn letters in the place of characters that are none, if the policy says so.
+    /// Replaces characters to count that are not letters by random letters, if the policy says so.
     ///
     /// ```
     /// use serde_json::json;
@@ -124,7 +124,7 @@ mod tests {
         let followed = |policy: LetterPolicy, response: &str| {
             let mut prompt = prompt(1122, &["#"]);
             policy.apply(&mut prompt);
-            let verdict = PromptVerdict::new(&Checker::default(), &prompt, Some(Some(response)));
+            let verdict = PromptVerdict::new(&Checker::default(), &prompt, response);
             verdict.instructions[0].strict
         };
         let alphabet: String = ('a'..='z').chain('a'..='z').collect();

@@ -6,7 +6,7 @@
 //! ends with an error:
 //!
 //! * langdetect is seeded, with 0 unless [`Checker::language_seed`] says otherwise;
-//! * a letter to count that is no letter (`#`, `!`) is counted itself, unless [`LetterPolicy`] says otherwise;
+//! * a character to count that is not a letter (`#`, `!`) is counted itself, unless [`LetterPolicy`] says otherwise;
 //! * a response that is missing or null follows nothing and is counted apart, see [`Results`].
 //!
 //! ```
@@ -17,7 +17,7 @@
 //! let ids = ["detectable_format:number_highlighted_sections", "punctuation:no_comma"].map(str::to_owned);
 //! let prompt = Prompt::new(1, "Describe the sea.", &ids, &arguments)?;
 //!
-//! let verdict = PromptVerdict::new(&Checker::default(), &prompt, Some(Some("Blue, wide, *restless*.")));
+//! let verdict = PromptVerdict::new(&Checker::default(), &prompt, "Blue, wide, *restless*.");
 //! let results = Results::of(&[verdict]);
 //! assert_eq!(results.instruction_strict.fraction(), Some(0.5));
 //! assert_eq!(results.prompt_strict.followed, 0);
@@ -29,10 +29,6 @@
 //! J. Zhou et al. (2023), *Instruction-Following Evaluation for Large Language Models*, arXiv:2311.07911, and
 //! google-research `instruction_following_eval`.
 
-pub mod punkt;
-pub mod python;
-pub mod replay;
-
 mod checks;
 mod dataset;
 mod error;
@@ -41,6 +37,7 @@ mod instruction;
 mod kind;
 mod language;
 mod letters;
+mod punkt;
 mod results;
 mod words;
 
@@ -54,5 +51,10 @@ pub use instruction::{CountBound, Instruction, LANGUAGES, PostscriptMarker, Rela
 pub use kind::{Category, InstructionKind};
 pub use language::detect_languages;
 pub use letters::LetterPolicy;
-pub use results::{Accuracy, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results};
+pub use punkt::sentences;
+pub use results::{
+    Accuracy, GivenResponse, InstructionVerdict, PartAccuracy, PromptVerdict, ResponseState, Results,
+};
 pub use words::word_tokens;
+
+pub use crate::python::{Pattern, PatternError, PatternOptions, count_words, is_lower, is_upper};

@@ -15,6 +15,40 @@ pub struct PromptVerdict {
     pub instructions: Vec<InstructionVerdict>,
 }
 
+/// The response to a prompt, or how it is absent; an absent one follows no instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenResponse<T = String> {
+    /// A text.
+    Text(T),
+    /// The response is null.
+    Null,
+    /// There is no response.
+    Missing,
+}
+
+impl<T> From<Option<T>> for GivenResponse<T> {
+    /// `None` is null.
+    fn from(response: Option<T>) -> Self {
+        response.map_or(Self::Null, Self::Text)
+    }
+}
+
+impl<'a> From<&'a str> for GivenResponse<&'a str> {
+    fn from(response: &'a str) -> Self {
+        Self::Text(response)
+    }
+}
+
+impl<'a> From<&'a GivenResponse> for GivenResponse<&'a str> {
+    fn from(response: &'a GivenResponse) -> Self {
+        match response {
+            GivenResponse::Text(text) => Self::Text(text),
+            GivenResponse::Null => Self::Null,
+            GivenResponse::Missing => Self::Missing,
+        }
+    }
+}
+
 /// Whether a prompt has a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,15 +76,15 @@ pub struct InstructionVerdict {
 }
 
 impl PromptVerdict {
-    /// Checks one response; `None` is a missing one, `Some(None)` a null one, and neither follows any instruction.
-    pub fn new(checker: &Checker, prompt: &Prompt, response: Option<Option<&str>>) -> Self {
-        let state = match response {
-            None => ResponseState::Missing,
-            Some(None) => ResponseState::Null,
-            Some(Some(_)) => ResponseState::Given,
-        };
+    /// Checks one response: a text, an `Option` of one, or a [`GivenResponse`].
+    pub fn new<'a>(checker: &Checker, prompt: &Prompt, response: impl Into<GivenResponse<&'a str>>) -> Self {
         // A blank text follows no instruction and comes to a verdict at once.
-        let forms = ResponseForms::new(response.flatten().unwrap_or(""));
+        let (state, text) = match response.into() {
+            GivenResponse::Text(text) => (ResponseState::Given, text),
+            GivenResponse::Null => (ResponseState::Null, ""),
+            GivenResponse::Missing => (ResponseState::Missing, ""),
+        };
+        let forms = ResponseForms::new(text);
         let verdict = |instruction| {
             let kind = super::Instruction::kind(instruction);
             match checker.verdict(instruction, &forms) {

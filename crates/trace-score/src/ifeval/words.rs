@@ -7,7 +7,7 @@
 //! The rules of `NLTKWordTokenizer` (`nltk.tokenize.destructive` 3.9.1), which follow the Penn Treebank.
 
 use super::punkt::sentences;
-use super::python::{is_decimal, is_space, is_word};
+use crate::python::{is_decimal, is_space, is_word};
 
 /// Contractions of two words that become two tokens, in lower case.
 const CONTRACTIONS: [(&str, &str); 7] = [

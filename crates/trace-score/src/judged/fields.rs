@@ -1,7 +1,6 @@
 //! The keys of a judged row in a file.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use trace_schema::{Constraint, DimensionLabel};
 
 use super::{ConstraintScore, Judged, JudgedConstraint, Verdict};
@@ -30,47 +29,40 @@ struct ConstraintFields {
     score: Option<ConstraintScore>,
 }
 
-/// Keys that contradict each other.
-#[derive(Debug, Error)]
-pub(super) enum FieldsError {
-    #[error("constraints[{index}] has no score, and the row has no key \"failed\" that says why")]
-    MissingScore { index: usize },
-    #[error("constraints[{index}] has a score, but the row is marked as failed")]
-    ScoreOfFailedRow { index: usize },
-    #[error("also_required is given, but the row is marked as failed")]
-    RequirementOfFailedRow,
-}
-
 impl TryFrom<Fields> for Judged {
-    type Error = FieldsError;
+    type Error = String;
 
-    fn try_from(fields: Fields) -> Result<Self, FieldsError> {
+    fn try_from(fields: Fields) -> Result<Self, String> {
         let Fields { id, prompt, answer, constraints, also_required, failed } = fields;
         let verdict = match failed {
             None => scored(constraints, also_required.unwrap_or(true))?,
-            Some(_) if also_required.is_some() => return Err(FieldsError::RequirementOfFailedRow),
+            Some(_) if also_required.is_some() => {
+                return Err("also_required is given, but the row is marked as failed".to_owned());
+            }
             Some(reason) => failure(constraints, reason)?,
         };
         Ok(Self { id, prompt, answer, verdict })
     }
 }
 
-fn scored(constraints: Vec<ConstraintFields>, also_required: bool) -> Result<Verdict, FieldsError> {
+fn scored(constraints: Vec<ConstraintFields>, also_required: bool) -> Result<Verdict, String> {
     let judged = |(index, fields): (usize, ConstraintFields)| {
         let ConstraintFields { text, dimension, score } = fields;
-        let score = score.ok_or(FieldsError::MissingScore { index })?;
+        let score = score.ok_or_else(|| {
+            format!("constraints[{index}] has no score, and the row has no key \"failed\" that says why")
+        })?;
         Ok(JudgedConstraint { text, dimension, score })
     };
-    let constraints = constraints.into_iter().enumerate().map(judged).collect::<Result<_, _>>()?;
+    let constraints = constraints.into_iter().enumerate().map(judged).collect::<Result<_, String>>()?;
     Ok(Verdict::Scored { constraints, also_required })
 }
 
-fn failure(constraints: Vec<ConstraintFields>, reason: String) -> Result<Verdict, FieldsError> {
+fn failure(constraints: Vec<ConstraintFields>, reason: String) -> Result<Verdict, String> {
     let plain = |(index, fields): (usize, ConstraintFields)| match fields.score {
-        Some(_) => Err(FieldsError::ScoreOfFailedRow { index }),
+        Some(_) => Err(format!("constraints[{index}] has a score, but the row is marked as failed")),
         None => Ok(Constraint { text: fields.text, dimension: fields.dimension }),
     };
-    let constraints = constraints.into_iter().enumerate().map(plain).collect::<Result<_, _>>()?;
+    let constraints = constraints.into_iter().enumerate().map(plain).collect::<Result<_, String>>()?;
     Ok(Verdict::Failed { constraints, reason })
 }
 

@@ -26,12 +26,12 @@ impl ConstraintScore {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::ScoreOutOfRange`] for any other number.
+    /// Any other number.
     pub fn new(score: f64) -> Result<Self, ScoreError> {
         match (0.0..=10.0).contains(&score) {
             // Adding zero turns -0 into 0.
             true => Ok(Self(score + 0.0)),
-            false => Err(ScoreError::ScoreOutOfRange { score }),
+            false => Err(ScoreError::new(format!("the score {score} is not within 0 to 10"))),
         }
     }
 

@@ -51,7 +51,7 @@ impl Answers {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::DuplicateIds`], [`ScoreError::UnmatchedIds`] and [`ScoreError::DifferentRows`].
+    /// An id that occurs twice in a run, and runs over different rows.
     pub fn of(runs: &[(&str, &[Judged])]) -> Result<Self, ScoreError> {
         let Some(&(first_name, first)) = runs.first() else {
             return Ok(Self::default());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use trace_schema::{ConstraintDimension, ConstraintType, DimensionLabel};
 
-use crate::error::MAX_IDS;
+use crate::error::{MAX_IDS, some_ids};
 pub use crate::stats::Estimate;
 use crate::stats::IntervalConfig;
 use crate::{Judged, ScoreError};
@@ -25,7 +25,7 @@ pub struct InstructionScores {
 /// Constraints, and how they were followed.
 ///
 /// The interval of the share takes constraints to be independent, which they are not quite within one answer; that of the
-/// mean draws whole answers.
+/// mean resamples whole answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConstraintScores {
     /// The share of constraints with the full score, from 0 to 1. `n` counts constraints.
@@ -114,7 +114,7 @@ impl Scores {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::DuplicateIds`], and those of [`IntervalConfig::validate`].
+    /// An id that occurs twice, and the errors of [`IntervalConfig::validate`].
     ///
     /// # Source
     ///
@@ -196,12 +196,14 @@ pub(crate) fn check_ids(rows: &[Judged], run: &str) -> Result<(), ScoreError> {
     let mut again = std::collections::BTreeSet::new();
     for row in rows {
         if !seen.insert(row.id.as_str()) {
-            again.insert(row.id.clone());
+            again.insert(row.id.as_str());
         }
     }
-    let (run, count) = (run.to_owned(), again.len());
-    match count {
+    match again.len() {
         0 => Ok(()),
-        _ => Err(ScoreError::DuplicateIds { run, count, ids: again.into_iter().take(MAX_IDS).collect() }),
+        count => {
+            let ids = some_ids(&Vec::from_iter(again));
+            Err(ScoreError::new(format!("{run} has {count} ids more than once, among them {ids}")))
+        }
     }
 }

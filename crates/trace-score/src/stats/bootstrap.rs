@@ -8,7 +8,7 @@ use super::{Interval, IntervalConfig};
 
 /// The percentile bootstrap interval of a mean.
 ///
-/// Items are drawn with replacement. `None` for fewer than two items. Where all items are equal, so are the ends: a
+/// Items are sampled with replacement. `None` for fewer than two items. Where all items are equal, so are the ends: a
 /// resample then has nothing that could vary.
 ///
 /// # Source
@@ -21,7 +21,7 @@ pub fn bootstrap_mean(values: &[f64], config: &IntervalConfig) -> Option<Interva
 
 /// The percentile bootstrap interval of a mean over items that come in rows: Σ sums / Σ counts.
 ///
-/// A row is its sum and its count, and is drawn as a whole, since the constraints of one answer stand or fall together.
+/// A row is its sum and its count, and is resampled as a whole, since the constraints of one answer stand or fall together.
 /// `None` for fewer than two rows that have items, or for an impossible `config`.
 ///
 /// # Source
@@ -43,10 +43,10 @@ pub fn bootstrap_ratio(rows: &[(f64, f64)], config: &IntervalConfig) -> Option<I
     })
 }
 
-/// The percentile bootstrap interval of a mean over seeds × items, both drawn anew.
+/// The percentile bootstrap interval of a mean over seeds × items, both resampled.
 ///
 /// `values` has a list for each seed and in it a value for each item, the same items in the same order for every seed;
-/// `None` marks a failed item. A resample draws seeds with replacement, and items with replacement once for all seeds,
+/// `None` marks a failed item. A resample takes seeds with replacement, and items with replacement once for all seeds,
 /// because the items are shared; its value is the mean over its seeds of the mean over its items. `None` for fewer than
 /// two seeds or items, for lists of different lengths, or where a seed has no value at all.
 ///
@@ -64,17 +64,17 @@ pub fn crossed_bootstrap(values: &[Vec<Option<f64>>], config: &IntervalConfig) -
         return None;
     }
     percentile_interval(config, |rng| {
-        let drawn_seeds: Vec<usize> = (0..seeds).map(|_| rng.random_range(0..seeds)).collect();
-        let drawn_items: Vec<usize> = (0..items).map(|_| rng.random_range(0..items)).collect();
+        let sampled_seeds: Vec<usize> = (0..seeds).map(|_| rng.random_range(0..seeds)).collect();
+        let sampled_items: Vec<usize> = (0..items).map(|_| rng.random_range(0..items)).collect();
         let means: Vec<f64> =
-            drawn_seeds.iter().filter_map(|&seed| mean_of_drawn(&values[seed], &drawn_items)).collect();
+            sampled_seeds.iter().filter_map(|&seed| mean_of_sampled(&values[seed], &sampled_items)).collect();
         super::mean(&means)
     })
 }
 
-fn mean_of_drawn(values: &[Option<f64>], drawn: &[usize]) -> Option<f64> {
+fn mean_of_sampled(values: &[Option<f64>], sampled: &[usize]) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0_usize);
-    for value in drawn.iter().filter_map(|&item| values[item]) {
+    for value in sampled.iter().filter_map(|&item| values[item]) {
         sum += value;
         count += 1;
     }

@@ -43,13 +43,15 @@ impl IntervalConfig {
     ///
     /// # Errors
     ///
-    /// [`ScoreError::Level`] and [`ScoreError::NoResamples`].
+    /// A level that does not lie between 0 and 1, or no resamples.
     pub fn validate(&self) -> Result<(), ScoreError> {
         if !is_level(self.level) {
-            return Err(ScoreError::Level { level: self.level });
+            let level = self.level;
+            let message = format!("the level of an interval must lie between 0 and 1, and {level} does not");
+            return Err(ScoreError::new(message));
         }
         match self.resamples {
-            0 => Err(ScoreError::NoResamples),
+            0 => Err(ScoreError::new("a bootstrap needs at least one resample")),
             _ => Ok(()),
         }
     }

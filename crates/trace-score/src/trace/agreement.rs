@@ -1,7 +1,8 @@
 //! How far several raters agree.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+
+use crate::ScoreError;
 
 /// Agreement of k raters on n items.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -16,33 +17,6 @@ pub struct Agreement {
     pub unanimous: f64,
     /// Fleiss' kappa; `None` where all ratings are the same, so that nothing is left to agree about by chance.
     pub fleiss_kappa: Option<f64>,
-}
-
-/// Why agreement cannot be computed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum AgreementError {
-    /// There are no items.
-    #[error("no items to compare raters on")]
-    NoItems,
-    /// There are fewer than two raters.
-    #[error("item {item} has {found} ratings; agreement needs at least two")]
-    TooFewRaters {
-        /// The item, counted from 0.
-        item: usize,
-        /// The number of its ratings.
-        found: usize,
-    },
-    /// Items have different numbers of ratings.
-    #[error("item {item} has {found} ratings, the first has {expected}")]
-    UnequalRaters {
-        /// The item, counted from 0.
-        item: usize,
-        /// The number of ratings of the first item.
-        expected: usize,
-        /// The number of its ratings.
-        found: usize,
-    },
 }
 
 /// Agreement over items, each with one category per rater; which rater is which does not matter.
@@ -68,9 +42,9 @@ pub enum AgreementError {
 /// ```
 /// let agreement = trace_score::trace::agreement(&[vec![1, 1], vec![0, 1], vec![0, 0], vec![1, 1]])?;
 /// assert_eq!(agreement.percent_agreement, 0.75);
-/// # Ok::<(), trace_score::trace::AgreementError>(())
+/// # Ok::<(), trace_score::ScoreError>(())
 /// ```
-pub fn agreement(ratings: &[Vec<u8>]) -> Result<Agreement, AgreementError> {
+pub fn agreement(ratings: &[Vec<u8>]) -> Result<Agreement, ScoreError> {
     let raters = check(ratings)?;
     let (items, pairs) = (ratings.len() as f64, (raters * (raters - 1)) as f64);
     let mut totals = [0_usize; 256];
@@ -98,15 +72,17 @@ pub fn agreement(ratings: &[Vec<u8>]) -> Result<Agreement, AgreementError> {
 }
 
 /// The number of raters, the same for every item.
-fn check(ratings: &[Vec<u8>]) -> Result<usize, AgreementError> {
-    let expected = ratings.first().ok_or(AgreementError::NoItems)?.len();
+fn check(ratings: &[Vec<u8>]) -> Result<usize, ScoreError> {
+    let first = ratings.first().ok_or_else(|| ScoreError::new("no items to compare raters on"))?;
     for (item, found) in ratings.iter().map(Vec::len).enumerate() {
-        if found != expected {
-            return Err(AgreementError::UnequalRaters { item, expected, found });
+        if found != first.len() {
+            let message = format!("item {item} has {found} ratings, the first has {}", first.len());
+            return Err(ScoreError::new(message));
         }
         if found < 2 {
-            return Err(AgreementError::TooFewRaters { item, found });
+            let message = format!("item {item} has {found} ratings; agreement needs at least two");
+            return Err(ScoreError::new(message));
         }
     }
-    Ok(expected)
+    Ok(first.len())
 }

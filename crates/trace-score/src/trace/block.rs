@@ -80,7 +80,7 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = (Entries, usize)> + '_ 
 /// The JSON objects that stand in a model's answer, in code fences or between words, in their order.
 ///
 /// A list of objects counts as one object with the entries of all; of a key that comes twice, the last counts. An
-/// object inside another is no object of its own. The cost is linear in the answer.
+/// object inside another does not count by itself. The cost is linear in the answer.
 ///
 /// ```
 /// use trace_score::trace::json_objects;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::block::{Entries, blocks};
-use super::judgement_error::JudgementError;
 use super::wording::wording;
+use crate::UnreadableAnswer;
 
 /// The score of a constraint that is followed completely, and the top of the scale.
 pub const FULL_SCORE: u8 = 10;
@@ -49,7 +49,7 @@ impl Judgement {
 ///
 /// # Errors
 ///
-/// One variant of [`JudgementError`] for each way in which an answer fails; the judge should then be asked again.
+/// What is wrong with the answer; the judge should be asked again.
 ///
 /// # Source
 ///
@@ -63,15 +63,18 @@ impl Judgement {
 /// let judgement = parse_judgement(answer, &["1. Be short;", "2. Rhyme."])?;
 /// assert_eq!(judgement.scores, [10, 0]);
 /// assert_eq!(judgement.overall, 5.0);
-/// # Ok::<(), trace_score::trace::JudgementError>(())
+/// # Ok::<(), trace_score::UnreadableAnswer>(())
 /// ```
-pub fn parse_judgement(answer: &str, constraints: &[impl AsRef<str>]) -> Result<Judgement, JudgementError> {
+pub fn parse_judgement(answer: &str, constraints: &[impl AsRef<str>]) -> Result<Judgement, UnreadableAnswer> {
     if answer.len() > MAX_ANSWER_BYTES {
-        return Err(JudgementError::TooLong { length: answer.len(), limit: MAX_ANSWER_BYTES });
+        return Err(too_long(answer));
     }
     let last_part = &answer[last(&SCORES_HEADING, answer).map_or(0, |(_, end)| end)..];
     let (before, overall) = overall_score(last_part);
-    let (Entries(entries), _) = blocks(before).last().ok_or(JudgementError::NoScores)?;
+    let (Entries(entries), _) = blocks(before).last().ok_or_else(|| {
+        let heading = "Fine Grained Score";
+        unreadable(format!("found no JSON object with the scores of the constraints after {heading:?}"))
+    })?;
     let scores = assign(&entries, constraints)?;
     Ok(Judgement { scores, overall: overall? })
 }
@@ -90,52 +93,56 @@ fn last(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<(usize, usize)>
 }
 
 /// The text before the last heading of an overall score, and the score after it.
-fn overall_score(text: &str) -> (&str, Result<f64, JudgementError>) {
+fn overall_score(text: &str) -> (&str, Result<f64, UnreadableAnswer>) {
     let Some((start, end)) = last(&OVERALL_HEADING, text) else {
-        return (text, Err(JudgementError::NoOverall));
+        let form = "Constraints Overall Score: [[d]]";
+        let message = format!("found no {form:?} after the scores of the constraints");
+        return (text, Err(unreadable(message)));
     };
     let score = OVERALL
         .as_ref()
         .and_then(|pattern| pattern.captures(&text[end..]))
-        .map_or_else(|| Err(JudgementError::bad_overall(&text[end..])), |found| within_scale(&found[1]));
+        .map_or_else(|| Err(bad_overall(&text[end..])), |found| within_scale(&found[1]));
     (&text[..start], score)
 }
 
-fn within_scale(digits: &str) -> Result<f64, JudgementError> {
+fn within_scale(digits: &str) -> Result<f64, UnreadableAnswer> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     match digits.parse::<f64>() {
         Ok(value) if plain && value <= f64::from(FULL_SCORE) => Ok(value),
-        Ok(value) if plain => Err(JudgementError::OverallOutOfRange { value }),
-        _ => Err(JudgementError::bad_overall(digits)),
+        Ok(value) if plain => Err(unreadable(format!("the overall score is {value}, not between 0 and 10"))),
+        _ => Err(bad_overall(digits)),
     }
 }
 
 /// The score of each constraint, from entries in any order.
-fn assign(entries: &[(String, Value)], constraints: &[impl AsRef<str>]) -> Result<Vec<u8>, JudgementError> {
+fn assign(entries: &[(String, Value)], constraints: &[impl AsRef<str>]) -> Result<Vec<u8>, UnreadableAnswer> {
     let places = Places::of(constraints);
     let named: Vec<Named> = entries.iter().map(|(key, _)| places.named_by(key)).collect();
     let mut scores = vec![None; constraints.len()];
     if let Some(unknown) = named.iter().position(|named| named.places().next().is_none()) {
         if entries.len() != constraints.len() {
-            return Err(JudgementError::CountMismatch { expected: constraints.len(), found: entries.len() });
+            let (found, expected) = (entries.len(), constraints.len());
+            return Err(unreadable(format!("{found} scores for {expected} constraints")));
         }
         let elsewhere = |(place, named): (usize, &Named)| {
             named.places().next().is_some() && !named.places().any(|known| known == place)
         };
         if named.iter().enumerate().any(elsewhere) {
-            return Err(JudgementError::UnknownConstraint { key: entries[unknown].0.clone() });
+            return Err(unreadable(format!("{:?} is none of the constraints", entries[unknown].0)));
         }
         return entries.iter().map(|(key, value)| score(key, value)).collect();
     }
     for ((key, value), named) in entries.iter().zip(&named) {
         let Some(place) = named.places().find(|&place| scores[place].is_none()) else {
-            return Err(JudgementError::DuplicateConstraint { key: key.clone() });
+            return Err(unreadable(format!("{key:?} is scored more than once")));
         };
         scores[place] = Some(score(key, value)?);
     }
     let complete = |(place, score): (usize, Option<u8>)| {
-        score
-            .ok_or_else(|| JudgementError::MissingConstraint { text: constraints[place].as_ref().to_owned() })
+        score.ok_or_else(|| {
+            unreadable(format!("no score for the constraint {:?}", constraints[place].as_ref()))
+        })
     };
     scores.into_iter().enumerate().map(complete).collect()
 }
@@ -191,15 +198,29 @@ impl Places {
     }
 }
 
-fn score(key: &str, value: &Value) -> Result<u8, JudgementError> {
+fn score(key: &str, value: &Value) -> Result<u8, UnreadableAnswer> {
     let Some(number) = value.as_f64() else {
-        return Err(JudgementError::NotANumber { key: key.to_owned() });
+        return Err(unreadable(format!("the score of {key:?} is not a number")));
     };
     if !(0.0..=f64::from(FULL_SCORE)).contains(&number) {
-        return Err(JudgementError::OutOfRange { key: key.to_owned(), value: number });
+        return Err(unreadable(format!("the score of {key:?} is {number}, not between 0 and 10")));
     }
     match (0..=FULL_SCORE).find(|&whole| f64::from(whole) == number) {
         Some(whole) => Ok(whole),
-        None => Err(JudgementError::NotWhole { key: key.to_owned(), value: number }),
+        None => Err(unreadable(format!("the score of {key:?} is {number}, not a whole number"))),
     }
+}
+
+fn unreadable(message: String) -> UnreadableAnswer {
+    UnreadableAnswer::new(message)
+}
+
+/// An answer longer than [`MAX_ANSWER_BYTES`].
+pub(super) fn too_long(answer: &str) -> UnreadableAnswer {
+    unreadable(format!("the answer has {} bytes, more than {MAX_ANSWER_BYTES}", answer.len()))
+}
+
+fn bad_overall(found: &str) -> UnreadableAnswer {
+    let found: String = found.trim().chars().take(40).collect();
+    unreadable(format!("the overall score is {found:?}, not of the form [[d]]"))
 }

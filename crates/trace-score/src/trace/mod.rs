@@ -19,27 +19,21 @@
 mod agreement;
 mod block;
 mod judgement;
-mod judgement_error;
 mod official;
 mod prompts;
 mod quality;
 mod query;
-mod replay;
 mod template;
 mod vote;
 mod wording;
 
-pub use agreement::{Agreement, AgreementError, agreement};
+pub use agreement::{Agreement, agreement};
 pub use block::json_objects;
 pub use judgement::{FULL_SCORE, Judgement, MAX_ANSWER_BYTES, parse_judgement};
-pub use judgement_error::JudgementError;
 pub use official::official_overall_score;
 pub use prompts::{JUDGE_SYSTEM_MESSAGE, PromptLanguage, TracePrompts};
-pub use quality::{QualityIssue, QualityVerdict, QualityVerdictError, check_quality, parse_quality_verdict};
+pub use quality::{QualityIssue, QualityVerdict, check_quality, parse_quality_verdict};
 pub use query::QueryReading;
-pub use replay::{Disagreement, ReplayError, ReplayReport, replay};
 pub use template::{PromptTemplate, TemplateError};
-pub use vote::{VoteError, VoteRule, VotedJudgement, constraint_ratings, vote};
+pub use vote::{VoteRule, VotedJudgement, constraint_ratings, vote};
 pub use wording::without_number;
-
-pub(crate) use replay::Recording;

@@ -12,7 +12,7 @@ static OVERALL: LazyLock<Option<Regex>> =
 ///
 /// The first `Constraints Overall Score:` that is followed by white space and by ASCII digits and dots in double
 /// brackets counts, whatever comes later. There is no check of the range, so the score can be 11. `None` where nothing
-/// matches or where the match is no number (`1.2.3`); what the script's authors count then is not public.
+/// matches or where the match is not a number (`1.2.3`); what the script's authors count then is not public.
 ///
 /// [`parse_judgement`](super::parse_judgement) differs: it reads the scores of the constraints, takes the last overall
 /// score after them, accepts Markdown and a full-width colon around it, and checks the range.

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use trace_schema::Instruction;
 
 use super::block::{Entries, blocks};
-use super::judgement::MAX_ANSWER_BYTES;
+use super::judgement::{MAX_ANSWER_BYTES, too_long};
 use super::wording::{letters, without_number};
+use crate::UnreadableAnswer;
 
 /// The fewest letters and digits that make a repetition worth reporting.
 const MIN_REPEATED: usize = 4;
@@ -130,39 +130,20 @@ pub struct QualityVerdict {
     pub reason: String,
 }
 
-/// Why an answer to a question of quality cannot be used. The judge should be asked again.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum QualityVerdictError {
-    /// The answer is longer than an answer can be.
-    #[error("the answer has {length} bytes, more than {limit}")]
-    TooLong {
-        /// The length in bytes.
-        length: usize,
-        /// The longest that is parsed.
-        limit: usize,
-    },
-    /// There is no JSON object in the answer.
-    #[error("found no JSON object in the answer")]
-    NoObject,
-    /// The last object has no key `issue`, more than one, or one that is neither true nor false.
-    #[error("\"issue\" is not true or false, once")]
-    NoIssue,
-}
-
 /// Reads the last JSON object of an answer, `{"issue": true, "reason": "..."}`.
 ///
 /// # Errors
 ///
 /// No object, or no `issue` in it that is true or false.
-pub fn parse_quality_verdict(answer: &str) -> Result<QualityVerdict, QualityVerdictError> {
+pub fn parse_quality_verdict(answer: &str) -> Result<QualityVerdict, UnreadableAnswer> {
     if answer.len() > MAX_ANSWER_BYTES {
-        return Err(QualityVerdictError::TooLong { length: answer.len(), limit: MAX_ANSWER_BYTES });
+        return Err(too_long(answer));
     }
-    let (Entries(entries), _) = blocks(answer).last().ok_or(QualityVerdictError::NoObject)?;
+    let (Entries(entries), _) =
+        blocks(answer).last().ok_or_else(|| UnreadableAnswer::new("found no JSON object in the answer"))?;
     let mut issues = entries.iter().filter(|(key, _)| key == "issue").map(|(_, value)| value.as_bool());
     let (Some(Some(issue)), None) = (issues.next(), issues.next()) else {
-        return Err(QualityVerdictError::NoIssue);
+        return Err(UnreadableAnswer::new("\"issue\" is not true or false, once"));
     };
     let reason = entries.iter().find(|(key, _)| key == "reason").and_then(|(_, value)| value.as_str());
     Ok(QualityVerdict { issue, reason: reason.unwrap_or_default().to_owned() })

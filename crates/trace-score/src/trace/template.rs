@@ -6,26 +6,17 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// What can be wrong with a prompt template.
+/// A prompt template that cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum TemplateError {
     /// The template never uses one of its fields.
     #[error("the template {file} has no place {{{field}}}")]
-    MissingField {
-        /// The template.
-        file: String,
-        /// The field, without braces.
-        field: String,
-    },
-    /// The file is there but cannot be read as UTF-8 text.
+    MissingField { file: String, field: String },
+    /// The file exists but cannot be read as UTF-8 text.
     #[error("cannot read the template {}", .file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Read { file: PathBuf, source: std::io::Error },
 }
 
 /// A text with `N` named places, each used at least once.
@@ -76,7 +67,7 @@ impl<const N: usize> PromptTemplate<N> {
         }
     }
 
-    /// Reads `name` in `folder`, or takes `built_in` where there is no folder or no such file in it.
+    /// Reads `name` in `folder`, or takes `built_in` without a folder or such a file in it.
     ///
     /// # Errors
     ///

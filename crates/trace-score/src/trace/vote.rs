@@ -1,9 +1,9 @@
 //! One judgement out of several of the same response.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::judgement::Judgement;
+use crate::ScoreError;
 
 /// How k scores become one.
 ///
@@ -29,25 +29,6 @@ pub struct VotedJudgement {
     pub support: Vec<f64>,
 }
 
-/// Why there is no outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum VoteError {
-    /// There are no judgements.
-    #[error("no judgements to vote with")]
-    NoVotes,
-    /// Judgements have scores for different numbers of constraints.
-    #[error("judgement {index} has {found} scores, the first has {expected}")]
-    UnequalConstraints {
-        /// The judgement, counted from 0.
-        index: usize,
-        /// The number of scores of the first judgement.
-        expected: usize,
-        /// The number of scores of this one.
-        found: usize,
-    },
-}
-
 /// The scores of several judgements of one response, one row for each constraint and one column for each judgement.
 ///
 /// Rows of many responses together are what [`agreement`](super::agreement) takes.
@@ -55,12 +36,14 @@ pub enum VoteError {
 /// # Errors
 ///
 /// No judgements, or judgements of different lengths.
-pub fn constraint_ratings(judgements: &[Judgement]) -> Result<Vec<Vec<u8>>, VoteError> {
-    let expected = judgements.first().ok_or(VoteError::NoVotes)?.scores.len();
+pub fn constraint_ratings(judgements: &[Judgement]) -> Result<Vec<Vec<u8>>, ScoreError> {
+    let expected =
+        judgements.first().ok_or_else(|| ScoreError::new("no judgements to vote with"))?.scores.len();
     for (index, judgement) in judgements.iter().enumerate() {
         let found = judgement.scores.len();
         if found != expected {
-            return Err(VoteError::UnequalConstraints { index, expected, found });
+            let message = format!("judgement {index} has {found} scores, the first has {expected}");
+            return Err(ScoreError::new(message));
         }
     }
     let row = |place: usize| judgements.iter().map(|judgement| judgement.scores[place]).collect();
@@ -72,7 +55,7 @@ pub fn constraint_ratings(judgements: &[Judgement]) -> Result<Vec<Vec<u8>>, Vote
 /// # Errors
 ///
 /// No judgements, or judgements of different lengths.
-pub fn vote(judgements: &[Judgement], rule: VoteRule) -> Result<VotedJudgement, VoteError> {
+pub fn vote(judgements: &[Judgement], rule: VoteRule) -> Result<VotedJudgement, ScoreError> {
     let rows = constraint_ratings(judgements)?;
     let of_row = |row: &Vec<u8>| choose(row.iter().copied().map(f64::from).collect(), rule);
     let chosen: Vec<(f64, f64)> = rows.iter().map(of_row).collect();

@@ -3,8 +3,8 @@
 //! A pattern without the suffix `across` does not reach over line ends. The first place of the rule's name where a
 //! pattern fits counts, and one line end after the argument is left out.
 
-use crate::cfbench::python::strip;
 use crate::complexbench::python_error::PythonError;
+use crate::python::strip;
 
 /// The list after `name:`, brackets included, on one line.
 pub(super) fn list_within<'a>(rule: &'a str, name: &str) -> Option<&'a str> {

@@ -1,7 +1,7 @@
 //! The expressions that rules have as arguments: lists of numbers and of texts.
 
-use crate::cfbench::python::float;
 use crate::complexbench::python_error::PythonError;
+use crate::python::float;
 
 /// The deepest nesting of brackets that is evaluated.
 const MAX_DEPTH: usize = 32;
@@ -17,9 +17,9 @@ pub(super) enum Literal {
 
 /// Evaluates literals of numbers, texts and lists, with `+`, `-` and `*` between numbers, and `float("inf")`.
 ///
-/// Nothing else is evaluated, and nothing is looked up: this takes the place of the official code's `eval`. As there,
+/// Nothing else is evaluated, and nothing is looked up: this takes the place of the official program's `eval`. As there,
 /// an error of syntax anywhere comes before an error of evaluation.
-pub(super) fn evaluate(text: &str) -> Result<Literal, PythonError> {
+fn evaluate(text: &str) -> Result<Literal, PythonError> {
     let mut parser = Parser { rest: text, whole: text, failed: None };
     let value = parser.sum(0)?;
     let rest = parser.skip_space();
@@ -31,6 +31,14 @@ pub(super) fn evaluate(text: &str) -> Result<Literal, PythonError> {
         (true, Some(error)) => Err(error),
         _ if goes_on => Err(PythonError::Unsupported(text.to_owned())),
         _ => Err(PythonError::Syntax(text.to_owned())),
+    }
+}
+
+/// The members of the list that an expression is.
+pub(super) fn evaluate_list(text: &str) -> Result<Vec<Literal>, PythonError> {
+    match evaluate(text)? {
+        Literal::List(members) => Ok(members),
+        _ => Err(PythonError::Type("the argument is not a list")),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Texts as the rules compare them.
 
-use crate::cfbench::python::is_space;
 use crate::complexbench::python_error::PythonError;
+use crate::python::split_whitespace;
 
-/// The punctuation of ASCII, and what the official code makes of it.
+/// The punctuation of ASCII, and the character that the official program puts in its place.
 const PUNCTUATION: [(char, char); 32] = [
     ('!', '！'),
     ('"', '"'),
@@ -87,5 +87,5 @@ pub(super) fn length(text: &str) -> f64 {
 }
 
 pub(super) fn words(text: &str) -> f64 {
-    text.split(is_space).filter(|word| !word.is_empty()).count() as f64
+    split_whitespace(text).count() as f64
 }

@@ -1,7 +1,7 @@
 //! Placeholders, postscripts and set answers.
 
-use crate::ifeval::python::{is_space, lower};
 use crate::ifeval::{CheckError, PostscriptMarker};
+use crate::python::{is_space, lower};
 
 /// The number of pairs of square brackets on one line, from an opening one to the next closing one.
 pub(super) fn placeholders(text: &str) -> u64 {

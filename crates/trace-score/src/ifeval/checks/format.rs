@@ -1,7 +1,7 @@
 //! What a response as a whole looks like.
 
 use crate::ifeval::CheckError;
-use crate::ifeval::python::{JsonFault, check_json, is_blank, lower, strip, without_fence};
+use crate::python::{JsonFault, check_json, is_blank, lower, strip, without_fence};
 
 /// Whether the response is a JSON document, as `json.loads` reads it.
 pub(super) fn is_json(text: &str) -> Result<bool, CheckError> {

@@ -1,6 +1,6 @@
 //! Lists, highlights and titles.
 
-use crate::ifeval::python::{is_blank, is_space};
+use crate::python::{is_blank, is_space};
 
 /// The number of items of Markdown lists: with `*`, then with `-`.
 pub(super) fn bullets(text: &str) -> u64 {

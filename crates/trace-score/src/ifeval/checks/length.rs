@@ -1,7 +1,7 @@
 //! Sentences and paragraphs.
 
 use crate::ifeval::punkt::sentences;
-use crate::ifeval::python::{is_blank, lower_char, split_whitespace};
+use crate::python::{is_blank, lower_char, split_whitespace};
 
 pub(super) fn sentence_count(text: &str) -> u64 {
     sentences(text).len() as u64

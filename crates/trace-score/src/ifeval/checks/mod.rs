@@ -11,8 +11,8 @@ mod layout;
 mod length;
 
 use super::language::is_language;
-use super::python::{is_lower, is_upper, lower};
 use super::{CheckError, Instruction, word_tokens};
+use crate::python::{is_lower, is_upper, lower};
 
 /// Checks responses.
 ///
@@ -66,7 +66,7 @@ impl Checker {
             Instruction::NumberParagraphs { paragraphs } => {
                 length::starred_paragraphs(text) == Some(*paragraphs)
             }
-            Instruction::NumberWords { count } => count.holds(super::python::count_words(text)),
+            Instruction::NumberWords { count } => count.holds(crate::python::count_words(text)),
             Instruction::NthParagraphFirstWord { paragraphs, nth, first_word } => {
                 length::has_first_word(text, *paragraphs, *nth, first_word)
             }

@@ -30,8 +30,7 @@ impl Prompt {
     ///
     /// # Errors
     ///
-    /// [`IfevalError::ArgumentCount`] unless there are arguments for each instruction, and
-    /// [`IfevalError::Instruction`] for one that cannot be read.
+    /// Another number of arguments than of instructions, or an instruction that cannot be read.
     pub fn new(
         key: u64,
         prompt: impl Into<String>,
@@ -39,14 +38,14 @@ impl Prompt {
         arguments: &[Map<String, Value>],
     ) -> Result<Self, IfevalError> {
         if ids.len() != arguments.len() {
-            let (instructions, arguments) = (ids.len(), arguments.len());
-            return Err(IfevalError::ArgumentCount { key, instructions, arguments });
+            let (ids, arguments) = (ids.len(), arguments.len());
+            let reason = format!("{ids} instructions, but {arguments} sets of arguments");
+            return Err(IfevalError::of_key(key, reason));
         }
         let parse = |(index, (id, arguments)): (usize, (&String, _))| {
-            Instruction::parse(id, arguments).map_err(|source| IfevalError::Instruction {
-                key,
-                index,
-                source,
+            Instruction::parse(id, arguments).map_err(|error| IfevalError::Invalid {
+                place: format!("key {key}, instruction {index}"),
+                reason: error.to_string(),
             })
         };
         let instructions = ids.iter().zip(arguments).enumerate().map(parse).collect::<Result<_, _>>()?;
@@ -112,6 +111,6 @@ fn check_keys(prompts: &[Prompt]) -> Result<(), IfevalError> {
     let mut seen = BTreeSet::new();
     match prompts.iter().find(|prompt| !seen.insert(prompt.key)) {
         None => Ok(()),
-        Some(prompt) => Err(IfevalError::DuplicateKey { key: prompt.key }),
+        Some(prompt) => Err(IfevalError::of_key(prompt.key, "two prompts have it")),
     }
 }

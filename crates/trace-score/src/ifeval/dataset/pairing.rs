@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Prompt, Response};
-use crate::ifeval::IfevalError;
+use crate::ifeval::{GivenResponse, IfevalError};
 
 /// The prompt that was reworded after Google's responses of GPT-4 had been written.
 pub const EARLIER_WORDING_KEY: u64 = 2785;
@@ -14,8 +14,8 @@ const WORDINGS: (&str, &str) = ("at least one placeholder ", "at least 3 placeho
 /// The responses of one file, in the order of the prompts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairing {
-    /// For each prompt its response; `None` where there is none, `Some(None)` where it is null.
-    pub responses: Vec<Option<Option<String>>>,
+    /// For each prompt its response.
+    pub responses: Vec<GivenResponse>,
     /// Keys whose response is to an earlier wording of the prompt.
     pub earlier_wordings: Vec<u64>,
     /// Responses to prompts that are not among the prompts.
@@ -31,11 +31,11 @@ impl Pairing {
     ///
     /// # Errors
     ///
-    /// [`IfevalError::DuplicatePrompt`] and [`IfevalError::DuplicateResponse`].
+    /// Two prompts with the same text, or two responses to the same prompt.
     pub fn new(prompts: &[Prompt], responses: Vec<Response>) -> Result<Self, IfevalError> {
         let places = places(prompts)?;
         let mut pairing = Self {
-            responses: vec![None; prompts.len()],
+            responses: vec![GivenResponse::Missing; prompts.len()],
             earlier_wordings: Vec::new(),
             without_prompt: Vec::new(),
         };
@@ -43,22 +43,24 @@ impl Pairing {
         let mut earlier = Vec::new();
         for response in responses {
             if !seen.insert(response.prompt.clone()) {
-                return Err(IfevalError::DuplicateResponse { prompt: response.prompt });
+                let place = format!("the prompt {:?}", response.prompt);
+                return Err(IfevalError::Invalid { place, reason: "two responses are to it".to_owned() });
             }
             match places.get(response.prompt.as_str()) {
-                Some(&place) => pairing.responses[place] = Some(response.response),
+                Some(&place) => pairing.responses[place] = response.response.into(),
                 None => earlier.push(response),
             }
         }
         for response in earlier {
             let place = places.get(reworded(&response.prompt).as_str()).copied();
             let is_free = |&place: &usize| {
-                prompts[place].key == EARLIER_WORDING_KEY && pairing.responses[place].is_none()
+                prompts[place].key == EARLIER_WORDING_KEY
+                    && pairing.responses[place] == GivenResponse::Missing
             };
             match place.filter(is_free) {
                 Some(place) => {
                     pairing.earlier_wordings.push(prompts[place].key);
-                    pairing.responses[place] = Some(response.response);
+                    pairing.responses[place] = response.response.into();
                 }
                 None => pairing.without_prompt.push(response),
             }
@@ -72,8 +74,8 @@ fn places(prompts: &[Prompt]) -> Result<HashMap<&str, usize>, IfevalError> {
     let mut places = HashMap::new();
     for (place, prompt) in prompts.iter().enumerate() {
         if let Some(first) = places.insert(prompt.prompt.as_str(), place) {
-            let (first, second) = (prompts[first].key, prompt.key);
-            return Err(IfevalError::DuplicatePrompt { first, second });
+            let reason = format!("the prompt has the same text as that of the key {}", prompts[first].key);
+            return Err(IfevalError::of_key(prompt.key, reason));
         }
     }
     Ok(places)
@@ -104,7 +106,10 @@ mod tests {
         let pairing =
             Pairing::new(&prompts, vec![response("c", None), response("a", Some("1")), response("d", None)]);
         let pairing = pairing.unwrap();
-        assert_eq!(pairing.responses, [Some(Some("1".to_owned())), None, Some(None)]);
+        assert_eq!(
+            pairing.responses,
+            [GivenResponse::Text("1".to_owned()), GivenResponse::Missing, GivenResponse::Null]
+        );
         assert_eq!(pairing.without_prompt, [response("d", None)]);
     }
 
@@ -112,9 +117,9 @@ mod tests {
     fn what_is_there_twice_is_an_error() {
         let twice = [prompt(1, "a"), prompt(2, "a")];
         let error = Pairing::new(&twice, Vec::new()).unwrap_err();
-        assert!(matches!(error, IfevalError::DuplicatePrompt { first: 1, second: 2 }));
+        assert_eq!(error.to_string(), "key 2: the prompt has the same text as that of the key 1");
         let error = Pairing::new(&twice[..1], vec![response("a", None), response("a", None)]).unwrap_err();
-        assert!(matches!(error, IfevalError::DuplicateResponse { prompt } if prompt == "a"));
+        assert_eq!(error.to_string(), "the prompt \"a\": two responses are to it");
     }
 
     #[test]

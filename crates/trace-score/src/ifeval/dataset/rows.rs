@@ -47,7 +47,8 @@ impl SampleRow {
     pub(super) fn into_parts(self) -> Result<(Prompt, Option<String>), IfevalError> {
         let key = self.doc.key;
         let response = first_text(&self.filtered_resps).or_else(|| first_text(&self.resps));
-        let response = response.ok_or(IfevalError::SampleResponse { key })?;
+        let missing = "the sample has no response in \"filtered_resps\" or \"resps\"";
+        let response = response.ok_or_else(|| IfevalError::of_key(key, missing))?;
         Ok((self.doc.into_prompt()?, response))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{CountBound, LANGUAGES, Relation};
 use crate::ifeval::InstructionError;
-use crate::ifeval::python::{Pattern, PatternError, lower, strip};
+use crate::python::{Pattern, PatternError, lower, strip};
 
 /// The arguments of one instruction that have not been read yet.
 pub(super) struct Arguments<'a> {
@@ -31,15 +31,11 @@ impl<'a> Arguments<'a> {
     }
 
     fn take(&mut self, key: &'static str) -> Argument<&'a Value> {
-        self.left.remove(key).ok_or(InstructionError::MissingArgument { id: self.id, key })
+        self.left.remove(key).ok_or_else(|| self.wrong(key, "is missing"))
     }
 
-    fn mistyped(&self, key: &'static str, expected: &'static str) -> InstructionError {
-        InstructionError::ArgumentType { id: self.id, key, expected }
-    }
-
-    pub(super) fn range(&self, key: &'static str, reason: &'static str) -> InstructionError {
-        InstructionError::ArgumentRange { id: self.id, key, reason }
+    pub(super) fn wrong(&self, key: &'static str, reason: impl Into<String>) -> InstructionError {
+        InstructionError::Argument { id: self.id, key, reason: reason.into() }
     }
 
     pub(super) fn pattern(
@@ -52,29 +48,29 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn text(&mut self, key: &'static str) -> Argument<&'a str> {
         let value = self.take(key)?;
-        value.as_str().ok_or_else(|| self.mistyped(key, "text"))
+        value.as_str().ok_or_else(|| self.wrong(key, "is not text"))
     }
 
     pub(super) fn non_empty(&mut self, key: &'static str) -> Argument<&'a str> {
         match self.text(key)? {
-            "" => Err(self.range(key, "is empty")),
+            "" => Err(self.wrong(key, "is empty")),
             text => Ok(text),
         }
     }
 
     pub(super) fn texts(&mut self, key: &'static str) -> Argument<Vec<&'a str>> {
-        let mistyped = self.mistyped(key, "a list of texts");
+        let mistyped = self.wrong(key, "is not a list of texts");
         let values = self.take(key)?.as_array().ok_or(mistyped.clone())?;
         let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
         match texts.ok_or(mistyped)? {
-            texts if texts.is_empty() => Err(self.range(key, "is empty")),
+            texts if texts.is_empty() => Err(self.wrong(key, "is empty")),
             texts => Ok(texts),
         }
     }
 
     pub(super) fn count(&mut self, key: &'static str) -> Argument<u64> {
         let value = self.take(key)?;
-        value.as_u64().ok_or_else(|| self.mistyped(key, "a whole number from 0"))
+        value.as_u64().ok_or_else(|| self.wrong(key, "is not a whole number from 0"))
     }
 
     pub(super) fn bound(&mut self, count: &'static str, relation: &'static str) -> Argument<CountBound> {
@@ -83,8 +79,8 @@ impl<'a> Arguments<'a> {
             "less than" => Relation::LessThan,
             "at least" => Relation::AtLeast,
             other => {
-                let (id, key, relation) = (self.id, relation, other.to_owned());
-                return Err(InstructionError::UnknownRelation { id, key, relation });
+                let reason = format!("is {other:?}, neither \"less than\" nor \"at least\"");
+                return Err(self.wrong(relation, reason));
             }
         };
         Ok(CountBound { relation, threshold })
@@ -96,7 +92,7 @@ impl<'a> Arguments<'a> {
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(letter), None) => Ok(letter),
-            _ => Err(self.range(key, "is not one character")),
+            _ => Err(self.wrong(key, "is not one character")),
         }
     }
 
@@ -105,6 +101,6 @@ impl<'a> Arguments<'a> {
         LANGUAGES
             .into_iter()
             .find(|&known| known == language)
-            .ok_or_else(|| InstructionError::UnknownLanguage { id: self.id, language: language.to_owned() })
+            .ok_or_else(|| self.wrong(key, format!("is the unknown language {language:?}")))
     }
 }

@@ -5,8 +5,8 @@ mod parse;
 
 use serde_json::{Map, Value};
 
-use super::python::Pattern;
 use super::{InstructionError, InstructionKind};
+use crate::python::Pattern;
 use arguments::Arguments;
 
 /// The languages of the official code, by their codes of ISO 639-1.
@@ -80,7 +80,7 @@ pub enum Instruction {
     },
     /// The character occurs so often, in any case.
     LetterFrequency {
-        /// The character, in lower case. The official code draws a letter at random where this is none (the keys 1122
+        /// The character, in lower case. The official program takes a random letter where this is not one (the keys 1122
         /// and 1129 of the released data); here the character itself is counted, unless
         /// [`LetterPolicy`](crate::ifeval::LetterPolicy) says otherwise.
         letter: char,
@@ -235,7 +235,7 @@ impl Instruction {
         }
     }
 
-    /// The letter that is counted, if it is not one from a to z and the official code counts a random one instead.
+    /// The letter that is counted, if it is not one from a to z and the official program counts a random one instead.
     ///
     /// Setting it to a random letter gives the official behaviour.
     pub fn non_letter_mut(&mut self) -> Option<&mut char> {

@@ -2,8 +2,8 @@
 
 use super::arguments::Arguments;
 use super::{Instruction, PostscriptMarker};
-use crate::ifeval::python::{Pattern, PatternError, PatternOptions, lower, strip};
 use crate::ifeval::{InstructionError, InstructionKind};
+use crate::python::{Pattern, PatternError, PatternOptions, lower, strip};
 
 const IGNORE_CASE: PatternOptions = PatternOptions { ignore_case: true, multi_line: false };
 
@@ -82,7 +82,7 @@ fn first_word(arguments: &mut Arguments<'_>) -> Result<Instruction, InstructionE
     let paragraphs = arguments.count("num_paragraphs")?;
     let nth = arguments.count("nth_paragraph")?;
     if nth == 0 || nth > paragraphs {
-        return Err(arguments.range("nth_paragraph", "is not from 1 to num_paragraphs"));
+        return Err(arguments.wrong("nth_paragraph", "is not from 1 to num_paragraphs"));
     }
     let first_word = lower(arguments.text("first_word")?);
     Ok(Instruction::NthParagraphFirstWord { paragraphs, nth, first_word })

@@ -34,11 +34,11 @@ fn every_way_to_be_wrong_names_the_argument() {
     );
     assert_eq!(
         error("length_constraints:number_words", &json!({"num_words": 3, "relation": "more than"})),
-        r#"length_constraints:number_words: "relation" is "more than", neither "less than" nor "at least""#
+        r#"length_constraints:number_words: the argument "relation" is "more than", neither "less than" nor "at least""#
     );
     assert_eq!(
         error("language:response_language", &json!({"language": "zh"})),
-        r#"language:response_language: unknown language "zh""#
+        r#"language:response_language: the argument "language" is the unknown language "zh""#
     );
     assert_eq!(
         error("keywords:existence", &json!({"keywords": ["a", "(b"]})),

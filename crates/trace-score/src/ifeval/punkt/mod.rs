@@ -9,7 +9,7 @@ mod tables;
 mod token;
 mod words;
 
-use super::python::is_space;
+use crate::python::is_space;
 use tables::Tables;
 use token::Token;
 
@@ -35,7 +35,7 @@ struct Candidate<'t> {
 /// The sentences of an English text.
 ///
 /// ```
-/// use trace_score::ifeval::punkt::sentences;
+/// use trace_score::ifeval::sentences;
 ///
 /// assert_eq!(sentences("Mr. Smith is here. Ok."), ["Mr. Smith is here.", "Ok."]);
 /// assert_eq!(sentences("1. One\n2. Two").len(), 3);

@@ -1,7 +1,7 @@
 //! Tokens and what their form says of a sentence's end.
 
 use super::tables::{Tables, WordUse};
-use crate::ifeval::python::{first_is_lower, first_is_upper, is_decimal, is_word, lower};
+use crate::python::{first_is_lower, first_is_upper, is_decimal, is_word, lower};
 
 /// The type of every number.
 const NUMBER: &str = "##number##";

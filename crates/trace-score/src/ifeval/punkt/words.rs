@@ -1,7 +1,7 @@
 //! Words of one line, with their periods.
 
 use super::WORD_ENDS;
-use crate::ifeval::python::is_space;
+use crate::python::is_space;
 
 /// Punctuation that begins no word.
 const NO_START: [char; 16] = ['(', '"', '`', '{', '[', ':', ';', '&', '#', '*', '@', ')', '}', ']', '-', ','];
