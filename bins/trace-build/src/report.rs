@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use trace_schema::export::{DatasetInfoError, ExportError, Shape};
+use trace_schema::export::{ExportError, Shape};
 use trace_schema::{JsonlError, RowError};
 
 /// The exit code of a failure; clap uses the same for wrong usage.
@@ -64,10 +64,8 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(ExportError::Unsupported { shape: Shape::Pair, .. }) => {
             return Some("`--as completions` writes the better response of a pair");
         }
+        Some(ExportError::NameTaken { .. }) => return Some("`--name` enters the file under another name"),
         _ => {}
-    }
-    if let Some(DatasetInfoError::Taken { .. }) = error.downcast_ref() {
-        return Some("`--name` enters the file under another name");
     }
     match error.downcast_ref::<JsonlError>()? {
         JsonlError::Invalid { source: RowError::UnknownLabel { .. }, .. } => {

@@ -1,3 +1,5 @@
+//! Messages of a conversation, as chat templates and training examples have them.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use trace_schema::ConstraintDimension;
 
 #[test]
 fn readme_lists_every_dimension_as_the_code_has_it() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let rows = ConstraintDimension::ALL.map(|dimension| {
         let (kind, label, description) =
             (dimension.constraint_type(), dimension.released_label(), dimension.description());

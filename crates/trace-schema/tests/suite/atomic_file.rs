@@ -1,7 +1,5 @@
 //! A file appears whole or not at all.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;

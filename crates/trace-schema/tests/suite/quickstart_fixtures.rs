@@ -1,7 +1,5 @@
 //! The hand-written preference groups under `fixtures/quickstart`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,14 +1,12 @@
 //! Exported files, key by key and column by column.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use serde_json::{Value, json};
 use trace_schema::export::{ExportError, ExportFormat, ExportOptions, ExportWriter, Shape};
 use trace_schema::{
     CompletionRow, Constraint, ConstraintDimension, ConstraintOperation, DatasetRow, EvalRow, Instruction,
-    PreferenceGroup, Provenance, RowError, to_json_line,
+    PreferenceGroup, Provenance, to_json_line,
 };
 
 fn group(index: usize) -> PreferenceGroup {
@@ -112,7 +110,7 @@ fn a_constraint_without_a_label_is_no_evaluation_row() {
     let options = ExportOptions::new(ExportFormat::Trace, Shape::Evaluation);
     let mut writer = ExportWriter::create(&path, options).unwrap();
     let error = writer.write(group(0).into()).unwrap_err();
-    assert!(matches!(error, ExportError::Row { source: RowError::MissingLabel { .. }, .. }), "{error}");
+    assert!(error.to_string().contains("constraints_splits[0] has no dimension"), "{error}");
     drop(writer);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -125,7 +123,7 @@ fn a_completion_is_no_pair_and_a_format_without_a_form_is_refused_before_a_file_
         CompletionRow { id: None, prompt: "q".to_owned(), completion: "a".to_owned(), provenance: None };
     let mut writer = ExportWriter::create(&path, ExportOptions::new(ExportFormat::Trl, Shape::Pair)).unwrap();
     let error = writer.write(row.into()).unwrap_err();
-    assert!(matches!(error, ExportError::TooLittle { needed: Shape::Pair, .. }), "{error}");
+    assert!(error.to_string().ends_with("it is one of completions, which hold no pairs"), "{error}");
     let options = ExportOptions::new(ExportFormat::Messages, Shape::Group);
     let error = ExportWriter::create(&path, options).unwrap_err();
     assert_eq!(error.to_string(), "the format messages has no form for groups; it has one for completions");

@@ -1,12 +1,8 @@
 //! One test per way in which a file can be wrong, then a table of broken files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::io::{self, BufReader, Read};
 
-use trace_schema::{
-    DatasetReader, DatasetStats, EvalRow, JsonlError, JsonlReader, NameError, PreferencePair, RowError,
-};
+use trace_schema::{DatasetReader, DatasetStats, EvalRow, JsonlError, JsonlReader, PreferencePair};
 
 const GOOD: &str =
     r#"{"id": "a", "instruction": {"description": "Name a colour."}, "chosen": "Red.", "rejected": "Dog."}"#;
@@ -57,7 +53,8 @@ fn line_too_long_is_skipped_without_being_held() {
     let rows: Vec<Result<PreferencePair, _>> =
         JsonlReader::new(long.as_bytes(), "pairs.jsonl").max_line_bytes(200).collect();
     assert_eq!(rows.iter().filter(|row| row.is_ok()).count(), 2);
-    assert!(matches!(&rows[1], Err(JsonlError::LineTooLong { at, limit: 200 }) if at.row == 2));
+    let message = rows[1].as_ref().unwrap_err().to_string();
+    assert!(message.starts_with("row 2 of pairs.jsonl: the line is longer than 200 bytes"), "{message}");
 }
 
 #[test]
@@ -70,14 +67,14 @@ fn a_line_of_exactly_the_limit_is_read_with_any_line_end() {
         assert!(!rows.is_empty() && rows.iter().all(Result::is_ok), "{file:?}: {rows:?}");
         let mut shorter =
             JsonlReader::<_, PreferencePair>::new(file.as_bytes(), "f").max_line_bytes(GOOD.len() - 1);
-        assert!(matches!(shorter.next(), Some(Err(JsonlError::LineTooLong { .. }))), "{file:?}");
+        let error = shorter.next().unwrap().unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{file:?}: {error}");
     }
 }
 
 #[test]
 fn invalid_utf8() {
     let error = only_error(&[GOOD.as_bytes(), b"\n{\"id\": \"\xFF\"}\n"].concat());
-    assert!(matches!(&error, JsonlError::InvalidUtf8 { at, .. } if at.row == 2));
     assert_eq!(
         error.to_string(),
         "row 2 of pairs.jsonl: not UTF-8 after byte 8 of the line; save the file as UTF-8"
@@ -87,26 +84,28 @@ fn invalid_utf8() {
 #[test]
 fn blank_line_between_rows() {
     let error = only_error(format!("{GOOD}\n\n \t\n{GOOD}\n\n").as_bytes());
-    assert!(matches!(&error, JsonlError::BlankLine { at } if at.row == 2));
+    assert_eq!(error.to_string(), "row 2 of pairs.jsonl: the line is blank, but rows follow it");
 }
 
 #[test]
 fn truncated() {
     let error = only_error(format!("{GOOD}\n{}", &GOOD[..30]).as_bytes());
-    assert!(matches!(&error, JsonlError::Truncated { at, .. } if at.row == 2));
+    let message = error.to_string();
+    assert!(
+        message.starts_with("row 2 of pairs.jsonl: the file ends in the middle of this row"),
+        "{message}"
+    );
 }
 
 #[test]
 fn syntax() {
     let error = only_error(format!("{GOOD}\n{{\"id\": }}\n").as_bytes());
-    assert!(matches!(&error, JsonlError::Syntax { at, .. } if at.row == 2));
     assert_eq!(error.to_string(), "row 2 of pairs.jsonl: not valid JSON: expected value at column 8");
 }
 
 #[test]
 fn shape_names_the_id_of_the_row() {
     let error = only_error(GOOD.replace("\"rejected\"", "\"worse\"").as_bytes());
-    assert!(matches!(error, JsonlError::Shape { .. }));
     let message = error.to_string();
     assert!(
         message
@@ -118,7 +117,7 @@ fn shape_names_the_id_of_the_row() {
 #[test]
 fn invalid() {
     let error = only_error(GOOD.replace("Dog.", "Red.").as_bytes());
-    assert!(matches!(&error, JsonlError::Invalid { source: RowError::IdenticalResponses { .. }, .. }));
+    assert!(matches!(&error, JsonlError::Invalid { .. }));
     assert_eq!(
         error.to_string(),
         r#"row 1 of pairs.jsonl (id "a"): chosen and rejected are the same response"#
@@ -149,24 +148,20 @@ fn rows_of_another_format_are_errors_after_the_first() {
     let file = format!("{GOOD}\n{{\"x1\": 1, \"x2\": 2}}\n");
     let rows: Vec<_> = DatasetReader::new(file.as_bytes(), "f.jsonl").collect();
     assert!(rows[0].is_ok());
-    assert!(matches!(&rows[1], Err(JsonlError::Shape { at, .. }) if at.row == 2));
+    let message = rows[1].as_ref().unwrap_err().to_string();
+    assert!(message.starts_with("row 2 of f.jsonl: not a row of this format"), "{message}");
 }
 
 #[test]
 fn names_that_stand_for_nothing() {
-    let name = || "Colour".to_owned();
-    assert_eq!(
-        "Colour".parse::<trace_schema::ConstraintType>(),
-        Err(NameError::ConstraintType { name: name() })
-    );
-    assert_eq!(
-        "Colour".parse::<trace_schema::ConstraintDimension>(),
-        Err(NameError::ConstraintDimension { name: name() })
-    );
-    assert_eq!(
-        "Colour".parse::<trace_schema::ConstraintOperation>(),
-        Err(NameError::ConstraintOperation { name: name() })
-    );
+    let kind = "Colour".parse::<trace_schema::ConstraintType>().unwrap_err().to_string();
+    let types = "the types are Content, Situation, Style, Format and Example";
+    assert_eq!(kind, format!("unknown constraint type \"Colour\": {types}"));
+    let dimension = "Colour".parse::<trace_schema::ConstraintDimension>().unwrap_err().to_string();
+    assert_eq!(dimension, "unknown constraint dimension \"Colour\"");
+    let operation = "Colour".parse::<trace_schema::ConstraintOperation>().unwrap_err().to_string();
+    let operations = "the operations are ADD, DELETE and REVISE";
+    assert_eq!(operation, format!("unknown constraint operation \"Colour\": {operations}"));
 }
 
 /// Every broken row gives exactly one error and leaves the rows around it readable.
@@ -216,9 +211,10 @@ fn wrong_types_in_evaluation_rows_are_errors() {
             r#"{{"id": "0", "messages": [], "type": "t", "description": "d", "constraints": "c", "input": "NULL", "constraints_num": {number}, "constraints_splits": ["c"], "levels2": ["l"], "category": "c"}}"#
         );
         let error = JsonlReader::<_, EvalRow>::new(row.as_bytes(), "f").next().unwrap().unwrap_err();
+        let message = error.to_string();
         assert!(
-            matches!(&error, JsonlError::Shape { at, .. } if at.id.as_deref() == Some("0")),
-            "{number}: {error}"
+            message.starts_with("row 1 of f (id \"0\"): not a row of this format"),
+            "{number}: {message}"
         );
     }
 }
@@ -227,7 +223,7 @@ fn wrong_types_in_evaluation_rows_are_errors() {
 fn utf16_is_told_to_be_saved_as_utf8() {
     let bytes: Vec<u8> =
         [0xFF, 0xFE].into_iter().chain(GOOD.encode_utf16().flat_map(u16::to_le_bytes)).collect();
-    assert!(matches!(only_error(&bytes), JsonlError::InvalidUtf8 { .. }));
+    assert!(only_error(&bytes).to_string().contains("not UTF-8"));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Rows of every format survive being written and read.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! The 26 constraint dimensions.
+//! The taxonomy: five constraint types, 26 constraint dimensions, and labels as files carry them, known and unknown.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,65 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{ConstraintType, NameError};
+use crate::NameError;
+
+/// What a constraint is about, at the coarse level of the taxonomy.
+///
+/// # Source
+///
+/// IOPO (ACL 2025), Appendix A, Table 6, first column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConstraintType {
+    /// What the response says or leaves out.
+    Content,
+    /// Who speaks to whom, and on what background.
+    Situation,
+    /// How the response sounds.
+    Style,
+    /// What the response looks like.
+    Format,
+    /// What the response imitates or avoids.
+    Example,
+}
+
+impl ConstraintType {
+    /// The five types, in the order of the paper.
+    pub const ALL: [Self; 5] = [Self::Content, Self::Situation, Self::Style, Self::Format, Self::Example];
+
+    /// The English name, which is also the name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Content => "Content",
+            Self::Situation => "Situation",
+            Self::Style => "Style",
+            Self::Format => "Format",
+            Self::Example => "Example",
+        }
+    }
+
+    /// The dimensions of this type, in the order of the paper.
+    pub fn dimensions(self) -> impl Iterator<Item = ConstraintDimension> {
+        ConstraintDimension::ALL.into_iter().filter(move |dimension| dimension.constraint_type() == self)
+    }
+}
+
+impl fmt::Display for ConstraintType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for ConstraintType {
+    type Err = NameError;
+
+    /// Reads the English name, with or without the paper's suffix " Constraint".
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        let short = name.strip_suffix(" Constraint").unwrap_or(name);
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == short);
+        let known = ": the types are Content, Situation, Style, Format and Example";
+        found.ok_or_else(|| NameError::new("constraint type", name, known))
+    }
+}
 
 /// Declares the enum and its table together, so that a dimension cannot be in one and not in the other.
 macro_rules! dimensions {
@@ -15,7 +73,7 @@ macro_rules! dimensions {
         ///
         /// # Source
         ///
-        /// IOPO (ACL 2025), Appendix A, Table 6, second column. The descriptions are in words of our own.
+        /// IOPO (ACL 2025), Appendix A, Table 6, second column. The descriptions are our own wording.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ConstraintDimension {
             $(#[doc = $description] $variant,)+
@@ -126,7 +184,7 @@ impl FromStr for ConstraintDimension {
         let found = Self::ALL
             .into_iter()
             .find(|dimension| dimension.name() == short || dimension.released_label() == name);
-        found.ok_or_else(|| NameError::ConstraintDimension { name: name.to_owned() })
+        found.ok_or_else(|| NameError::new("constraint dimension", name, ""))
     }
 }
 
@@ -142,11 +200,104 @@ impl<'de> Deserialize<'de> for ConstraintDimension {
     }
 }
 
+/// What to do with a label that names none of the 26 dimensions.
+///
+/// The released evaluation file has two such labels, `输入格式约束` in row 903 and `·` in row 951.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownLabels {
+    /// The row is invalid.
+    #[default]
+    Error,
+    /// The label is kept verbatim as [`DimensionLabel::Unknown`].
+    Keep,
+}
+
+/// The label of a constraint: a dimension, or text that names none.
+///
+/// Make one with [`DimensionLabel::parse`] or from a [`ConstraintDimension`]; a hand-made `Unknown` that holds the name
+/// of a dimension reads back as `Known`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DimensionLabel {
+    /// One of the 26 dimensions.
+    Known(ConstraintDimension),
+    /// Text that names no dimension, verbatim.
+    Unknown(String),
+}
+
+impl DimensionLabel {
+    /// Reads an English name or a Chinese label; anything else becomes [`DimensionLabel::Unknown`].
+    pub fn parse(text: &str) -> Self {
+        text.parse::<ConstraintDimension>().map_or_else(|_| Self::Unknown(text.to_owned()), Self::Known)
+    }
+
+    /// The dimension, when the label names one.
+    pub const fn dimension(&self) -> Option<ConstraintDimension> {
+        match self {
+            Self::Known(dimension) => Some(*dimension),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// The English name of the dimension, or the unknown text.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(dimension) => dimension.name(),
+            Self::Unknown(text) => text,
+        }
+    }
+
+    /// The Chinese label of the dimension, or the unknown text: what the released file has.
+    pub fn released_label(&self) -> &str {
+        match self {
+            Self::Known(dimension) => dimension.released_label(),
+            Self::Unknown(text) => text,
+        }
+    }
+}
+
+impl From<ConstraintDimension> for DimensionLabel {
+    fn from(dimension: ConstraintDimension) -> Self {
+        Self::Known(dimension)
+    }
+}
+
+impl fmt::Display for DimensionLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for DimensionLabel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for DimensionLabel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::parse(&String::deserialize(deserializer)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn types_have_six_seven_four_six_and_three_dimensions() {
+        let sizes = ConstraintType::ALL.map(|kind| kind.dimensions().count());
+        assert_eq!(sizes, [6, 7, 4, 6, 3]);
+    }
+
+    #[test]
+    fn every_type_is_read_back_from_its_name() {
+        for kind in ConstraintType::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(format!("{kind} Constraint").parse(), Ok(kind));
+        }
+    }
 
     #[test]
     fn every_dimension_is_read_back_from_each_of_its_names() {
@@ -170,6 +321,20 @@ mod tests {
     #[test]
     fn the_name_of_another_case_is_not_a_dimension() {
         let error = "theme".parse::<ConstraintDimension>();
-        assert_eq!(error, Err(NameError::ConstraintDimension { name: "theme".to_owned() }));
+        assert_eq!(error, Err(NameError::new("constraint dimension", "theme", "")));
+    }
+
+    #[test]
+    fn an_unknown_label_is_kept_verbatim_in_both_languages() {
+        let label = DimensionLabel::parse("·");
+        assert_eq!(label.dimension(), None);
+        assert_eq!((label.name(), label.released_label()), ("·", "·"));
+    }
+
+    #[test]
+    fn a_known_label_has_one_name_per_language() {
+        let label = DimensionLabel::parse("主题约束");
+        assert_eq!(label, ConstraintDimension::Theme.into());
+        assert_eq!((label.name(), label.released_label()), ("Theme", "主题约束"));
     }
 }

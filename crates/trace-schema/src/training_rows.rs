@@ -1,4 +1,4 @@
-//! A preference group: two instructions and the response to each.
+//! Training rows: groups of two instructions, preference pairs, and completions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,7 +49,8 @@ impl FromStr for ConstraintOperation {
 
     fn from_str(name: &str) -> Result<Self, NameError> {
         let found = Self::ALL.into_iter().find(|operation| operation.name() == name);
-        found.ok_or_else(|| NameError::ConstraintOperation { name: name.to_owned() })
+        let known = ": the operations are ADD, DELETE and REVISE";
+        found.ok_or_else(|| NameError::new("constraint operation", name, known))
     }
 }
 
@@ -93,12 +94,89 @@ impl Record for PreferenceGroup {
         check_response("y2", &self.y2)?;
         // Labels never reach a model: instructions that differ in nothing else are the same to it.
         if self.x1.prompt() == self.x2.prompt() {
-            return Err(RowError::IdenticalInstructions);
+            return Err(RowError::invalid("x1 and x2 are the same instruction"));
         }
         if self.y1 == self.y2 {
-            return Err(RowError::IdenticalResponses { first: "y1".to_owned(), second: "y2".to_owned() });
+            return Err(RowError::invalid("y1 and y2 are the same response"));
         }
         Ok(())
+    }
+}
+
+/// One instruction with a response to prefer and a response to avoid, as DPO takes it.
+///
+/// # Source
+///
+/// IOPO (ACL 2025), Appendix C.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreferencePair {
+    /// Unique within the file.
+    pub id: String,
+    /// The paper's x.
+    pub instruction: Instruction,
+    /// The better response, the paper's y_w.
+    pub chosen: String,
+    /// The worse response, the paper's y_l.
+    pub rejected: String,
+    /// How the row was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+}
+
+impl Record for PreferencePair {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+
+    fn validate(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
+        check_id(&self.id)?;
+        self.instruction.validate("instruction", unknown_labels)?;
+        check_response("chosen", &self.chosen)?;
+        check_response("rejected", &self.rejected)?;
+        if self.chosen == self.rejected {
+            return Err(RowError::invalid("chosen and rejected are the same response"));
+        }
+        Ok(())
+    }
+}
+
+/// One rendered instruction with the response to learn.
+///
+/// The keys are those of TRL's prompt-completion format, so such a file is read by other programs as it is. Unlike the
+/// other rows it has lost what its instruction consisted of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompletionRow {
+    /// Unique within the file, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The rendered instruction.
+    pub prompt: String,
+    /// The response to it.
+    pub completion: String,
+    /// How the row was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+}
+
+impl CompletionRow {
+    /// A row without an id or a provenance.
+    pub fn new(prompt: impl Into<String>, completion: impl Into<String>) -> Self {
+        Self { id: None, prompt: prompt.into(), completion: completion.into(), provenance: None }
+    }
+}
+
+impl Record for CompletionRow {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn validate(&self, _: UnknownLabels) -> Result<(), RowError> {
+        self.id.as_deref().map_or(Ok(()), check_id)?;
+        if self.prompt.trim().is_empty() {
+            return Err(RowError::invalid("prompt is empty"));
+        }
+        check_response("completion", &self.completion)
     }
 }
 
