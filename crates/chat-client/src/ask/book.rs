@@ -1,15 +1,13 @@
 //! The books of a client: journal, counts and caps.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::caps::AskConfig;
-use super::error::AskError;
-use super::progress::{AskObserver, AskProgress};
+use super::caps::{AskConfig, AskObserver, AskProgress};
+
 use crate::chat::{Failure, Reply};
-use crate::error::ChatError;
+use crate::error::{AskError, ChatError, with_causes};
 use crate::journal::{Journal, JournalRecord, Location};
 use crate::key::QuestionKey;
 
@@ -31,7 +29,7 @@ impl fmt::Debug for Book {
     }
 }
 
-/// A question that is entered as asked; dropped unfinished, it is no longer under way.
+/// A question that counts as under way until this value is finished or dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     book: Arc<Book>,
@@ -93,7 +91,7 @@ impl Book {
 }
 
 impl Entry {
-    /// Writes down how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
+    /// Records how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
     ///
     /// The place has an answer, or a rejection where that `keeps_rejections`.
     pub(super) fn finish(
@@ -138,7 +136,7 @@ impl Entry {
             tag: self.tag.clone(),
             model: model.to_owned(),
             response: result.as_ref().ok().map(|reply| reply.response.clone().into()),
-            error: failure.map(with_causes),
+            error: failure.map(|error| with_causes(error)),
             rejection: failure.and_then(ChatError::rejection),
             attempts,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
@@ -155,16 +153,6 @@ impl Drop for Entry {
             self.book.update(|counts| counts.in_flight -= 1);
         }
     }
-}
-
-fn with_causes(error: &ChatError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn now_ms() -> u64 {
