@@ -22,7 +22,7 @@ fn peak() -> Option<u64> {
 }
 
 /// Run it alone and optimised:
-/// `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo test -p trace-synthesis --test pipeline -- --ignored --nocapture memory`
+/// `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo test -p trace-synthesis --test suite -- --ignored --nocapture memory`
 #[test]
 #[ignore = "takes minutes; it measures"]
 fn bookkeeping_of_120_thousand_rows_takes_less_than_two_gibibytes() {

@@ -1,18 +1,101 @@
-//! Quality control: completeness and redundancy, and repair.
+//! From a simple instruction to a complex one in three parts: expansion, structuring and quality control.
+//!
+//! Quality control is by rule, by a judge, and with a repair.
 
 use minijinja::{Value as TemplateValue, context};
 use trace_schema::{ConstraintDimension, Instruction};
 use trace_score::trace::{QualityIssue, QualityVerdict, check_quality, parse_quality_verdict};
+use trace_world::{CountDistribution, WorldRng};
 
-use super::answer::{parts_schema, read_parts};
-use super::config::MAX_CONSTRAINTS;
+use super::answer::{Structured, expansion_schema, parts_schema, read_expansion, read_parts};
+use super::config::{MAX_CONSTRAINTS, QuestionKind};
 use super::context::{Asked, Context};
-use super::expand::accepted;
-use super::fault::{Fault, StepError};
-use super::judge::judge_messages;
-use super::prompt_kind::{PromptKind, dimensions, parts};
-use super::question_kind::QuestionKind;
+use super::error::{Fault, StepError};
+use super::prompts::{PromptKind, dimensions, parts};
+use super::respond::judge_messages;
+use super::seed::Seed;
 use super::stage::{Reason, Stage};
+use crate::random::row_rng;
+
+/// Samples the number of constraints that a row should have.
+pub(super) fn draw_target(seed: u64, id: &str, counts: &CountDistribution) -> usize {
+    counts.draw(&mut row_rng(seed, id, "number of constraints"))
+}
+
+/// Samples the dimensions that an expansion may choose from, in the order of the taxonomy.
+pub(super) fn draw_dimensions(seed: u64, id: &str, count: usize, attempt: u32) -> Vec<ConstraintDimension> {
+    let rng: &mut WorldRng = &mut row_rng(seed, id, &format!("dimensions {attempt}"));
+    let mut drawn = trace_world::pick_some(&ConstraintDimension::ALL, count, rng);
+    drawn.sort_unstable();
+    drawn
+}
+
+/// Rewrites a simple instruction so that it has about `target` constraints.
+///
+/// # Source
+///
+/// IOPO (ACL 2025), Section 4.1, "Constraint Expansion", and Appendix B.1.
+pub(super) async fn expand_constraints(
+    context: &mut Context,
+    seed: &Seed,
+    target: usize,
+    attempt: u32,
+) -> Result<String, StepError> {
+    let config = &context.shared.config;
+    let offered = draw_dimensions(config.seed, &seed.id, config.offered_dimensions.max(target), attempt);
+    let messages = context.render(
+        PromptKind::Expansion,
+        context! {
+            instruction => &seed.instruction,
+            input => seed.input.as_deref(),
+            count => target,
+            dimensions => dimensions(&offered),
+        },
+    )?;
+    let asked = Asked {
+        stage: Stage::Expansion,
+        kind: QuestionKind::Expansion,
+        step: attempt.to_string(),
+        messages,
+        schema: Some(expansion_schema()),
+    };
+    context.ask(asked, read_expansion).await
+}
+
+/// Takes an instruction apart into description, constraints with their dimensions, and input.
+///
+/// # Source
+///
+/// IOPO (ACL 2025), Section 4.1, "Instruction Structuring", and Appendix B.2.
+pub(super) async fn structure_instruction(
+    context: &mut Context,
+    text: &str,
+    attempt: u32,
+) -> Result<Instruction, StepError> {
+    let messages = context.render(
+        PromptKind::Structuring,
+        context! { instruction => text, dimensions => dimensions(&ConstraintDimension::ALL) },
+    )?;
+    let asked = Asked {
+        stage: Stage::Structuring,
+        kind: QuestionKind::Structuring,
+        step: attempt.to_string(),
+        messages,
+        schema: Some(parts_schema()),
+    };
+    accepted(Stage::Structuring, context.ask(asked, read_parts).await?)
+}
+
+/// The instruction, unless the model refused it or found no constraints.
+pub(super) fn accepted(stage: Stage, structured: Structured) -> Result<Instruction, StepError> {
+    match structured {
+        Structured::Refused { reason } => Err(StepError::reject(stage, Reason::PoorInstruction, reason)),
+        Structured::Instruction(instruction) if instruction.constraints.is_empty() => {
+            Err(StepError::reject(stage, Reason::NoConstraints, ""))
+        }
+        Structured::Instruction(instruction) => Ok(instruction),
+    }
+}
 
 const STAGE: Stage = Stage::QualityControl;
 
@@ -45,7 +128,7 @@ pub(super) async fn control_quality(
     }
 }
 
-/// Rejects an instruction whose number of constraints is too far from the one that was drawn.
+/// Rejects an instruction whose number of constraints is too far from the sampled one.
 pub(super) fn check_count(
     context: &Context,
     stage: Stage,
@@ -63,7 +146,7 @@ pub(super) fn check_count(
     }
 }
 
-/// What was found, for the model that repairs and for the file of rejected rows.
+/// A fault, for the model that repairs and for the file of rejected rows.
 struct Found {
     reason: Reason,
     words: String,
