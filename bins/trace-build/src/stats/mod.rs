@@ -1,14 +1,74 @@
-//! A folder of data sets, such as a run leaves.
+//! `trace-build stats`: what a data set, or a folder of them, consists of.
+
+mod funnel;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use trace_schema::{DatasetReader, DatasetStats, JsonlError, JsonlReader, RejectionStats, UnknownLabels};
+use trace_schema::{
+    AtomicFile, DatasetReader, DatasetStats, JsonlError, JsonlReader, RejectionStats, UnknownLabels,
+};
 
-use super::funnel::{self, FunnelStage};
-use crate::tables;
+use self::funnel::FunnelStage;
+use crate::cli::StatsArgs;
+use crate::inputs::refuse_to_replace;
+use crate::{report, ring_plot, tables};
+
+/// Counts, draws when asked to, and prints.
+pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
+    if let Some(plot) = &args.plot {
+        refuse_to_replace(plot, &inputs(&args.path)?)?;
+    }
+    match args.path.is_dir() {
+        true => describe_folder(args),
+        false => describe_file(args),
+    }
+}
+
+/// The files that are read.
+fn inputs(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    Ok(jsonl_files(path)?.into_iter().map(|name| path.join(name)).collect())
+}
+
+fn describe_file(args: &StatsArgs) -> anyhow::Result<()> {
+    let reader = DatasetReader::open(&args.path)?.unknown_labels(args.unknown_labels.into());
+    let stats = DatasetStats::of(reader)?;
+    if let Some(path) = &args.plot {
+        write_plot(path, &args.path, &stats)?;
+    }
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&stats)? + "\n",
+        false => tables::render(&args.path.display().to_string(), &stats),
+    };
+    report::print(&text)
+}
+
+fn describe_folder(args: &StatsArgs) -> anyhow::Result<()> {
+    let folder = Folder::read(&args.path, args.unknown_labels.into())?;
+    if let Some(path) = &args.plot {
+        let (name, stats) = folder.to_draw().context("no file in the folder has labelled constraints")?;
+        write_plot(path, Path::new(name), stats)?;
+    }
+    report::print(&match args.json {
+        true => serde_json::to_string_pretty(&folder)? + "\n",
+        false => folder.render(),
+    })
+}
+
+fn write_plot(path: &Path, data: &Path, stats: &DatasetStats) -> anyhow::Result<()> {
+    let title = data.file_name().unwrap_or(data.as_os_str()).to_string_lossy();
+    let drawing =
+        ring_plot::draw(&title, stats).with_context(|| format!("cannot draw {}", path.display()))?;
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(drawing.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(file.finish()?)
+}
 
 /// The file of rejected rows.
 const REJECTED: &str = "rejected.jsonl";
@@ -16,26 +76,26 @@ const REJECTED: &str = "rejected.jsonl";
 /// The file whose constraints are drawn first.
 const GROUPS: &str = "groups.jsonl";
 
-/// What is known of a folder's JSONL files.
+/// Statistics of the JSONL files of a folder.
 #[derive(Debug, Serialize)]
-pub(super) struct Folder {
+struct Folder {
     #[serde(skip)]
     path: String,
     /// Statistics by name.
     files: BTreeMap<String, DatasetStats>,
-    /// What was rejected; absent where no file says so.
+    /// The rejected rows; absent without a file of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejections: Option<RejectionStats>,
-    /// The same with the rows that came to each stage.
+    /// The rows that entered each stage, and those that it rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     funnel: Vec<FunnelStage>,
-    /// JSONL files that hold other rows, or none.
+    /// JSONL files without rows of a known format.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_described: Vec<String>,
 }
 
 impl Folder {
-    pub(super) fn read(path: &Path, labels: UnknownLabels) -> anyhow::Result<Self> {
+    fn read(path: &Path, labels: UnknownLabels) -> anyhow::Result<Self> {
         let mut folder = Self {
             path: path.display().to_string(),
             files: BTreeMap::new(),
@@ -69,13 +129,13 @@ impl Folder {
     }
 
     /// The file that a plot shows.
-    pub(super) fn to_draw(&self) -> Option<(&String, &DatasetStats)> {
+    fn to_draw(&self) -> Option<(&String, &DatasetStats)> {
         let is_labelled = |stats: &DatasetStats| stats.types.iter().any(|of| of.constraints > 0);
         let groups = self.files.get_key_value(GROUPS).filter(|(_, stats)| is_labelled(stats));
         groups.or_else(|| self.files.iter().find(|(_, stats)| is_labelled(stats)))
     }
 
-    pub(super) fn render(&self) -> String {
+    fn render(&self) -> String {
         let files = self.files.iter();
         let mut sections: Vec<String> =
             files.map(|(name, stats)| tables::render(&format!("{}/{name}", self.path), stats)).collect();
@@ -90,7 +150,7 @@ impl Folder {
 }
 
 /// The names of the JSONL files in a folder, sorted; those that begin with a dot are temporary ones.
-pub(super) fn jsonl_files(folder: &Path) -> anyhow::Result<Vec<String>> {
+fn jsonl_files(folder: &Path) -> anyhow::Result<Vec<String>> {
     let cannot = || format!("cannot read the folder {}", folder.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(cannot)? {

@@ -8,6 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trace_synthesis::testing::WorldModel;
 
+use crate::common::program;
+
 pub struct Bench {
     pub folder: TempDir,
 }
@@ -61,19 +63,11 @@ impl Bench {
 }
 
 pub fn command(config: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    command.arg("run").arg(config);
+    let mut command = program("run");
+    command.arg(config);
     command
 }
 
 pub fn run(config: &Path) -> Output {
     command(config).output().unwrap()
-}
-
-pub fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-pub fn printed(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

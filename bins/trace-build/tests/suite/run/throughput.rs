@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use trace_synthesis::testing::Slips;
 
-use crate::bench::{Bench, errors, run};
-use crate::endpoint::{Endpoint, Faults};
+use super::bench::{Bench, run};
+use super::endpoint::{Endpoint, Faults};
+use crate::common::stderr;
 
 const DELAY: Duration = Duration::from_millis(200);
 
@@ -30,7 +31,7 @@ fn nine_tenths_of_the_concurrency_are_in_use() {
     let config =
         bench.configure("out", &endpoint.server.base_url(), &format!("  concurrency: {CONCURRENCY}\n"), "");
     let output = run(&config);
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let arrivals = endpoint.arrivals();
     assert_eq!(endpoint.server.max_concurrency(), CONCURRENCY as u64);
     // The last stretch, in which the last rows end one after the other, is as long as a row has questions.

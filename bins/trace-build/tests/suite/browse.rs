@@ -1,14 +1,14 @@
 //! `trace-build browse` as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use base64::Engine;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::common::{fixture, good, program};
 
 const HOSTILE: [&str; 8] = [
     "</script><script>alert(1)</script>",
@@ -22,8 +22,7 @@ const HOSTILE: [&str; 8] = [
 ];
 
 fn browse(file: &Path, out: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    command.arg("browse").arg(file).arg("--out").arg(out).args(arguments).output().unwrap()
+    program("browse").arg(file).arg("--out").arg(out).args(arguments).output().unwrap()
 }
 
 /// The page of some rows.
@@ -37,13 +36,8 @@ fn page(rows: &[Value], arguments: &[&str]) -> String {
 fn page_of(file: &Path, arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("page.html");
-    let output = browse(file, &out, arguments);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    good(&browse(file, &out, arguments));
     fs::read_to_string(out).unwrap()
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/quickstart").join(name)
 }
 
 fn instruction(description: &str, constraints: &[(&str, &str)]) -> Value {

@@ -1,8 +1,7 @@
 //! Configurations, right and wrong.
 
-use std::process::Command;
-
-use crate::bench::{Bench, command, errors, printed, run};
+use super::bench::{Bench, command, run};
+use crate::common::{program, stderr, stdout};
 
 #[test]
 fn all_problems_of_a_configuration_are_told_at_once() {
@@ -14,7 +13,7 @@ fn all_problems_of_a_configuration_are_told_at_once() {
     std::fs::write(&path, text).unwrap();
     let output = run(&path);
     assert_eq!(output.status.code(), Some(2));
-    let said = errors(&output);
+    let said = stderr(&output);
     for expected in [
         "`seeds` is missing",
         "unknown key `seds`; did you mean `seeds`?",
@@ -42,7 +41,7 @@ fn a_missing_key_is_told_before_anything_is_asked() {
         bench.configure("out", "http://127.0.0.1:1/v1", "  api_key_env: TRACE_BUILD_NO_SUCH_KEY\n", "");
     let output = run(&config);
     assert_eq!(output.status.code(), Some(2));
-    assert!(errors(&output).contains("TRACE_BUILD_NO_SUCH_KEY"), "{}", errors(&output));
+    assert!(stderr(&output).contains("TRACE_BUILD_NO_SUCH_KEY"), "{}", stderr(&output));
 }
 
 #[test]
@@ -53,25 +52,24 @@ fn an_override_with_an_unknown_variable_is_refused() {
     let config = bench.configure("out", "http://127.0.0.1:1/v1", "", &prompts);
     let write = |name: &str, text: &str| std::fs::write(bench.path("prompts").join(name), text).unwrap();
     write("structuring.en.txt", "Take {{ instrution }} apart.");
-    let said = errors(&run(&config));
+    let said = stderr(&run(&config));
     assert!(said.contains("`instrution`") && said.contains("did you mean `instruction`?"), "{said}");
     write("structuring.en.txt", "Take it apart.");
-    assert!(errors(&run(&config)).contains("does not use the variable `instruction`"));
+    assert!(stderr(&run(&config)).contains("does not use the variable `instruction`"));
     write("structuring.en.txt", "Take {{ instruction }} apart.");
     write("strcturing.zh.txt", "x");
-    let said = errors(&run(&config));
+    let said = stderr(&run(&config));
     assert!(said.contains("did you mean `structuring.zh.txt`?"), "{said}");
     std::fs::remove_file(bench.path("prompts/strcturing.zh.txt")).unwrap();
-    let shown = printed(&command(&config).arg("--print-prompts").output().unwrap());
+    let shown = stdout(&command(&config).arg("--print-prompts").output().unwrap());
     assert!(shown.contains("===== structuring.en.txt\nTake {{ instruction }} apart.\n"), "{shown}");
 }
 
 #[test]
 fn prompts_are_printed_without_a_configuration() {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_trace-build")).args(["run", "--print-prompts"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
-    let shown = printed(&output);
+    let output = program("run").arg("--print-prompts").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
     for kind in [
         "completeness",
         "expansion",

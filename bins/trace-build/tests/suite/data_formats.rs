@@ -1,12 +1,11 @@
 //! The examples in docs/data-formats.md are what the program writes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+
+use crate::common::{good, program};
 
 /// The blocks of code of a page, with their languages.
 fn blocks(page: &str) -> Vec<(&str, &str)> {
@@ -35,9 +34,8 @@ fn every_command_on_the_page_about_formats_gives_the_row_below_it() {
     for pair in blocks.windows(2).filter(|pair| pair[0].0 == "sh") {
         let arguments: Vec<&str> = pair[0].1.split_whitespace().collect();
         assert_eq!(arguments[0], "trace-build");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-        let output = command.args(&arguments[1..]).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = program(arguments[1]).args(&arguments[2..]).current_dir(folder.path()).output().unwrap();
+        good(&output);
         let out = folder.path().join(arguments.last().unwrap());
         assert_eq!((pair[1].0, first_row(&out)), ("json", json(pair[1].1)), "{arguments:?}");
         commands += 1;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use trace_schema::PreferenceGroup;
 use trace_synthesis::testing::Slips;
 
-use crate::bench::{Bench, command, errors, run};
-use crate::endpoint::{Endpoint, Faults};
+use super::bench::{Bench, command, run};
+use super::endpoint::{Endpoint, Faults};
+use crate::common::stderr;
 
 /// Most questions under way at once, and so most that a kill can make the program ask again.
 const CONCURRENCY: u32 = 16;
@@ -33,7 +34,7 @@ fn a_run_that_is_killed_five_times_equals_one_that_is_not_and_asks_nothing_twice
     let config = bench.configure("whole", &whole.server.base_url(), &endpoint, held_out);
     let started = Instant::now();
     let output = run(&config);
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let needed = whole.server.requests();
     assert_eq!(whole.answered_again(), 0);
     eprintln!("{} seeds: {needed} requests in {:.1?}", seeds(), started.elapsed());
@@ -52,7 +53,7 @@ fn a_run_that_is_killed_five_times_equals_one_that_is_not_and_asks_nothing_twice
     }
     assert!(!bench.path("killed/groups.jsonl").exists());
     let output = run(&config);
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 
     let (mut one, mut other) = (bench.results("whole"), bench.results("killed"));
     // The summary has the configuration with the address of the endpoint and the folder.

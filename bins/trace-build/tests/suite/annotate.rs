@@ -1,42 +1,27 @@
 //! `trace-build annotate`, as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
+use crate::common::{failure, good, program};
+
 fn annotate(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_trace-build"))
-        .arg("annotate")
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn failed(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(2));
-    String::from_utf8(output.stderr.clone()).unwrap()
+    program("annotate").args(arguments).current_dir(folder).output().unwrap()
 }
 
 /// A folder with an evaluation set of 30 rows, and forms for 12 of them in `forms`.
 fn exported() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let world = Command::new(env!("CARGO_BIN_EXE_trace-build"))
-        .args(["world", "--rows", "30", "--eval-rows", "30", "--out", "world"])
+    let world = program("world")
+        .args(["--rows", "30", "--eval-rows", "30", "--out", "world"])
         .current_dir(folder.path())
         .output()
         .unwrap();
-    said(&world);
-    said(&annotate(
+    good(&world);
+    good(&annotate(
         folder.path(),
         &["export", "world/eval_multi.jsonl", "--rows", "12", "--seed", "5", "--out", "forms"],
     ));
@@ -73,7 +58,7 @@ fn the_same_seed_draws_the_same_rows_and_another_seed_draws_others() {
     let (folder, forms) = exported();
     let export = |seed: &str, out: &str| {
         let arguments = ["export", "world/eval_multi.jsonl", "--rows", "12", "--seed", seed, "--out", out];
-        said(&annotate(folder.path(), &arguments));
+        good(&annotate(folder.path(), &arguments));
         fs::read_to_string(folder.path().join(out).join("sample.jsonl")).unwrap()
     };
     let first = fs::read_to_string(forms.join("sample.jsonl")).unwrap();
@@ -100,7 +85,7 @@ fn an_export_does_not_replace_verdicts() {
     let (folder, forms) = exported();
     fill(&forms.join("annotator-1.csv"), |_| "yes");
     let before = fs::read(forms.join("annotator-1.csv")).unwrap();
-    let error = failed(&annotate(
+    let error = failure(&annotate(
         folder.path(),
         &["export", "world/eval_multi.jsonl", "--rows", "12", "--out", "forms"],
     ));
@@ -114,7 +99,7 @@ fn perfect_agreement_has_rate_1_and_kappa_1() {
     for number in 1..=3 {
         fill(&forms.join(format!("annotator-{number}.csv")), |line| if line % 7 == 0 { "no" } else { "yes" });
     }
-    let report: Value = serde_json::from_str(&said(&read(&forms, &["--json"]))).unwrap();
+    let report: Value = serde_json::from_str(&good(&read(&forms, &["--json"]))).unwrap();
     let all = measured(&report, "all verdicts");
     assert_eq!((all["agreement_rate"].as_f64(), all["fleiss_kappa"].as_f64()), (Some(1.0), Some(1.0)));
     assert!(all["interval"]["low"].as_f64().unwrap() < 1.0);
@@ -126,9 +111,9 @@ fn perfect_agreement_has_rate_1_and_kappa_1() {
 fn kappa_of_one_verdict_everywhere_is_said_to_be_undefined() {
     let (_folder, forms) = exported();
     (1..=3).for_each(|number| fill(&forms.join(format!("annotator-{number}.csv")), |_| "yes"));
-    let text = said(&read(&forms, &[]));
+    let text = good(&read(&forms, &[]));
     assert!(text.contains("undefined") && !text.contains("NaN"), "{text}");
-    let report: Value = serde_json::from_str(&said(&read(&forms, &["--json"]))).unwrap();
+    let report: Value = serde_json::from_str(&good(&read(&forms, &["--json"]))).unwrap();
     assert!(measured(&report, "all verdicts")["fleiss_kappa"].is_null());
 }
 
@@ -156,7 +141,7 @@ fn disputes_missing_and_repeated_verdicts_are_shown_and_not_counted() {
     writer.write_record(&records[4]).unwrap();
     fs::write(&third, writer.into_inner().unwrap()).unwrap();
 
-    let report: Value = serde_json::from_str(&said(&read(&forms, &["--json"]))).unwrap();
+    let report: Value = serde_json::from_str(&good(&read(&forms, &["--json"]))).unwrap();
     let disputes = report["disputes"].as_array().unwrap();
     assert_eq!(disputes.len(), 1, "{disputes:?}");
     assert_eq!(disputes[0]["verdicts"]["annotator-3"], false);
@@ -186,7 +171,7 @@ fn with_ids(folder: &Path, name: &str, id: impl Fn(usize) -> String) {
 fn ids_that_would_be_formulas_are_cells_of_text_and_read_as_they_were() {
     let (folder, _) = exported();
     with_ids(folder.path(), "formulas.jsonl", |place| format!("=HYPERLINK({place})"));
-    said(&annotate(folder.path(), &["export", "formulas.jsonl", "--rows", "5", "--out", "guarded"]));
+    good(&annotate(folder.path(), &["export", "formulas.jsonl", "--rows", "5", "--out", "guarded"]));
     let forms = folder.path().join("guarded");
     let table = fs::read_to_string(forms.join("annotator-1.csv")).unwrap();
     for record in csv::Reader::from_reader(table.as_bytes()).records() {
@@ -199,7 +184,7 @@ fn ids_that_would_be_formulas_are_cells_of_text_and_read_as_they_were() {
             if line == 0 && number == 1 { "no" } else { "yes" }
         });
     }
-    let report: Value = serde_json::from_str(&said(&read(&forms, &["--json"]))).unwrap();
+    let report: Value = serde_json::from_str(&good(&read(&forms, &["--json"]))).unwrap();
     assert!(report["disputes"][0]["item"]["id"].as_str().unwrap().starts_with("=HYPERLINK("), "{report}");
 }
 
@@ -211,7 +196,8 @@ fn rows_of_one_id_are_refused() {
         "twice.jsonl",
         |place| if place == 20 { " 3".to_owned() } else { place.to_string() },
     );
-    let error = failed(&annotate(folder.path(), &["export", "twice.jsonl", "--rows", "5", "--out", "twice"]));
+    let error =
+        failure(&annotate(folder.path(), &["export", "twice.jsonl", "--rows", "5", "--out", "twice"]));
     assert!(error.contains("rows 4 and 21 of twice.jsonl have the same id, \" 3\""), "{error}");
     assert!(!folder.path().join("twice").exists());
 }
@@ -220,11 +206,11 @@ fn rows_of_one_id_are_refused() {
 fn tables_that_cannot_be_meant_are_errors() {
     let (folder, forms) = exported();
     fs::copy(forms.join("annotator-1.csv"), forms.join("copy.csv")).unwrap();
-    let error = failed(&annotate(&forms, &["read", "annotator-1.csv", "copy.csv"]));
+    let error = failure(&annotate(&forms, &["read", "annotator-1.csv", "copy.csv"]));
     assert!(error.contains("annotator-1.csv and copy.csv are both by \"annotator-1\""), "{error}");
-    let error = failed(&annotate(&forms, &["read", "annotator-1.csv", "none.csv"]));
+    let error = failure(&annotate(&forms, &["read", "annotator-1.csv", "none.csv"]));
     assert!(error.contains("cannot read none.csv"), "{error}");
-    let error = failed(&annotate(
+    let error = failure(&annotate(
         folder.path(),
         &["export", "world/eval_multi.jsonl", "--rows", "31", "--out", "more"],
     ));

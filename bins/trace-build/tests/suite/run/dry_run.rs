@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use trace_synthesis::testing::Slips;
 
-use crate::bench::{Bench, command, errors, printed, run};
-use crate::endpoint::{Endpoint, Faults};
+use super::bench::{Bench, command, run};
+use super::endpoint::{Endpoint, Faults};
+use crate::common::{stderr, stdout};
 
 #[test]
 fn a_dry_run_shows_every_kind_of_prompt_and_asks_nothing() {
@@ -14,8 +15,8 @@ fn a_dry_run_shows_every_kind_of_prompt_and_asks_nothing() {
     let prices = "  input_price: 0.5\n  output_price: 1.5\n";
     let config = bench.configure("out", &endpoint.server.base_url(), prices, "");
     let output = command(&config).arg("--dry-run").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
-    let shown = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
     for kind in [
         "expansion",
         "structuring",
@@ -65,6 +66,6 @@ fn the_configuration_of_the_docs_is_right() {
             .current_dir(bench.folder.path())
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(0), "block {number}: {}", errors(&output));
+        assert_eq!(output.status.code(), Some(0), "block {number}: {}", stderr(&output));
     }
 }

@@ -1,15 +1,15 @@
 //! `trace-build world` as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use trace_schema::{DatasetReader, EvalRow, JsonlReader};
 use trace_world::Task;
+
+use crate::common::{failure, good, program, stdout};
 
 const FILES: [&str; 8] = [
     "eval_more.jsonl",
@@ -23,13 +23,9 @@ const FILES: [&str; 8] = [
 ];
 
 fn world(out: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    command.args(["world", "--rows", "40", "--eval-rows", "10", "--out"]).arg(out).args(arguments);
+    let mut command = program("world");
+    command.args(["--rows", "40", "--eval-rows", "10", "--out"]).arg(out).args(arguments);
     command.output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[test]
@@ -37,8 +33,7 @@ fn a_folder_gets_eight_files_that_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("deep/er");
     let output = world(&out, &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let printed = stdout(&output);
+    let printed = good(&output);
     for expected in ["groups.jsonl", "eval_pairs.jsonl", "Candidates that were not kept", "first fits second"]
     {
         assert!(printed.contains(expected), "{expected:?} is missing in\n{printed}");
@@ -106,15 +101,9 @@ fn wrong_arguments_are_told_and_leave_no_file() {
         (&["--counts", "some"], "none of up-to-N"),
     ];
     for (arguments, expected) in cases {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-        let output = command
-            .args(["world", "--rows", "2", "--eval-rows", "2", "--out"])
-            .arg(&out)
-            .args(arguments)
-            .output()
-            .unwrap();
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{errors}");
+        let mut command = program("world");
+        command.args(["--rows", "2", "--eval-rows", "2", "--out"]).arg(&out).args(arguments);
+        let errors = failure(&command.output().unwrap());
         assert!(errors.contains(expected), "{errors}");
         assert!(!out.exists());
     }
@@ -124,8 +113,6 @@ fn wrong_arguments_are_told_and_leave_no_file() {
 fn a_data_set_without_rows_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    let output = command.args(["world", "--rows", "0", "--out"]).arg(&out).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    failure(&program("world").args(["--rows", "0", "--out"]).arg(&out).output().unwrap());
     assert!(!out.exists());
 }

@@ -1,32 +1,23 @@
 //! `trace-build export` as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::common::{self, fixture, program};
+
 fn export(files: &[&Path], out: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    command.arg("export").args(files).arg("--out").arg(out).args(arguments).output().unwrap()
+    program("export").args(files).arg("--out").arg(out).args(arguments).output().unwrap()
 }
 
 fn good(files: &[&Path], out: &Path, arguments: &[&str]) -> String {
-    let output = export(files, out, arguments);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    common::good(&export(files, out, arguments))
 }
 
 fn bad(files: &[&Path], out: &Path, arguments: &[&str]) -> String {
-    let output = export(files, out, arguments);
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/quickstart").join(name)
+    common::failure(&export(files, out, arguments))
 }
 
 fn read(path: &Path) -> Value {

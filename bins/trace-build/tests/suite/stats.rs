@@ -1,7 +1,5 @@
 //! `trace-build stats` as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,9 +8,11 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::common::{self, fixture, program, stdout};
+
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-build"));
-    command.arg("stats").args(arguments);
+    let mut command = program("stats");
+    command.args(arguments);
     command
 }
 
@@ -20,24 +20,12 @@ fn stats(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// Standard error of a run that must fail as every failure does: exit code 2, nothing printed.
 fn failure(arguments: &[&str]) -> String {
-    let output = stats(arguments);
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(stdout(&output), "");
-    String::from_utf8(output.stderr).unwrap()
+    common::failure(&stats(arguments))
 }
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/quickstart").join(name)
 }
 
 fn pair(id: &str, labels: &[&str]) -> Value {
