@@ -25,7 +25,7 @@ fn share_in_use(arrivals: &[Instant], from: Instant, to: Instant) -> f64 {
 
 #[test]
 fn nine_tenths_of_the_concurrency_are_in_use() {
-    let seeds = 120;
+    let seeds = 60;
     let bench = Bench::new(seeds);
     let endpoint = Endpoint::start(Slips::SOME, Faults::None, DELAY);
     let config =
