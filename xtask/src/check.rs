@@ -24,16 +24,7 @@ const CHECKS: &[Check] = &[
     Check { name: "rules about the repository", args: &["test", "--quiet", "--package", "xtask"], env: &[] },
     Check {
         name: "lints, with cuda and wgpu",
-        args: &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--features",
-            DEVICES,
-            "--",
-            "-D",
-            "warnings",
-        ],
+        args: &["clippy", "--workspace", "--all-targets", "--features", DEVICES, "--", "-D", "warnings"],
         env: &[NO_DOWNLOAD],
     },
     Check {

@@ -1,17 +1,13 @@
 //! What can be typed.
 
-mod browse;
-mod export;
-
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_schema::UnknownLabels;
+use trace_schema::export::{ExportFormat, Shape};
 use trace_world::CountDistribution;
 
-pub(crate) use self::browse::BrowseArgs;
-pub(crate) use self::export::ExportArgs;
 use crate::annotate::AnnotateCommand;
 
 /// Builds and describes TRACE data.
@@ -28,17 +24,17 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make one page of a data set, to look at its rows in a browser.
     ///
-    /// It shows x1 and x2 side by side with what changed between them, and needs nothing but itself.
+    /// It shows x1 and x2 side by side with what changed between them, and loads no other file.
     Browse(BrowseArgs),
     /// Write rows in the format of another program: LLaMA-Factory, TRL, or the paper's fork of the former.
     ///
-    /// FILE is JSONL with preference groups, preference pairs, completions or evaluation rows; the first row tells
+    /// FILE is JSONL with preference groups, preference pairs, completions or evaluation rows; the first row decides
     /// which. All files become one. The same rows give the same bytes.
     Export(ExportArgs),
     /// Describe a data set: constraints by number, type and dimension, lengths, and what was rejected.
     ///
-    /// FILE is JSONL with evaluation rows, preference groups, preference pairs or completions; the first row tells
-    /// which. Of a folder, every such file is described, and the rejections in its rejected.jsonl by stage.
+    /// FILE is JSONL with evaluation rows, preference groups, preference pairs or completions; the first row decides
+    /// which. For a folder, every such file is described, and the rejections in its rejected.jsonl by stage.
     Stats(StatsArgs),
     /// Generate instructions whose every constraint a program can check, with responses, groups and evaluation sets.
     ///
@@ -50,8 +46,8 @@ pub(crate) enum Command {
     ///
     /// CONFIG is YAML; docs/building-data.md explains its keys. The output folder gets sft.jsonl, pairs.jsonl,
     /// groups.jsonl, eval.jsonl, rejected.jsonl with every row that was not kept, summary.json, and journals in which
-    /// every answer is kept. A run that was killed or stopped by a cap goes on where it ended when it is started
-    /// again, and asks nothing twice. The exit code is 3 when rows wait for answers.
+    /// every answer is kept. A run that was killed or stopped by a cap continues where it ended when it is started
+    /// again, and asks no question twice. The exit code is 3 when rows wait for answers.
     Run(RunArgs),
     /// Have people check an evaluation set: write forms, read their verdicts, report the agreement.
     #[command(subcommand)]
@@ -65,11 +61,11 @@ pub(crate) struct RunArgs {
     #[arg(required_unless_present = "print_prompts")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Print every prompt in force, under the file name that overrides it, and do nothing else.
+    /// Print every prompt in use, under the file name that overrides it, and exit.
     #[arg(long)]
     pub(crate) print_prompts: bool,
 
-    /// Print what would be sent for the first seeds and an estimate for all; ask nothing.
+    /// Print what would be sent for the first seeds and an estimate for all; send nothing.
     #[arg(long, conflicts_with = "print_prompts")]
     pub(crate) dry_run: bool,
 
@@ -91,7 +87,7 @@ pub(crate) struct StatsArgs {
 
     /// Draw the types and dimensions as two rings and write them to this SVG file.
     ///
-    /// Of a folder, the groups are drawn, or the first file with labelled constraints.
+    /// For a folder, it shows the groups, or the first file with labelled constraints.
     #[arg(long, value_name = "OUT.SVG")]
     pub(crate) plot: Option<PathBuf>,
 
@@ -117,7 +113,7 @@ pub(crate) struct WorldArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// The folder for the files; made if it is missing.
+    /// The folder for the files; created if it is missing.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
@@ -125,11 +121,11 @@ pub(crate) struct WorldArgs {
     #[arg(long, default_value = "up-to-5", value_parser = parse_counts)]
     pub(crate) counts: CountDistribution,
 
-    /// How often the writer does not heed a constraint, from 0 to 1.
+    /// How often the writer ignores a constraint, from 0 to 1.
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
     pub(crate) teacher_ignores: f64,
 
-    /// How often such a constraint is taken for a near twin instead of being overlooked, from 0 to 1.
+    /// How often it replaces an ignored constraint by a near twin instead of leaving it out, from 0 to 1.
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
     pub(crate) teacher_confuses: f64,
 
@@ -184,6 +180,124 @@ impl From<UnknownLabelsArg> for UnknownLabels {
         match typed {
             UnknownLabelsArg::Error => Self::Error,
             UnknownLabelsArg::Keep => Self::Keep,
+        }
+    }
+}
+
+/// The arguments of `trace-build browse`.
+#[derive(Debug, Args)]
+pub(crate) struct BrowseArgs {
+    /// The rows to look at: JSONL with preference groups, pairs, completions or evaluation rows.
+    pub(crate) file: PathBuf,
+
+    /// The page to write, whole or not at all.
+    #[arg(long, value_name = "PAGE.HTML")]
+    pub(crate) out: PathBuf,
+
+    /// How many rows to show; from a longer file, rows are sampled and keep their order.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) limit: usize,
+
+    /// The seed of that sample.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// What to do with labels that name none of the 26 dimensions.
+    #[arg(long, value_enum, default_value_t = UnknownLabelsArg::Keep)]
+    pub(crate) unknown_labels: UnknownLabelsArg,
+}
+
+/// The arguments of `trace-build export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The rows to export.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// How rows are laid out.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) to: FormatArg,
+
+    /// The file to write, whole or not at all; its extension is .jsonl, .json or .parquet.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+
+    /// The shape of the rows: a group also holds two pairs, two completions and two instructions.
+    ///
+    /// Without it a row keeps its shape.
+    #[arg(long = "as", value_enum, value_name = "SHAPE")]
+    pub(crate) shape: Option<ShapeArg>,
+
+    /// The name in dataset_info.json beside the file, which sharegpt and alpaca are entered into.
+    ///
+    /// The default is the name of the file without its extension.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Give the formats of other programs the row's id as a further column.
+    #[arg(long)]
+    pub(crate) ids: bool,
+
+    /// The category of evaluation rows that are made of other rows.
+    #[arg(long, default_value = "trace")]
+    pub(crate) category: String,
+
+    /// What to do with labels that name none of the 26 dimensions.
+    #[arg(long, value_enum, default_value_t = UnknownLabelsArg::Error)]
+    pub(crate) unknown_labels: UnknownLabelsArg,
+}
+
+/// A format, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Our own rows.
+    Trace,
+    /// LLaMA-Factory's conversations; groups as in the paper's trace.json.
+    #[value(alias = "trace-json")]
+    Sharegpt,
+    /// LLaMA-Factory's instruction, input and output, or chosen and rejected.
+    Alpaca,
+    /// TRL's prompt, chosen, rejected and completion as texts.
+    Trl,
+    /// The same as lists of messages.
+    TrlChat,
+    /// Lists of messages for supervised fine-tuning.
+    Messages,
+}
+
+impl From<FormatArg> for ExportFormat {
+    fn from(typed: FormatArg) -> Self {
+        match typed {
+            FormatArg::Trace => Self::Trace,
+            FormatArg::Sharegpt => Self::Sharegpt,
+            FormatArg::Alpaca => Self::Alpaca,
+            FormatArg::Trl => Self::Trl,
+            FormatArg::TrlChat => Self::TrlChat,
+            FormatArg::Messages => Self::Messages,
+        }
+    }
+}
+
+/// What rows are taken for, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ShapeArg {
+    /// Two instructions and two responses, four cells.
+    Groups,
+    /// One instruction with a better and a worse response; DPO* of a group.
+    Pairs,
+    /// One instruction with its response; SFT* of a group.
+    Completions,
+    /// Instructions to answer and judge.
+    Evaluation,
+}
+
+impl From<ShapeArg> for Shape {
+    fn from(typed: ShapeArg) -> Self {
+        match typed {
+            ShapeArg::Groups => Self::Group,
+            ShapeArg::Pairs => Self::Pair,
+            ShapeArg::Completions => Self::Completion,
+            ShapeArg::Evaluation => Self::Evaluation,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What to do about an error.
 
-use trace_schema::export::{DatasetInfoError, ExportError, Shape};
+use trace_schema::export::{ExportError, Shape};
 use trace_schema::{JsonlError, RowError};
 
 /// What to do about an error, where something can be done on the command line.
@@ -12,10 +12,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(ExportError::Unsupported { shape: Shape::Pair, .. }) => {
             return Some("`--as completions` writes the better response of a pair");
         }
+        Some(ExportError::NameTaken { .. }) => return Some("`--name` enters the file under another name"),
         _ => {}
-    }
-    if let Some(DatasetInfoError::Taken { .. }) = error.downcast_ref() {
-        return Some("`--name` enters the file under another name");
     }
     match error.downcast_ref::<JsonlError>()? {
         JsonlError::Invalid { source: RowError::UnknownLabel { .. }, .. } => {

@@ -10,7 +10,7 @@ pub(crate) fn refuse_to_replace<'a>(
     inputs: impl IntoIterator<Item = &'a PathBuf>,
 ) -> anyhow::Result<()> {
     let Ok(out) = out.canonicalize() else {
-        // What is not there is no input.
+        // A path that does not exist cannot be an input.
         return Ok(());
     };
     let is_out = |input: &&PathBuf| input.canonicalize().is_ok_and(|input| input == out);

@@ -11,7 +11,6 @@ mod run;
 mod stats;
 mod tables;
 mod world;
-mod world_tables;
 
 use std::process::ExitCode;
 

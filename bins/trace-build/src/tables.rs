@@ -4,10 +4,10 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use trace_schema::{DatasetStats, LengthStats, TypeCount, UnknownLabelCount};
 
-/// So many numbers of constraints stand side by side in Table 2.
+/// The numbers of constraints that stand side by side in Table 2.
 const COUNTS_PER_LINE: usize = 15;
 
-/// Everything that is known of a file.
+/// All statistics of a file.
 pub(crate) fn render(file: &str, stats: &DatasetStats) -> String {
     let mut sections = vec![headline(file, stats)];
     // Completions are not taken apart: nothing is known of their instructions.

@@ -1,16 +1,17 @@
-//! `trace-build world`: a data set of the verifiable world.
+//! `trace-build world`: a data set of the verifiable world, and its numbers as text.
 
 use std::path::Path;
 
 use anyhow::Context;
+use comfy_table::Table;
 use iopo_cli::print;
 use iopo_files::write_file;
 use serde::Serialize;
 use trace_schema::JsonlWriter;
-use trace_world::{Conditions, DatasetConfig, Judge, TaskSampler, Teacher, WorldDataset};
+use trace_world::{Conditions, DatasetConfig, Judge, Summary, TaskSampler, Teacher, WorldDataset};
 
 use crate::cli::WorldArgs;
-use crate::world_tables;
+use crate::tables::{align_right, new_table, thousands};
 
 /// Generates, writes and prints.
 pub(crate) fn run(args: &WorldArgs) -> anyhow::Result<()> {
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &WorldArgs) -> anyhow::Result<()> {
     write_file(args.out.join("world.json"), &summary)?;
     print(&match args.json {
         true => summary,
-        false => world_tables::render(&args.out.display().to_string(), &data.summary),
+        false => render(&args.out.display().to_string(), &data.summary),
     })
 }
 
@@ -48,4 +49,55 @@ fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> anyhow::Result<()> {
     }
     writer.finish()?;
     Ok(())
+}
+
+/// Sizes, numbers of constraints, cells of the groups, and what was not kept.
+pub(crate) fn render(folder: &str, summary: &Summary) -> String {
+    let sections = [
+        format!("{folder}: seed {}", summary.seed),
+        format!("Rows\n{}", rows(summary)),
+        format!("Training instructions with C constraints\n{}", counts(summary)),
+        format!("Groups whose cells the verifiers accept\n{}", cells(summary)),
+        format!("Candidates that were not kept\n{}", rejections(summary)),
+    ];
+    sections.join("\n\n") + "\n"
+}
+
+fn rows(summary: &Summary) -> Table {
+    let mut table = new_table(&["file", "rows"]);
+    for file in ["sft", "pairs", "groups"] {
+        table.add_row([format!("{file}.jsonl"), thousands(summary.rows as u64)]);
+    }
+    for (name, rows) in &summary.evaluation_rows {
+        table.add_row([format!("eval_{name}.jsonl"), thousands(*rows as u64)]);
+    }
+    align_right(&mut table, 1..2);
+    table
+}
+
+fn counts(summary: &Summary) -> Table {
+    let mut table = new_table(&["C", "instructions"]);
+    for (count, instructions) in &summary.by_constraint_count {
+        table.add_row([count.to_string(), thousands(*instructions)]);
+    }
+    align_right(&mut table, 0..2);
+    table
+}
+
+fn cells(summary: &Summary) -> Table {
+    let mut table = new_table(&["", "y1", "y2"]);
+    let cells = &summary.followed;
+    table.add_row(["x1".to_owned(), thousands(cells.x1_y1), thousands(cells.x1_y2)]);
+    table.add_row(["x2".to_owned(), thousands(cells.x2_y1), thousands(cells.x2_y2)]);
+    align_right(&mut table, 1..3);
+    table
+}
+
+fn rejections(summary: &Summary) -> Table {
+    let mut table = new_table(&["reason", "candidates"]);
+    for (reason, count) in summary.rejections.iter() {
+        table.add_row([reason.name().replace('_', " "), thousands(count)]);
+    }
+    align_right(&mut table, 1..2);
+    table
 }

@@ -36,7 +36,7 @@ impl Record for AnswerRow {
 
     fn validate(&self, _: UnknownLabels) -> Result<(), RowError> {
         match self.id.trim().is_empty() {
-            true => Err(RowError::EmptyId),
+            true => Err(RowError::invalid("the id is empty")),
             false => Ok(()),
         }
     }

@@ -10,11 +10,11 @@ use trace_score::{Judged, Table};
 use crate::answer_row::{AnswerRow, answer_or_reason, check_nothing_left, read_answers, the_model};
 use crate::asking::Totals;
 use crate::cli::JudgedArgs;
-use iopo_cli::{note, print};
 use crate::files::OutFolder;
 use crate::judging::{Ballot, BallotCounts, Task, judge};
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
+use iopo_cli::{note, print};
 
 /// A benchmark whose answers a judge scores.
 pub(crate) trait Benchmark {

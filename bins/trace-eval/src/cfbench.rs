@@ -14,8 +14,8 @@ use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::BenchArgs;
 use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, Task};
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
 
 /// The benchmark, and what became of its cases.
 struct CfBench<'a> {

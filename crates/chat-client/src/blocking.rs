@@ -1,18 +1,18 @@
-//! The same for programs without a runtime of their own.
+//! The client for synchronous programs.
 
 use futures_util::stream;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::ask::{Answer, Answered, Answers, AskError, JournaledClient};
+use crate::ask::{Answer, Answered, Answers, JournaledClient};
 use crate::chat::{Chat, Failure, Reply};
-use crate::error::{ChatError, ConfigError};
+use crate::error::{AskError, ChatError, ConfigError};
 use crate::key::Question;
 use crate::request::ChatRequest;
 
 /// Threads that carry requests while the caller does something else.
 const WORKERS: usize = 2;
 
-/// A runtime of our own, on which synchronous programs ask.
+/// A runtime on which synchronous programs ask.
 #[derive(Debug)]
 pub struct BlockingRuntime {
     /// Taken when dropped.
@@ -94,7 +94,7 @@ impl<I: Iterator<Item = Question>> Iterator for BlockingAnswers<'_, I> {
 impl Drop for BlockingRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Whoever drops this wants to go on, and not to wait for a local model's last answer.
+            // Dropping must not wait for the last answer of a local model.
             runtime.shutdown_background();
         }
     }

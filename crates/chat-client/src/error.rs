@@ -1,13 +1,16 @@
 //! Every way in which a question can go wrong.
 
 use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::rejection::Rejection;
+use crate::chat::Failure;
 use crate::response::{FinishReason, Usage};
 
 /// A cause that several holders of an error share.
@@ -19,176 +22,81 @@ const EXCERPT_CHARS: usize = 300;
 /// Settings with which nothing can be asked.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named for what they hold")]
 pub enum ConfigError {
-    /// A base URL that is none. Its text is left out: it may hold a password.
-    #[error("the base URL {reason}; one like https://api.openai.com/v1 is needed")]
-    BaseUrl {
-        /// What is wrong.
-        reason: String,
-    },
-    /// A key where the name of its variable belongs, as it seems; it is shown nowhere.
-    #[error(
-        "the environment variable that should hold the API key is not set, and its name looks like a key itself; \
-         give the name of a variable, such as OPENAI_API_KEY"
-    )]
-    KeyForName,
-    /// No key in the environment.
-    #[error(
-        "the environment variable {variable}, which should hold the API key, is not set, empty, or no text"
-    )]
-    NoKey {
-        /// The variable.
-        variable: String,
-    },
-    /// A key that no header can hold.
-    #[error("the API key in the environment variable {variable} has characters that no header can hold")]
-    KeyCharacters {
-        /// The variable.
-        variable: String,
-    },
-    /// A setting out of its range.
-    #[error("{name} must be {range}")]
-    OutOfRange {
-        /// The setting.
-        name: &'static str,
-        /// What it may be.
-        range: &'static str,
-    },
-    /// A cap on the cost of answers whose prices are not known.
-    #[error("a cap on the cost needs the prices of tokens")]
-    CapWithoutPrices,
-    /// No HTTP client, for want of certificates for instance.
+    /// A setting is invalid. The message never holds the text of a base URL or of a key.
+    #[error("{reason}")]
+    Setting { reason: String },
+    /// The HTTP client cannot be set up, for want of certificates for instance.
     #[error("cannot set up the HTTP client")]
-    Client {
-        /// What the library says.
-        source: SharedError,
-    },
-    /// No runtime for asynchronous work.
+    Client { source: SharedError },
+    /// The runtime for asynchronous work cannot be started.
     #[error("cannot start a runtime")]
-    Runtime {
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Runtime { source: std::io::Error },
+}
+
+impl ConfigError {
+    pub(crate) fn setting(reason: impl Into<String>) -> Self {
+        Self::Setting { reason: reason.into() }
+    }
 }
 
 /// A request without an answer.
+///
+/// Each class of failure is a variant: [`is_retryable`](Self::is_retryable), [`is_overload`](Self::is_overload) and
+/// [`rejection`](Self::rejection) decide by it, and so may a caller's own [`Chat`](crate::Chat).
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named for what they hold")]
 pub enum ChatError {
-    /// A request that is not sent, being none.
+    /// The request was rejected before sending.
     #[error("the request is invalid: {reason}")]
-    InvalidRequest {
-        /// What is wrong.
-        reason: String,
-    },
-    /// No connection, or one that broke before the response began.
+    InvalidRequest { reason: String },
+    /// The connection failed before the response began.
     #[error("the connection failed")]
-    Connection {
-        /// What the HTTP library says.
-        source: SharedError,
-    },
+    Connection { source: SharedError },
     /// One attempt took too long.
     #[error("no response within {after:?}")]
-    Timeout {
-        /// The limit.
-        after: Duration,
-    },
-    /// All attempts together took too long.
+    Timeout { after: Duration },
+    /// All attempts together took too long; `last` is the error of the last finished attempt.
     #[error("no answer within the deadline of {after:?}{}", and_last(last.as_deref()))]
-    Deadline {
-        /// The limit.
-        after: Duration,
-        /// What the last finished attempt came to.
-        last: Option<Box<ChatError>>,
-    },
-    /// A status other than success.
+    Deadline { after: Duration, last: Option<Box<ChatError>> },
+    /// A status other than success, with the endpoint's message and the wait that it asks for.
     #[error("the endpoint answered with status {status}: {message}")]
-    Status {
-        /// The HTTP status.
-        status: u16,
-        /// The endpoint's words.
-        message: String,
-        /// How long it asks to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The account has no money left, which waiting does not mend.
+    Status { status: u16, message: String, retry_after: Option<Duration> },
+    /// The account has no money left; waiting does not help.
     #[error("the account's quota is used up: {message}")]
-    QuotaExhausted {
-        /// The endpoint's words.
-        message: String,
-    },
+    QuotaExhausted { message: String },
     /// A redirection, which is not followed: the key is for one host.
     #[error("the endpoint answered with redirection {status}, which is not followed; correct the base URL")]
-    Redirect {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// A response beyond the limit.
+    Redirect { status: u16 },
+    /// The response is larger than the limit.
     #[error("the response has more than {limit} bytes")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
-    /// A response that ended early.
+    TooLarge { limit: usize },
+    /// The response ended early.
     #[error("the response broke off after {received} bytes")]
-    CutBody {
-        /// Bytes before the break.
-        received: usize,
-        /// What the HTTP library says.
-        source: SharedError,
-    },
-    /// A response that is not JSON.
+    CutBody { received: usize, source: SharedError },
+    /// The response is not JSON.
     #[error("the response is not JSON: {excerpt:?}")]
-    NotJson {
-        /// Its beginning.
-        excerpt: String,
-        /// What the parser says.
-        source: SharedError,
-    },
-    /// An error that came with the status of success.
+    NotJson { excerpt: String, source: SharedError },
+    /// An error under the status of success; its code is of the kind of an HTTP status.
     #[error("the endpoint answered with an error{}: {message}", code.map(|code| format!(" {code}")).unwrap_or_default())]
-    InBody {
-        /// The endpoint's words.
-        message: String,
-        /// Its number, of the kind of an HTTP status.
-        code: Option<u16>,
-    },
-    /// A response without something that is needed, or with a value of another type.
+    InBody { message: String, code: Option<u16> },
+    /// A key that is needed is missing from the response or has a value of another type.
     #[error("the response is malformed at {path}: {reason}")]
-    Malformed {
-        /// Where.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A response without any answer.
+    Malformed { path: String, reason: String },
+    /// The response has no answer, but was billed.
     #[error("the response has no choices")]
-    NoChoices {
-        /// What it took all the same.
-        usage: Usage,
-    },
-    /// An answer without text.
+    NoChoices { usage: Usage },
+    /// The answer has no text, but was billed.
     #[error("the answer has no text, and ended with \"{}\"", finish_reason.name())]
-    NoContent {
-        /// Why it ended.
-        finish_reason: FinishReason,
-        /// What it took all the same.
-        usage: Usage,
-    },
-    /// The model does not want to answer.
+    NoContent { finish_reason: FinishReason, usage: Usage },
+    /// The model refuses to answer.
     #[error("the model refused: {refusal}")]
-    Refused {
-        /// Its words.
-        refusal: String,
-        /// What it took all the same.
-        usage: Usage,
-    },
-    /// What a responder in this process says.
+    Refused { refusal: String, usage: Usage },
+    /// A responder in this process failed.
     #[error("the local responder failed")]
-    Local {
-        /// Its error.
-        source: SharedError,
-    },
+    Local { source: SharedError },
 }
 
 impl ChatError {
@@ -199,8 +107,8 @@ impl ChatError {
 
     /// Whether the same request may succeed at another time.
     ///
-    /// So it is for connections, timeouts, the statuses 408, 409, 429 and 5xx, responses that are cut, are not JSON
-    /// or have no choices. It is not for other statuses, refusals, and responses of another form.
+    /// Retryable are failed connections, timeouts, the statuses 408, 409, 429 and 5xx, and responses that are cut, are
+    /// not JSON or have no choices; not retryable are other statuses, refusals, and responses of another form.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connection { .. }
@@ -263,7 +171,7 @@ impl ChatError {
 
     pub(crate) fn not_utf8(error: std::string::FromUtf8Error) -> Self {
         let source = Arc::new(error.utf8_error());
-        // None of its words: a key cannot be looked for in what is no text.
+        // No excerpt: a key cannot be searched for and hidden in bytes that are not text.
         Self::NotJson { excerpt: String::new(), source }
     }
 
@@ -271,13 +179,13 @@ impl ChatError {
         Self::Refused { refusal: excerpt(refusal), usage }
     }
 
-    /// Of the value under `error`, an object with `message` and `code`, or a text.
+    /// From the value under `error`: an object with `message` and `code`, or a text.
     pub(crate) fn in_body(error: &Value) -> Self {
         let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
         Self::InBody { message: error_message(error), code }
     }
 
-    /// Of a status that is no success, and the body that came with it.
+    /// From a status other than success and its body.
     pub(crate) fn status(status: u16, body: &str, retry_after: Option<Duration>) -> Self {
         let value: Value = serde_json::from_str(body).unwrap_or_default();
         let error = value.get("error").unwrap_or(&value);
@@ -288,6 +196,98 @@ impl ChatError {
         }
         Self::Status { status, message, retry_after }
     }
+}
+
+/// Why a question has no answer at any other time either: the question itself cannot be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The model refuses to answer, or a filter removed its text.
+    Refused,
+    /// The endpoint rejects the request, because it is too long for the model for instance: 400, 413 or 422.
+    InvalidRequest,
+}
+
+/// A question without an answer.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named for what they hold")]
+pub enum AskError {
+    /// All attempts failed; the journal has the reason, and the next run asks again.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The question will have no answer, as model or endpoint said in this run or, `from_journal`, in an earlier one.
+    /// Only a client that [keeps rejections](crate::JournaledClient::keeping_rejections) returns it.
+    #[error("{reason}")]
+    Rejected { rejection: Rejection, reason: String, from_journal: bool },
+    /// The request is invalid and was not sent.
+    #[error(transparent)]
+    Invalid(ChatError),
+    /// Not asked, because earlier questions used up a cap.
+    #[error("not asked: the cap of {limit} {unit} is reached with {spent}")]
+    CapReached { unit: &'static str, limit: f64, spent: f64 },
+    /// Not asked, because a [`StopSignal`](crate::StopSignal) was given.
+    #[error("not asked: the run was told to stop")]
+    Stopped,
+    /// The journal failed. No further question is asked, since its answer could not be kept.
+    #[error("the journal failed")]
+    Journal { source: Arc<JournalError> },
+    /// The responder panicked.
+    #[error("the responder panicked: {message}")]
+    Panicked { message: String },
+    /// An asynchronous function was called outside a tokio runtime.
+    #[error("questions are asked on a tokio runtime, and there is none here")]
+    NoRuntime,
+    /// A blocking function was called on a tokio runtime.
+    #[error("a blocking call on an asynchronous runtime would stop that runtime; use JournaledClient there")]
+    InsideRuntime,
+}
+
+impl AskError {
+    /// Whether it is certain that the question was never asked.
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Self::Invalid(_) | Self::CapReached { .. } | Self::Stopped | Self::InsideRuntime)
+    }
+}
+
+impl From<JournalError> for AskError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal { source: Arc::new(error) }
+    }
+}
+
+/// A journal that cannot be opened, read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named for what they hold")]
+pub enum JournalError {
+    /// The file cannot be opened, read or written, as `action` says.
+    #[error("cannot {action} {}", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    /// Another process, or another part of this one, writes to it.
+    #[error("{} is in use by another run; wait for it to end, or name another journal", path.display())]
+    Locked { path: PathBuf },
+    /// A line is not a record. The file was not changed.
+    #[error("line {line} of {} {reason}; nothing was changed", path.display())]
+    Line { path: PathBuf, line: u64, reason: String },
+    /// The journal takes no more records, or a record is not where it was written.
+    #[error("{} {reason}", path.display())]
+    Unusable { path: PathBuf, reason: String },
+}
+
+/// An error and its causes on one line; a cause whose text is already there is left out.
+pub fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text += &format!(": {words}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn is_retryable_status(status: u16) -> bool {

@@ -2,14 +2,11 @@
 
 mod ask;
 mod blocking;
-mod causes;
 mod chat;
 mod error;
 mod http;
 mod journal;
 mod key;
-mod local;
-mod rejection;
 mod request;
 mod response;
 mod secret;
@@ -17,18 +14,14 @@ mod secret;
 pub mod testing;
 
 pub use ask::{
-    Answer, Answered, Answers, AskConfig, AskError, AskObserver, AskProgress, Caps, JournaledClient, Prices,
-    StopSignal,
+    Answer, Answered, Answers, AskConfig, AskObserver, AskProgress, Caps, JournaledClient, Prices, StopSignal,
 };
 pub use blocking::{BlockingAnswers, BlockingRuntime};
-pub use causes::with_causes;
-pub use chat::{Chat, ChatFuture, Failure, Reply};
-pub use error::{ChatError, ConfigError, SharedError};
+pub use chat::{Chat, ChatFuture, Failure, LocalChat, Reply};
+pub use error::{AskError, ChatError, ConfigError, JournalError, Rejection, SharedError, with_causes};
 pub use http::{EndpointConfig, HttpChat, RetryConfig};
-pub use journal::{Journal, JournalError, JournalRecord, JournalReport, RecordedResponse, Spent, TornLine};
+pub use journal::{Journal, JournalRecord, JournalReport, RecordedResponse, Spent, TornLine};
 pub use key::{Question, QuestionKey};
-pub use local::LocalChat;
-pub use rejection::Rejection;
 pub use request::{ChatRequest, Message, Role};
 pub use response::{ChatResponse, FinishReason, Usage};
 pub use secret::Secret;

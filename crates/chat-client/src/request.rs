@@ -1,4 +1,4 @@
-//! What is asked of a model.
+//! Requests to a model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub enum Role {
     System,
     /// Standing instructions, as newer models of OpenAI name them.
     Developer,
-    /// Whoever asks.
+    /// The user.
     User,
     /// The model.
     Assistant,
@@ -79,7 +79,7 @@ pub struct ChatRequest {
     /// Softmax temperature, at least 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// Mass of the nucleus that tokens are drawn from, above 0 and at most 1.
+    /// Probability mass of the nucleus that tokens are sampled from, above 0 and at most 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
     /// Most tokens of the completion.

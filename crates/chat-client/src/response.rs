@@ -160,7 +160,7 @@ impl Completion {
     }
 }
 
-/// For keys that are good to have: another type is as good as none.
+/// For optional keys: a value of another type counts as absent.
 fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => Some(text),

@@ -16,13 +16,18 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoKey`] where the variable is not set, empty, or not text; [`ConfigError::KeyForName`] where its
-    /// name may itself be a key.
+    /// [`ConfigError::Setting`] where the variable is not set, empty, or not text. A name that may itself be a key is
+    /// not shown.
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
         let value = std::env::var(variable).unwrap_or_default();
         match value.trim() {
-            "" if is_name(variable) => Err(ConfigError::NoKey { variable: variable.to_owned() }),
-            "" => Err(ConfigError::KeyForName),
+            "" if is_name(variable) => Err(ConfigError::setting(format!(
+                "the environment variable {variable}, which should hold the API key, is not set, empty, or no text"
+            ))),
+            "" => Err(ConfigError::setting(
+                "the environment variable that should hold the API key is not set, and its name looks like a key \
+                 itself; give the name of a variable, such as OPENAI_API_KEY",
+            )),
             key => Ok(Self(key.to_owned())),
         }
     }

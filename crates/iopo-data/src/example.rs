@@ -1,8 +1,6 @@
 use std::fmt;
 
-use trace_schema::RowLocation;
-
-use crate::message::Message;
+use trace_schema::{Message, RowLocation};
 
 /// One row of a dataset as text, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 mod dataset;
 mod encode;
 mod example;
-mod message;
 mod ordered;
 mod sequence;
 mod template;
@@ -16,7 +15,6 @@ pub use encode::{
     Lengths, PrepareError, infer_seqlen,
 };
 pub use example::{ExampleText, Task, TaskError, TextExample};
-pub use message::{Message, Role};
 pub use ordered::ThreadsError;
 pub use sequence::TokenSequence;
 pub use template::{Template, TemplateEncoder, TemplateError};
@@ -24,5 +22,5 @@ pub use tokenizer::{
     ChatFormat, TextTokenizer, TokenizerError, TokenizerTraining, TokenizerTrainingError, TrainedTokenizer,
     train_tokenizer,
 };
-pub use trace_schema::{RowLocation, UnknownLabels};
+pub use trace_schema::{Message, Role, RowLocation, UnknownLabels};
 pub use trie::{Prediction, Segment, TokenTrie, TrieBatch, TrieError};

@@ -8,9 +8,9 @@ use iopo_answer::Respondent;
 use iopo_data::{Template, TokenizerTraining, train_tokenizer};
 use iopo_model::{CausalLm, Precision, families::qwen2, load_model};
 use iopo_train::Observer;
-use trace_schema::EvalRow;
+use trace_schema::{CompletionRow, EvalRow};
 use trace_score::Judged;
-use trace_world::{CountDistribution, Rejections, SftRow, TaskSampler, WorldRng, world_rng};
+use trace_world::{CountDistribution, Rejections, TaskSampler, WorldRng, world_rng};
 
 use crate::answer::{Decoding, MAX_NEW_TOKENS, answers};
 use crate::error::LabError;
@@ -222,13 +222,13 @@ impl Lab {
         Ok(path)
     }
 
-    fn supervised_rows(&self, stage: &SupervisedStage, stream: u64) -> Result<Vec<SftRow>, LabError> {
+    fn supervised_rows(&self, stage: &SupervisedStage, stream: u64) -> Result<Vec<CompletionRow>, LabError> {
         let rng = &mut self.rng(stream);
         supervised_rows(&self.sampler, &stage.writing, &self.reserved(), stage.rows, rng)
     }
 
     /// A folder with a tokenizer and `config.json`.
-    fn blank_model(&self, rows: Vec<SftRow>, dir: &Path) -> Result<(), LabError> {
+    fn blank_model(&self, rows: Vec<CompletionRow>, dir: &Path) -> Result<(), LabError> {
         let shape = &self.recipe.model;
         let texts = rows.into_iter().flat_map(|row| [row.prompt, row.completion]);
         let training = TokenizerTraining { vocab_size: shape.vocabulary, ..TokenizerTraining::default() };

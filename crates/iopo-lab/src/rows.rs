@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use rand::Rng;
-use trace_schema::{ConstraintOperation, PreferenceGroup, PreferencePair};
+use trace_schema::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
 use trace_world::{
-    Conditions, Group, GroupBuilder, Rejection, Rejections, SftRow, Task, TaskSampler, WorldError, WorldRng,
+    Conditions, Group, GroupBuilder, Rejection, Rejections, Task, TaskSampler, WorldError, WorldRng,
     pair_from, world_rng,
 };
 
@@ -63,7 +63,7 @@ pub fn supervised_rows(
     reserved: &Reserved,
     rows: usize,
     rng: &mut WorldRng,
-) -> Result<Vec<SftRow>, LabError> {
+) -> Result<Vec<CompletionRow>, LabError> {
     let mut found = Vec::with_capacity(rows);
     let mut attempts = Attempts::drawn("supervised rows", rows);
     while found.len() < rows {
@@ -72,7 +72,7 @@ pub fn supervised_rows(
         let prompt = task.prompt();
         let completion = writing.teacher.write(&task, rng);
         if !reserved.contains(&prompt) && writing.judge.accepts(&task, &completion, rng) {
-            found.push(SftRow { prompt, completion });
+            found.push(CompletionRow::new(prompt, completion));
         }
     }
     Ok(found)

@@ -220,7 +220,9 @@ impl LogProbPass {
         let Self { branches, log_probs, options } = self;
         let ([weights_given], [predictions]) = (weights.dims(), log_probs.dims());
         if weights_given != predictions {
-            return Err(LayoutError::new(format!("{weights_given} loss weights, but {predictions} predictions")));
+            return Err(LayoutError::new(format!(
+                "{weights_given} loss weights, but {predictions} predictions"
+            )));
         }
         let weights = weights.without_autodiff().cast(FloatDType::from(log_probs.dtype()));
         let of_branch = |pass: BranchPass| {
@@ -240,7 +242,9 @@ impl LogProbPass {
             gradients
         };
         // Each name's gradients are added in the same order as on one thread.
-        kernels::map(branches.collect(), backward).into_iter().for_each(|of_branch| gradients.extend(of_branch));
+        kernels::map(branches.collect(), backward)
+            .into_iter()
+            .for_each(|of_branch| gradients.extend(of_branch));
         Ok(())
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use serde_json::{Value, json};
 
-use crate::pretrained::write_text;
 use crate::causal_lm::CausalLm;
 use crate::decoder::LINEAR_LAYERS;
 use crate::error::{LoraError, WeightsError};
@@ -14,6 +13,7 @@ use crate::keys::{self, Keys};
 use crate::linear::LoraAdapter;
 use crate::lora::lora_scale;
 use crate::parameters::{NamedTensor, Parameters, peft_name};
+use crate::pretrained::write_text;
 use crate::weights::{WeightFiles, write_safetensors};
 
 const CONFIG: &str = "adapter_config.json";

@@ -1,4 +1,4 @@
-//! Files whose format is told from their first row.
+//! Files whose format is detected from their first row.
 
 use std::fmt;
 use std::fs::File;
@@ -29,7 +29,7 @@ pub enum DatasetFormat {
 }
 
 impl DatasetFormat {
-    /// Tells the format of a row from its keys.
+    /// Detects the format of a row from its keys.
     pub fn detect(row: &Value) -> Option<Self> {
         let has = |keys: [&str; 2]| keys.iter().all(|key| row.get(key).is_some());
         if has(["constraints_splits", "levels2"]) {
@@ -91,7 +91,7 @@ impl DatasetRow {
         }
     }
 
-    /// The instructions of the row: two for a group, none for a completion, whose prompt is not taken apart.
+    /// The instructions of the row: two for a group, none for a completion, whose prompt is one text.
     pub fn instructions(&self) -> Vec<Instruction> {
         match self {
             Self::Eval(row) => vec![row.instruction()],
@@ -189,7 +189,7 @@ impl<R: BufRead> DatasetReader<R> {
         &self.lines.file
     }
 
-    /// The format, once the first row has told it.
+    /// The format, once the first row has been read.
     pub fn format(&self) -> Option<DatasetFormat> {
         self.format
     }

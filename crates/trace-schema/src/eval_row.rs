@@ -3,17 +3,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::instruction::{NULL_INPUT, render_prompt};
+use crate::instruction::{NULL_INPUT, null_input, render_prompt};
 use crate::record::check_id;
-use crate::row_error::first_difference;
 use crate::{Constraint, DimensionLabel, Instruction, Record, RowError, UnknownLabels};
 
 /// The system message of every released row.
 const SYSTEM_MESSAGE: &str = "You are a helpful assistant.";
 
-/// One chat message of an evaluation row.
+/// One chat message of an evaluation row, with the role and the keys that the file has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
+pub struct EvalMessage {
     /// Who speaks: "system", "user" or "assistant".
     pub role: String,
     /// What is said.
@@ -23,7 +22,7 @@ pub struct Message {
     pub extra: Map<String, Value>,
 }
 
-impl Message {
+impl EvalMessage {
     /// A message without further keys.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self { role: role.into(), content: content.into(), extra: Map::new() }
@@ -39,7 +38,7 @@ pub struct EvalRow {
     /// Unique within the file; in the released file the index of the line.
     pub id: String,
     /// The conversation to answer: a system message, then the rendered instruction as the user's.
-    pub messages: Vec<Message>,
+    pub messages: Vec<EvalMessage>,
     /// The kind of data; "trace" in the released file.
     #[serde(rename = "type")]
     pub kind: String,
@@ -71,19 +70,20 @@ impl EvalRow {
     ///
     /// # Errors
     ///
-    /// [`RowError::MissingLabel`] for a constraint without a label, and [`RowError::NullInput`] for the text "NULL" as
-    /// input: the format cannot express either.
+    /// For a constraint without a label and for the text "NULL" as input: the format cannot express either.
     pub fn new(
         id: impl Into<String>,
         instruction: &Instruction,
         category: impl Into<String>,
     ) -> Result<Self, RowError> {
         if instruction.input.as_deref() == Some(NULL_INPUT) {
-            return Err(RowError::NullInput { field: "input".to_owned() });
+            return Err(null_input("input"));
         }
         let label = |(index, constraint): (usize, &Constraint)| match &constraint.dimension {
             Some(label) => Ok(label.released_label().to_owned()),
-            None => Err(RowError::MissingLabel { field: format!("constraints_splits[{index}]") }),
+            None => Err(RowError::invalid(format!(
+                "constraints_splits[{index}] has no dimension, and this format needs one for every constraint"
+            ))),
         };
         let labels = instruction.constraints.iter().enumerate().map(label).collect::<Result<Vec<_>, _>>()?;
         let constraints: Vec<String> =
@@ -91,8 +91,8 @@ impl EvalRow {
         Ok(Self {
             id: id.into(),
             messages: vec![
-                Message::new("system", SYSTEM_MESSAGE),
-                Message::new("user", instruction.prompt()),
+                EvalMessage::new("system", SYSTEM_MESSAGE),
+                EvalMessage::new("user", instruction.prompt()),
             ],
             kind: "trace".to_owned(),
             description: instruction.description.clone(),
@@ -145,18 +145,26 @@ impl EvalRow {
     fn check_constraints(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         let actual = self.constraints.len();
         if self.constraint_count != actual {
-            return Err(RowError::ConstraintCount { stated: self.constraint_count, actual });
+            return Err(RowError::invalid(format!(
+                "constraints_num is {}, but constraints_splits has {actual} entries",
+                self.constraint_count
+            )));
         }
         if self.labels.len() != actual {
-            return Err(RowError::LabelCount { labels: self.labels.len(), constraints: actual });
+            return Err(RowError::invalid(format!(
+                "levels2 has {} entries, but constraints_splits has {actual}",
+                self.labels.len()
+            )));
         }
         if let Some(index) = self.constraints.iter().position(|text| text.trim().is_empty()) {
-            return Err(RowError::EmptyConstraint { field: format!("constraints_splits[{index}]") });
+            return Err(RowError::invalid(format!("constraints_splits[{index}] is an empty constraint")));
         }
         let joined = self.constraints.join("\n");
         if self.joined_constraints != joined {
             let position = first_difference(&self.joined_constraints, &joined);
-            return Err(RowError::JoinedConstraints { position });
+            return Err(RowError::invalid(format!(
+                "constraints is not constraints_splits joined by newlines: they part at character {position}"
+            )));
         }
         if unknown_labels == UnknownLabels::Keep {
             return Ok(());
@@ -172,11 +180,16 @@ impl EvalRow {
     }
 
     fn check_prompt(&self) -> Result<(), RowError> {
-        let message = self.user_message().ok_or(RowError::MissingUserMessage)?;
+        let message = self
+            .user_message()
+            .ok_or_else(|| RowError::invalid("messages has no message with the role \"user\""))?;
         let prompt = self.prompt();
         match message == prompt {
             true => Ok(()),
-            false => Err(RowError::PromptMismatch { position: first_difference(message, &prompt) }),
+            false => Err(RowError::invalid(format!(
+                "the user message is not the description, constraints and input: they part at character {}",
+                first_difference(message, &prompt)
+            ))),
         }
     }
 }
@@ -189,9 +202,14 @@ impl Record for EvalRow {
     fn validate(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         check_id(&self.id)?;
         if self.description.trim().is_empty() {
-            return Err(RowError::EmptyDescription { field: "description".to_owned() });
+            return Err(RowError::invalid("description is empty"));
         }
         self.check_constraints(unknown_labels)?;
         self.check_prompt()
     }
+}
+
+/// The first character, counted from 0, at which two texts differ.
+fn first_difference(left: &str, right: &str) -> usize {
+    left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count()
 }

@@ -79,11 +79,13 @@ impl Instruction {
     /// An empty description or constraint, the text "NULL" as input, or, under [`UnknownLabels::Error`], an unknown label.
     pub fn validate(&self, field: &str, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         if self.description.trim().is_empty() {
-            return Err(RowError::EmptyDescription { field: format!("{field}.description") });
+            return Err(RowError::invalid(format!("{field}.description is empty")));
         }
         for (index, constraint) in self.constraints.iter().enumerate() {
             if constraint.text.trim().is_empty() {
-                return Err(RowError::EmptyConstraint { field: format!("{field}.constraints[{index}]") });
+                return Err(RowError::invalid(format!(
+                    "{field}.constraints[{index}] is an empty constraint"
+                )));
             }
             if let (Some(DimensionLabel::Unknown(label)), UnknownLabels::Error) =
                 (&constraint.dimension, unknown_labels)
@@ -93,10 +95,15 @@ impl Instruction {
             }
         }
         match self.input.as_deref() {
-            Some(NULL_INPUT) => Err(RowError::NullInput { field: format!("{field}.input") }),
+            Some(NULL_INPUT) => Err(null_input(&format!("{field}.input"))),
             _ => Ok(()),
         }
     }
+}
+
+/// The text "NULL" as an input would read back as no input.
+pub(crate) fn null_input(field: &str) -> RowError {
+    RowError::invalid(format!("{field} is the text \"NULL\", which stands for no input: leave the key out"))
 }
 
 /// The one place that knows how a prompt is put together.

@@ -1,46 +1,34 @@
 #![doc = include_str!("../README.md")]
 
-mod completion_row;
-mod constraint_dimension;
-mod constraint_type;
 mod dataset;
+mod error;
 mod eval_row;
 pub mod export;
 mod instruction;
 mod jsonl;
-mod label;
 mod lengths;
-mod name_error;
+mod message;
 mod nearest;
-mod preference_group;
-mod preference_pair;
-mod provenance;
 mod record;
-mod rejected_row;
 mod rejections;
-mod row_error;
 mod stats;
+mod taxonomy;
+mod training_rows;
 mod write_error;
 
-pub use completion_row::CompletionRow;
-pub use constraint_dimension::ConstraintDimension;
-pub use constraint_type::ConstraintType;
 pub use dataset::{DatasetFormat, DatasetReader, DatasetRow};
-pub use eval_row::{EvalRow, Message};
+pub use error::{JsonlError, NameError, RowError, RowLocation};
+pub use eval_row::{EvalMessage, EvalRow};
 pub use instruction::{Constraint, Instruction};
-pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlError, JsonlReader, JsonlWriter, RowLocation, to_json_line};
-pub use label::{DimensionLabel, UnknownLabels};
+pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlReader, JsonlWriter, to_json_line};
 pub use lengths::{LengthStats, Lengths, TextLengths};
-pub use name_error::NameError;
+pub use message::{Message, Role};
 pub use nearest::nearest;
-pub use preference_group::{ConstraintOperation, PreferenceGroup};
-pub use preference_pair::PreferencePair;
-pub use provenance::Provenance;
-pub use record::Record;
-pub use rejected_row::RejectedRow;
-pub use rejections::{ReasonCount, RejectionStats, StageRejections};
-pub use row_error::RowError;
+pub use record::{Provenance, Record};
+pub use rejections::{ReasonCount, RejectedRow, RejectionStats, StageRejections};
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,
 };
+pub use taxonomy::{ConstraintDimension, ConstraintType, DimensionLabel, UnknownLabels};
+pub use training_rows::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
 pub use write_error::WriteError;

@@ -1,12 +1,62 @@
-//! What data construction did not keep, by stage and reason.
+//! What data construction did not keep: rows, and their counts by stage and reason.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{JsonlError, JsonlReader, RejectedRow};
+use crate::record::check_id;
+use crate::{JsonlError, JsonlReader, Provenance, Record, RowError, UnknownLabels};
+
+/// A row that was rejected while data was built: where, why, and as far as it was made.
+///
+/// A seed whose response is kept can still fail to give a preference pair or a group, so an id may come more than
+/// once in a file, each time with another stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedRow {
+    /// The id of the seed.
+    pub id: String,
+    /// The stage that rejected it, in kebab case: `structuring`.
+    pub stage: String,
+    /// The kind of reason, in kebab case: `poor-instruction`.
+    pub reason: String,
+    /// Further details, in the words of the judge or of the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The row as far as it was made when it was rejected, an object whose keys depend on the stage.
+    pub row: Value,
+    /// How the row was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+}
+
+impl Record for RejectedRow {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+
+    fn validate(&self, _: UnknownLabels) -> Result<(), RowError> {
+        check_id(&self.id)?;
+        check_kebab_case("stage", &self.stage)?;
+        check_kebab_case("reason", &self.reason)
+    }
+}
+
+/// Words of lower-case letters and digits with single hyphens between them.
+fn check_kebab_case(field: &str, name: &str) -> Result<(), RowError> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    match name.split('-').all(is_word) {
+        true => Ok(()),
+        false => Err(RowError::invalid(format!(
+            "{field} is {name:?}, not words of lower-case letters and digits with hyphens between them"
+        ))),
+    }
+}
 
 /// The rejected rows of a file, counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -74,7 +124,44 @@ fn count(stage: String, reasons: BTreeMap<String, u64>) -> StageRejections {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::{JsonlReader, to_json_line};
+
+    fn row(stage: &str, reason: &str) -> RejectedRow {
+        RejectedRow {
+            id: "seed-1".to_owned(),
+            stage: stage.to_owned(),
+            reason: reason.to_owned(),
+            detail: Some("the passage is missing".to_owned()),
+            row: json!({"seed": "Sum it up."}),
+            provenance: None,
+        }
+    }
+
+    #[test]
+    fn rejected_rows_round_trip() -> Result<(), Box<dyn std::error::Error>> {
+        let rejected = row("quality-control", "incomplete");
+        let line = to_json_line(&rejected)?;
+        let read: Vec<RejectedRow> =
+            JsonlReader::new(line.as_bytes(), "r.jsonl").collect::<Result<_, _>>()?;
+        assert_eq!(read, [rejected]);
+        Ok(())
+    }
+
+    #[test]
+    fn names_of_stages_and_reasons_are_in_kebab_case() {
+        assert_eq!(row("response", "low-score-2").validate(UnknownLabels::Error), Ok(()));
+        for wrong in ["", "Low", "low_score", "-low", "low--score", "low score", "\u{e9}"] {
+            for (field, row) in [("stage", row(wrong, "low-score")), ("reason", row("response", wrong))] {
+                let error = row.validate(UnknownLabels::Error).map_err(|error| error.to_string());
+                assert!(
+                    error.is_err_and(|error| error.starts_with(&format!("{field} is {wrong:?}, not words")))
+                );
+            }
+        }
+    }
 
     #[test]
     fn stages_are_in_their_order_and_reasons_by_their_number() -> Result<(), JsonlError> {

@@ -11,7 +11,7 @@ use crate::{
     DimensionLabel, Instruction, JsonlError, Lengths, lengths::LengthCounts,
 };
 
-/// So many ids are kept per unknown label; the count goes on.
+/// The most ids that are kept per unknown label; all are counted.
 const MAX_IDS: usize = 10;
 
 /// What a data set consists of.

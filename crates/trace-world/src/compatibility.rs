@@ -78,18 +78,18 @@ pub(crate) fn allowed(task: &Task) -> Vec<Item> {
 pub(crate) fn check(task: &Task) -> Result<(), WorldError> {
     for wording in task.wordings() {
         if wording >= WORDINGS {
-            return Err(WorldError::Wording { wording });
+            return Err(WorldError::task(format!("there is no wording {wording}: they are 0, 1 and 2")));
         }
     }
     if let Some(input) = task.input() {
         let items = input.items();
         if items.iter().enumerate().any(|(index, item)| items[..index].contains(item)) {
-            return Err(WorldError::RepeatedThing);
+            return Err(WorldError::task("a thing stands in the input twice"));
         }
     }
     for rule in task.rules() {
-        check_value(task, rule)
-            .map_err(|problem| WorldError::Value { dimension: rule.dimension(), problem })?;
+        let wrong = |problem| format!("the constraint of the dimension {} {problem}", rule.dimension());
+        check_value(task, rule).map_err(|problem| WorldError::task(wrong(problem)))?;
     }
     check_pairs(task)?;
     check_things(task)
@@ -100,10 +100,11 @@ fn check_pairs(task: &Task) -> Result<(), WorldError> {
     for (index, &first) in dimensions.iter().enumerate() {
         for &second in &dimensions[..index] {
             if first == second {
-                return Err(WorldError::RepeatedDimension { dimension: first });
+                return Err(WorldError::task(format!("two constraints have the dimension {first}")));
             }
             if !go_together(first, second) {
-                return Err(WorldError::ExcludedPair { first: second, second: first });
+                let reason = format!("constraints of the dimensions {second} and {first} do not go together");
+                return Err(WorldError::task(reason));
             }
         }
     }
@@ -115,14 +116,21 @@ fn check_things(task: &Task) -> Result<(), WorldError> {
     let (least, most) = count_range(task);
     let needed = MIN_THINGS.max(least + 1);
     if allowed.len() < needed {
-        return Err(WorldError::TooFewThings { things: allowed.len(), needed });
+        let things = allowed.len();
+        let reason = format!("only {things} things may be named, and the task needs {needed}");
+        return Err(WorldError::task(reason));
     }
     let required = required(task);
     if required.len() >= most {
-        return Err(WorldError::NoChoice { required: required.len(), most });
+        let required = required.len();
+        return Err(WorldError::task(format!(
+            "{required} things must be named, and there are {most} items at most: nothing is left to choose"
+        )));
     }
     match required.iter().find(|item| !allowed.contains(item)) {
-        Some(item) => Err(WorldError::ContradictoryInclusion { item: item.to_string() }),
+        Some(item) => {
+            Err(WorldError::task(format!("{item} must be named, and other constraints rule it out")))
+        }
         None => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ impl CountDistribution {
     pub fn new(weights: Vec<u32>) -> Result<Self, WorldError> {
         match weights.iter().any(|weight| *weight > 0) {
             true => Ok(Self { weights }),
-            false => Err(WorldError::Sampler { problem: "all weights of the counts are 0".to_owned() }),
+            false => Err(WorldError::sampler("all weights of the counts are 0")),
         }
     }
 
@@ -59,11 +59,11 @@ impl CountDistribution {
         Self { weights: (1..=most).map(|count| u32::from(count >= least)).collect() }
     }
 
-    /// The same weights, for tasks with at least so many constraints.
+    /// The same weights, for tasks with at least `least` constraints.
     ///
     /// # Errors
     ///
-    /// [`WorldError::Sampler`] when none is left.
+    /// [`WorldError::Sampler`] when no weight is left.
     pub fn at_least(&self, least: usize) -> Result<Self, WorldError> {
         let weight = |(index, weight): (usize, &u32)| if index + 1 >= least { *weight } else { 0 };
         Self::new(self.weights.iter().enumerate().map(weight).collect())
@@ -74,12 +74,12 @@ impl CountDistribution {
         &self.weights
     }
 
-    /// The largest number of constraints that can be drawn.
+    /// The largest number of constraints.
     pub fn largest(&self) -> usize {
         self.weights.iter().rposition(|weight| *weight > 0).map_or(0, |index| index + 1)
     }
 
-    /// Draws a number of constraints.
+    /// Samples a number of constraints.
     pub fn draw(&self, rng: &mut WorldRng) -> usize {
         let total = self.weights.iter().map(|weight| *weight as usize).sum();
         let mut rest = below(total, rng);

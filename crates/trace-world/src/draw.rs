@@ -1,4 +1,4 @@
-//! Drawing the values of constraints and inputs.
+//! Sampling the values of constraints and inputs.
 
 use trace_schema::ConstraintDimension as D;
 
@@ -28,8 +28,8 @@ const SEPARATORS: [Option<Separator>; 4] =
 /// The languages that can be asked for.
 const LANGUAGES: [Language; 2] = [Language::Spanish, Language::French];
 
-/// Dimensions in which a constraint can be drawn: all of the taxonomy but Value and Privacy, which no exact rule
-/// of this small world captures.
+/// The dimensions of the constraints: all of the taxonomy but Value and Privacy, which no exact rule of this small
+/// world captures.
 pub const DIMENSIONS: [D; 24] = [
     D::Theme,
     D::Exclusion,
@@ -68,7 +68,7 @@ pub(crate) fn draw_clause(dimension: D, task: &Task, rng: &mut WorldRng) -> Opti
     Some(Clause { rule, wording: draw_wording(rng) })
 }
 
-/// A constraint of the dimension for a task that has none of it yet.
+/// A constraint of the dimension for a task without one.
 pub(crate) fn draw_rule(dimension: D, task: &Task, rng: &mut WorldRng) -> Option<Rule> {
     Some(match dimension {
         D::Theme => Rule::Theme(*pick(&task.category().themes().collect::<Vec<_>>(), rng)?),

@@ -154,7 +154,7 @@ pub struct GroupBuilder<'a> {
     pub sampler: &'a TaskSampler,
     /// Decides about every condition.
     pub judge: Judge,
-    /// What is asked of the four cells.
+    /// Which of the four cells are checked.
     pub conditions: Conditions,
 }
 

@@ -7,7 +7,6 @@ mod dataset;
 mod draw;
 mod error;
 mod group;
-mod lines;
 mod parse;
 mod respond;
 mod rng;
@@ -24,13 +23,11 @@ pub mod values;
 pub use background::Background;
 pub use compatibility::EXCLUDED_PAIRS;
 pub use counts::CountDistribution;
-pub use dataset::{CellCounts, DatasetConfig, EvaluationKind, EvaluationSet, SftRow, Summary, WorldDataset};
+pub use dataset::{CellCounts, DatasetConfig, EvaluationKind, EvaluationSet, Summary, WorldDataset};
 pub use draw::DIMENSIONS;
 pub use error::WorldError;
 pub use group::{Conditions, Group, GroupBuilder, Rejection, Rejections, pair_from};
-
 pub use rng::{WorldRng, chance, pick, pick_some, world_rng};
-
 pub use rule::{Process, Rule};
 pub use sampler::{DimensionPair, HELD_OUT_PAIRS, HeldOut, TaskSampler};
 pub use task::{Clause, Task};

@@ -9,7 +9,7 @@ use crate::values::{
 use crate::{Category, Item, Rule, Task, WorldRng};
 
 impl Task {
-    /// A response that satisfies every constraint and every default, drawn at random among many.
+    /// A random response that satisfies every constraint and every default.
     ///
     /// Items stand in the alphabetical order of the words written, and lines around them in one order. That is a habit
     /// and not a demand: it makes responses learnable from few rows.

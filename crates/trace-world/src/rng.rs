@@ -8,7 +8,7 @@ pub type WorldRng = ChaCha8Rng;
 
 /// A generator from a seed and a stream; streams of one seed are independent of each other.
 ///
-/// The key is the seed itself, so that no other crate's way of stretching a seed decides what is drawn.
+/// The key is the seed itself, so the numbers do not depend on how another crate expands a seed.
 pub fn world_rng(seed: u64, stream: u64) -> WorldRng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

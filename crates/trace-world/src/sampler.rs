@@ -1,4 +1,4 @@
-//! Drawing tasks, and changing their constraints.
+//! Sampling tasks, and changing their constraints.
 
 use trace_schema::{ConstraintDimension, ConstraintOperation};
 
@@ -19,7 +19,7 @@ const UNUSED_INPUT: f64 = 0.1;
 /// Two dimensions.
 pub type DimensionPair = (ConstraintDimension, ConstraintDimension);
 
-/// Pairs of dimensions that training tasks never have together, unless a sampler is told otherwise.
+/// Pairs of dimensions that, by default, training tasks never have together.
 pub const HELD_OUT_PAIRS: [DimensionPair; 6] = [
     (ConstraintDimension::Numerical, ConstraintDimension::Citation),
     (ConstraintDimension::PriorCondition, ConstraintDimension::OutputFormat),
@@ -38,7 +38,7 @@ pub enum HeldOut {
     Require,
 }
 
-/// Draws tasks at random.
+/// Samples tasks.
 #[derive(Debug, Clone)]
 pub struct TaskSampler {
     counts: CountDistribution,
@@ -74,7 +74,7 @@ impl TaskSampler {
     /// [`WorldError::Sampler`] when there is none.
     pub fn categories(mut self, categories: Vec<Category>) -> Result<Self, WorldError> {
         if categories.is_empty() {
-            return Err(WorldError::Sampler { problem: "there is no category".to_owned() });
+            return Err(WorldError::sampler("there is no category"));
         }
         self.categories = categories;
         Ok(self)
@@ -87,12 +87,10 @@ impl TaskSampler {
     /// [`WorldError::Sampler`] when there is none, or one that is not in [`DIMENSIONS`].
     pub fn dimensions(mut self, dimensions: Vec<ConstraintDimension>) -> Result<Self, WorldError> {
         if dimensions.is_empty() {
-            return Err(WorldError::Sampler { problem: "there is no dimension".to_owned() });
+            return Err(WorldError::sampler("there is no dimension"));
         }
         if let Some(unknown) = dimensions.iter().find(|dimension| !DIMENSIONS.contains(dimension)) {
-            return Err(WorldError::Sampler {
-                problem: format!("no constraint has the dimension {unknown}"),
-            });
+            return Err(WorldError::sampler(format!("no constraint has the dimension {unknown}")));
         }
         self.dimensions = dimensions;
         Ok(self)
@@ -112,7 +110,7 @@ impl TaskSampler {
         self
     }
 
-    /// The numbers of constraints that are drawn.
+    /// The distribution of the number of constraints.
     pub fn count_distribution(&self) -> &CountDistribution {
         &self.counts
     }
@@ -122,24 +120,27 @@ impl TaskSampler {
         self.pairs.iter().any(|(first, second)| task.has(*first) && task.has(*second))
     }
 
-    /// Draws a task; the number of its constraints follows the distribution exactly.
+    /// Samples a task; the number of its constraints follows the distribution exactly.
     ///
     /// # Errors
     ///
-    /// [`WorldError::NoTask`] when the dimensions allow no task with so many constraints, or very few.
+    /// [`WorldError::Sampler`] when the dimensions allow no task, or very few, with this number of constraints.
     pub fn sample(&self, rng: &mut WorldRng) -> Result<Task, WorldError> {
         let count = self.counts.draw(rng);
         self.sample_with(count, rng)
     }
 
-    /// Draws a task with this number of constraints.
+    /// Samples a task with this number of constraints.
     ///
     /// # Errors
     ///
     /// As [`TaskSampler::sample`].
     pub fn sample_with(&self, count: usize, rng: &mut WorldRng) -> Result<Task, WorldError> {
         let found = (0..ATTEMPTS).find_map(|_| self.attempt(count, rng));
-        found.ok_or(WorldError::NoTask { constraints: count, attempts: ATTEMPTS })
+        found.ok_or_else(|| {
+            let reason = format!("no task with {count} constraints was found in {ATTEMPTS} attempts");
+            WorldError::sampler(reason)
+        })
     }
 
     fn attempt(&self, count: usize, rng: &mut WorldRng) -> Option<Task> {
@@ -198,8 +199,8 @@ impl TaskSampler {
 
     /// Changes one constraint: the paper's x₂ from x₁. All other constraints keep their words and their order.
     ///
-    /// ADD puts a new constraint at a random place, unless the task has as many as are ever drawn; DELETE takes one
-    /// away but never the last; REVISE turns one into a near twin with the same wording. `None` when that cannot be
+    /// ADD puts a new constraint at a random place, unless the task has the largest number already; DELETE removes
+    /// one but never the last; REVISE turns one into a near twin with the same wording. `None` when that cannot be
     /// done.
     ///
     /// # Source

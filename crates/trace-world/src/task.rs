@@ -163,17 +163,17 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// [`WorldError::MissingTask`], [`WorldError::UnreadableTask`], or [`WorldError::PromptMismatch`] when the row's
-    /// prompt says something else.
+    /// [`WorldError::EvalRow`] when the row has no task, one that cannot be read, or another prompt than its task.
     pub fn from_eval_row(row: &EvalRow) -> Result<Self, WorldError> {
-        let id = || row.id.clone();
-        let value = row.extra.get(TASK_KEY).ok_or_else(|| WorldError::MissingTask { id: id() })?;
-        let task =
-            Self::deserialize(value).map_err(|source| WorldError::UnreadableTask { id: id(), source })?;
+        let wrong = |reason: String| WorldError::EvalRow { id: row.id.clone(), reason };
+        let value = row.extra.get(TASK_KEY);
+        let value = value.ok_or_else(|| wrong("has no key \"world\": it is not of this world".to_owned()))?;
+        let task = Self::deserialize(value)
+            .map_err(|error| wrong(format!("has a task that cannot be read: {error}")))?;
         let prompt = task.prompt();
         match row.prompt() == prompt && row.user_message() == Some(prompt.as_str()) {
             true => Ok(task),
-            false => Err(WorldError::PromptMismatch { id: id() }),
+            false => Err(wrong("has another prompt than its task".to_owned())),
         }
     }
 }

@@ -1,18 +1,20 @@
-//! Forms for annotators.
+//! Forms for annotators: a table and a page for each.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use iopo_files::write_file;
+use minijinja::Environment;
+use minijinja::value::Serde;
 use rand_chacha::rand_core::Rng;
+use serde::Serialize;
 use trace_schema::{EvalRow, JsonlReader, JsonlWriter, UnknownLabels};
 use trace_world::world_rng;
 
-use super::cell::to_cell;
-use super::check::items;
-use super::cli::ExportArgs;
-use super::form;
+use super::ExportArgs;
+use super::check::{Check, items, labels};
+use super::read::to_cell;
 
 /// Columns of a table. `text` and `question` are for the reader alone.
 const COLUMNS: [&str; 8] =
@@ -47,7 +49,7 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
     write_sample(&args.out.join("sample.jsonl"), &sample)?;
     for name in &names {
         write_file(args.out.join(format!("{name}.csv")), table(name, &sample)?)?;
-        write_file(args.out.join(format!("{name}.html")), form::page(name, args.seed, &sample)?)?;
+        write_file(args.out.join(format!("{name}.html")), page(name, args.seed, &sample)?)?;
     }
     let verdicts: usize = sample.iter().map(|row| items(row).len()).sum();
     Ok(format!(
@@ -106,4 +108,49 @@ fn write_sample(path: &Path, rows: &[EvalRow]) -> anyhow::Result<()> {
     }
     writer.finish()?;
     Ok(())
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    annotator: &'a str,
+    seed: u64,
+    rows: Vec<Row<'a>>,
+    style: &'static str,
+    script: &'static str,
+    label_question: &'static str,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    description: &'a str,
+    constraints: Vec<(&'a str, String)>,
+    input: Option<&'a str>,
+    checks: Vec<(&'static str, &'static str)>,
+}
+
+/// The page for one annotator; it loads nothing.
+pub(super) fn page(annotator: &str, seed: u64, rows: &[EvalRow]) -> Result<String, minijinja::Error> {
+    let page = Page {
+        annotator,
+        seed,
+        rows: rows.iter().map(row).collect(),
+        style: include_str!("form.css"),
+        script: include_str!("form.js"),
+        label_question: Check::LabelRight.question(),
+    };
+    let mut environment = Environment::new();
+    environment.add_template("form.html", include_str!("form.html"))?;
+    environment.get_template("form.html")?.render(Serde(page))
+}
+
+fn row(row: &EvalRow) -> Row<'_> {
+    let about_row = Check::ALL.into_iter().filter(|&check| check != Check::LabelRight);
+    Row {
+        id: &row.id,
+        description: &row.description,
+        constraints: row.constraints.iter().map(String::as_str).zip(labels(row)).collect(),
+        input: row.input(),
+        checks: about_row.map(|check| (check.name(), check.question())).collect(),
+    }
 }

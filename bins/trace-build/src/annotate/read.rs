@@ -1,11 +1,11 @@
 //! An annotator's table, as the page or a spreadsheet wrote it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::cell::from_cell;
 use super::check::{Check, Item};
 
 /// What separates fields; spreadsheets of some countries write semicolons, and "text" export writes tabs.
@@ -167,7 +167,7 @@ impl Line<'_> {
     }
 }
 
-/// What was typed; `Some(None)` for nothing.
+/// The verdict that was typed; `Some(None)` for an empty cell.
 fn verdict(typed: &str) -> Option<Option<bool>> {
     match typed.to_lowercase().as_str() {
         "" => Some(None),
@@ -175,6 +175,24 @@ fn verdict(typed: &str) -> Option<Option<bool>> {
         "no" | "n" | "false" | "0" | "否" => Some(Some(false)),
         _ => None,
     }
+}
+
+/// A text as a cell: where it would begin a formula, after an apostrophe. `form.js` writes cells in the same way.
+pub(super) fn to_cell(text: &str) -> Cow<'_, str> {
+    match is_formula(text) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
+}
+
+/// The text of a cell.
+pub(super) fn from_cell(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
+}
+
+/// Also after apostrophes, so that each cell has one text.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 #[cfg(test)]
@@ -251,5 +269,15 @@ mod tests {
         assert_eq!(error, "t.csv, line 6, column verdict: \"x\" is neither yes nor no");
         let error = parse("t.csv", b"annotator,id\n\xff").unwrap_err().to_string();
         assert_eq!(error, "t.csv, line 2: this is not UTF-8; save the table as \"CSV UTF-8\"");
+    }
+
+    #[test]
+    fn cells_begin_no_formulas_and_give_their_texts_back() {
+        for text in ["=1+1", "+1", "-1", "@a", "\t=1", "'=1", "''-", "", "'", "'tis", "7", "a=b"] {
+            let cell = to_cell(text);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+            assert_eq!(from_cell(&cell), text);
+        }
+        assert_eq!(to_cell("'tis"), "'tis");
     }
 }

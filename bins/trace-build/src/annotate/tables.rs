@@ -7,7 +7,7 @@ use super::check::{Check, Item};
 use super::verdicts::{Missing, Repeated};
 use crate::tables::{align_right, new_table, percent};
 
-/// So many lines of a list are printed; `--json` has all.
+/// The most lines of a list that are printed; `--json` has all.
 const LISTED: usize = 50;
 
 /// The whole report.

@@ -1,7 +1,6 @@
-//! Labels beside the rings, none over another.
+//! Labels beside the rings, without overlaps.
 
-use super::LABEL_RADIUS;
-use super::geometry::{CENTRE, LABEL_BOUNDS, OUTER_RING, Slice, point};
+use super::{CENTRE, LABEL_BOUNDS, LABEL_RADIUS, OUTER_RING, Slice, point};
 
 /// The least distance between the lines of two labels.
 const LINE_HEIGHT: f64 = 21.0;
@@ -68,7 +67,7 @@ fn spread(wanted: &[f64], gap: f64) -> Vec<f64> {
                 break;
             }
             blocks.pop();
-            // The second block would rather start where the first one starts, less the room the first one takes.
+            // The best start of the second block, as a start of the joined one: less the height of the first.
             let total = start * count as f64 + (block.0 - gap * count as f64) * block.1 as f64;
             block = (total / (count + block.1) as f64, count + block.1);
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use trace_schema::ConstraintDimension;
 use trace_score::trace::VoteRule;
 use trace_synthesis::pipeline::{
-    Attempts, Checks, LanguageChoice, MAX_CONSTRAINTS, PipelineConfig, QuestionKind, Role, Sampling,
+    Attempts, Checks, LanguageChoice, MAX_CONSTRAINTS, ModelRole, PipelineConfig, QuestionKind, Sampling,
     SimilarityConfig,
 };
 use trace_world::CountDistribution;
@@ -28,7 +28,7 @@ pub(crate) struct RunConfig {
     pub(super) output: PathBuf,
     pub(super) rows: Option<u64>,
     pub(super) generator: Endpoint,
-    /// The generator judges, too, where there is none.
+    /// Without a judge the generator judges too.
     pub(super) judge: Option<Endpoint>,
     pub(super) held_out: Option<HeldOut>,
     pub(super) contamination_with: Vec<PathBuf>,
@@ -63,7 +63,7 @@ impl HeldOut {
 }
 
 impl RunConfig {
-    /// Reads a file; all that is wrong with it is told at once.
+    /// Reads a file; all problems are reported at once.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let cannot_read = || format!("cannot read {}", path.display());
         if std::fs::metadata(path).with_context(cannot_read)?.len() > MAX_BYTES {
@@ -128,9 +128,9 @@ impl RunConfig {
     }
 }
 
-fn structured(generator: &Endpoint, judge: Option<&Endpoint>) -> Vec<Role> {
+fn structured(generator: &Endpoint, judge: Option<&Endpoint>) -> Vec<ModelRole> {
     let judge = judge.unwrap_or(generator);
-    [(Role::Generator, generator), (Role::Judge, judge)]
+    [(ModelRole::Generator, generator), (ModelRole::Judge, judge)]
         .into_iter()
         .filter(|(_, endpoint)| endpoint.is_structured)
         .map(|(role, _)| role)
@@ -315,7 +315,7 @@ fn similarity(parent: &mut Section, defaults: SimilarityConfig) -> SimilarityCon
     similarity
 }
 
-/// What is not given has the default temperature of its kind.
+/// A missing temperature is the default of its kind.
 fn sampling(parent: &mut Section) -> BTreeMap<QuestionKind, Sampling> {
     let mut all = BTreeMap::new();
     let Some(mut section) = parent.section("sampling") else { return all };

@@ -5,7 +5,7 @@ use trace_synthesis::pipeline::{Estimate, ForeseenQuestion, Prompts, SeedFile, f
 
 use super::config::RunConfig;
 
-/// So many seeds are looked at for an estimate.
+/// The number of seeds that an estimate is based on.
 const SAMPLE: usize = 200;
 
 /// Every prompt in force, under its file name.

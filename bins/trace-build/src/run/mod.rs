@@ -66,7 +66,7 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     let live = live::Live::start(pipeline.progress(), clients, seeds.len());
     let result = runtime.block_on(pipeline.run(seeds, output, config.written.clone()));
     live.finish();
-    // Whoever waits for this program wants its end, and not that of requests that are given up.
+    // The program must not wait for requests that were given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up } = result?;
     print(&told(&config.output, &summary))?;
@@ -94,7 +94,7 @@ fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient
     Ok(JournaledClient::new(chat, journal, endpoint.ask)?)
 }
 
-/// What is told at the end: the files with their rows, and the funnel.
+/// The report at the end: the files with their rows, and the funnel.
 fn told(folder: &Path, summary: &Summary) -> String {
     let kept = summary.kept;
     let mut text = format!(

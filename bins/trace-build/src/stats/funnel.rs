@@ -65,7 +65,7 @@ pub(super) fn stages() -> Vec<&'static str> {
     PARTS.iter().flat_map(|part| part.stages).map(|stage| stage.name()).collect()
 }
 
-/// Counts back from what was kept; `kept` gives the rows of a file.
+/// Computes the stages back from the kept rows; `kept` gives the rows of a file.
 pub(super) fn stages_of(rejections: &RejectionStats, kept: impl Fn(&str) -> u64) -> Vec<FunnelStage> {
     let mut all = Vec::new();
     for part in &PARTS {

@@ -21,8 +21,8 @@ use super::Collected;
 use super::prompts::Prompt;
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
-use iopo_cli::note;
 use crate::provenance::Provenance;
+use iopo_cli::note;
 
 /// A model as it was asked for, before its weights are read.
 struct Setup {

@@ -12,10 +12,10 @@ use anyhow::Result;
 
 use crate::answer_row::AnswerRow;
 use crate::cli::AnswerArgs;
-use iopo_cli::{note, print};
 use crate::files::{write_json, write_rows};
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
+use iopo_cli::{note, print};
 use prompts::Prompt;
 
 /// What became of all prompts.

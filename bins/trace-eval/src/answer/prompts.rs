@@ -36,10 +36,10 @@ impl Record for PromptRow {
 
     fn validate(&self, _: UnknownLabels) -> Result<(), RowError> {
         if self.id.trim().is_empty() {
-            return Err(RowError::EmptyId);
+            return Err(RowError::invalid("the id is empty"));
         }
         match self.prompt.is_none() && !self.messages.iter().any(|message| message.role == Role::User) {
-            true => Err(RowError::MissingUserMessage),
+            true => Err(RowError::invalid("messages has no message with the role \"user\"")),
             false => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ fn of_prompt_row(row: PromptRow) -> Prompt {
 }
 
 fn of_eval_row(row: &EvalRow) -> Result<Prompt> {
-    let message = |message: &trace_schema::Message| {
+    let message = |message: &trace_schema::EvalMessage| {
         let role = match message.role.as_str() {
             "system" => Role::System,
             "developer" => Role::Developer,

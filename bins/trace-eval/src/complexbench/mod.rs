@@ -17,8 +17,8 @@ use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::{BenchArgs, Mode};
 use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, Task};
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
 use verdicts::{ItemRow, QuestionRow, hindrance, judged, judged_item, question_rows};
 
 /// The benchmark, and what became of its questions.

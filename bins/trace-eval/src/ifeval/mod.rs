@@ -10,10 +10,10 @@ use trace_score::ifeval::{Checker, GivenResponse, Pairing, Prompt, PromptVerdict
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
 
 use crate::cli::IfevalArgs;
-use iopo_cli::{note, print};
 use crate::files::OutFolder;
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
+use iopo_cli::{note, print};
 
 /// results.json.
 #[derive(Debug, Serialize)]

@@ -19,8 +19,8 @@ use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::TraceArgs;
 use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, Task};
-use iopo_cli::Outcome;
 use crate::provenance::Provenance;
+use iopo_cli::Outcome;
 use verdicts::{Parser, VoteAgreement, agreement_of, judged, vote_rows};
 
 /// An evaluation row.

@@ -10,22 +10,22 @@ use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::client::{Answer, JournaledClient};
-use super::error::AskError;
+use crate::error::AskError;
 use crate::journal::Location;
 use crate::key::{Question, QuestionKey};
 
-/// What became of one question.
+/// The outcome of one question.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// Its place in the stream of questions, counted from 0.
     pub index: u64,
-    /// Its key; none where it is no question that can be sent.
+    /// Its key; `None` for a question that cannot be sent.
     pub key: Option<QuestionKey>,
     /// Its answer.
     pub outcome: Result<Answer, AskError>,
 }
 
-/// What is known of a question that was taken and whose turn has not come.
+/// The state of a question whose turn in the order has not come.
 #[derive(Debug)]
 enum Slot {
     UnderWay,
@@ -36,7 +36,7 @@ enum Slot {
 /// How a task ended, and which.
 type Ended = Result<(Id, Result<Location, AskError>), JoinError>;
 
-/// The run of [`JournaledClient::ask_all`]; dropped, it gives up what is under way.
+/// The run of [`JournaledClient::ask_all`]; dropping it aborts the questions under way.
 ///
 /// Requests go on by themselves, while new questions are asked within [`next`](Self::next).
 #[derive(Debug)]
@@ -70,9 +70,9 @@ impl<S: Stream<Item = Question> + Unpin> Answers<S> {
         }
     }
 
-    /// What became of the next question, in their order; `None` after the last.
+    /// The outcome of the next question, in their order; `None` after the last.
     ///
-    /// It may be dropped before it is done; nothing is lost by that.
+    /// It is cancel safe.
     pub async fn next(&mut self) -> Option<Answered> {
         self.top_up();
         loop {
@@ -91,7 +91,7 @@ impl<S: Stream<Item = Question> + Unpin> Answers<S> {
         stream::unfold(self, |mut answers| async move { answers.next().await.map(|next| (next, answers)) })
     }
 
-    /// Collects what is finished and asks what there is room for, without waiting.
+    /// Collects finished questions and asks new ones up to the limit, without waiting.
     ///
     /// At most `max` questions are taken, so that a caller gets its answers also while the journal knows them all.
     fn top_up(&mut self) {

@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::caps::AskConfig;
-use super::error::AskError;
-use super::progress::{AskObserver, AskProgress};
-use crate::causes::with_causes;
+use super::caps::{AskConfig, AskObserver, AskProgress};
+
 use crate::chat::{Failure, Reply};
-use crate::error::ChatError;
+use crate::error::{AskError, ChatError, with_causes};
 use crate::journal::{Journal, JournalRecord, Location};
 use crate::key::QuestionKey;
 
@@ -31,7 +29,7 @@ impl fmt::Debug for Book {
     }
 }
 
-/// A question that is entered as asked; dropped unfinished, it is no longer under way.
+/// A question that counts as under way until this value is finished or dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     book: Arc<Book>,
@@ -93,7 +91,7 @@ impl Book {
 }
 
 impl Entry {
-    /// Writes down how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
+    /// Records how a question ended. Nothing is awaited here, so that an answer is kept once it has come.
     ///
     /// The place has an answer, or a rejection where that `keeps_rejections`.
     pub(super) fn finish(

@@ -1,7 +1,6 @@
-//! What answers cost, and how much they may.
+//! What answers cost, how much they may, and how far a run has come.
 
-use crate::ask::error::AskError;
-use crate::error::ConfigError;
+use crate::error::{AskError, ConfigError};
 use crate::journal::Spent;
 use crate::response::Usage;
 
@@ -25,8 +24,8 @@ impl Prices {
 
 /// How much the questions of a journal may take, those of earlier runs included.
 ///
-/// A cap stops further questions, while those under way are finished. So cost and tokens can end above their caps by
-/// what is under way at once; the number of questions cannot.
+/// A cap stops further questions, while those under way are finished. So cost and tokens can exceed their caps by those
+/// of the questions under way; the number of questions cannot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Caps {
     /// Most cost, in the currency of the prices.
@@ -65,12 +64,45 @@ impl AskConfig {
         let range = "a number from 0";
         let prices = self.prices.map(|prices| [prices.input_per_million, prices.output_per_million]);
         if !prices.into_iter().flatten().all(is_amount) {
-            return Err(ConfigError::OutOfRange { name: "a price", range });
+            return Err(ConfigError::setting(format!("a price must be {range}")));
         }
         match (self.caps.max_cost, self.prices) {
-            (Some(cost), _) if !is_amount(cost) => Err(ConfigError::OutOfRange { name: "max_cost", range }),
-            (Some(_), None) => Err(ConfigError::CapWithoutPrices),
+            (Some(cost), _) if !is_amount(cost) => {
+                Err(ConfigError::setting(format!("max_cost must be {range}")))
+            }
+            (Some(_), None) => Err(ConfigError::setting("a cap on the cost needs the prices of tokens")),
             _ => Ok(()),
         }
+    }
+}
+
+/// Counts of a client since it was made, and what its journal has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AskProgress {
+    /// Questions that were asked.
+    pub asked: u64,
+    /// Questions that were answered.
+    pub done: u64,
+    /// Questions whose answer, or kept rejection, the journal had.
+    pub from_journal: u64,
+    /// Questions that were asked and got no answer.
+    pub failed: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Questions under way.
+    pub in_flight: u64,
+    /// What all questions of the journal have taken, those of earlier runs included.
+    pub spent: Spent,
+}
+
+/// An observer of progress.
+pub trait AskObserver: Send + Sync {
+    /// Called after each change, from the thread that made it; it should not block.
+    fn progress(&self, progress: &AskProgress);
+}
+
+impl<F: Fn(&AskProgress) + Send + Sync> AskObserver for F {
+    fn progress(&self, progress: &AskProgress) {
+        self(progress);
     }
 }

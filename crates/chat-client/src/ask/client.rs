@@ -9,11 +9,9 @@ use futures_util::{Stream, stream};
 
 use super::answers::{Answers, ask_one};
 use super::book::Book;
-use super::caps::AskConfig;
-use super::error::AskError;
-use super::progress::{AskObserver, AskProgress};
+use super::caps::{AskConfig, AskObserver, AskProgress};
 use crate::chat::Chat;
-use crate::error::ConfigError;
+use crate::error::{AskError, ConfigError};
 use crate::journal::{Journal, JournalRecord};
 use crate::key::Question;
 use crate::response::ChatResponse;
@@ -32,7 +30,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What a record says, or `None` for one after which the question is to be asked again.
+    /// The answer or rejection of a record, or `None` if the question is to be asked again.
     pub(super) fn of(record: JournalRecord, from_journal: bool) -> Option<Result<Self, AskError>> {
         let JournalRecord { response, rejection, error, usage, attempts, latency_ms, .. } = record;
         if let Some(response) = response {
@@ -88,7 +86,7 @@ impl JournaledClient {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::OutOfRange`] for prices and costs below zero, and [`ConfigError::CapWithoutPrices`].
+    /// [`ConfigError::Setting`] for prices and costs below zero, and for a cap on the cost without prices.
     pub fn new(chat: impl Chat + 'static, journal: Journal, config: AskConfig) -> Result<Self, ConfigError> {
         Self::build(Arc::new(chat), journal, config, None)
     }

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// When and how often a request is sent again.
 ///
-/// After attempt n the wait is drawn uniformly from 0 to min(`max_delay`, `base_delay`·2ⁿ⁻¹) ("full jitter"). Where
+/// After attempt n the wait is uniform from 0 to min(`max_delay`, `base_delay`·2ⁿ⁻¹) ("full jitter"). Where
 /// the endpoint says how long to wait, that is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryConfig {
@@ -82,9 +82,8 @@ impl EndpointConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::BaseUrl`], [`ConfigError::NoKey`], [`ConfigError::KeyForName`], [`ConfigError::KeyCharacters`],
-    /// [`ConfigError::OutOfRange`] for a number that is zero and an empty model, [`ConfigError::Client`] where
-    /// the system has no certificates and the address begins with `https`.
+    /// [`ConfigError::Setting`] for an invalid base URL, a missing or impossible key, a number that is zero and an empty
+    /// model; [`ConfigError::Client`] where the system has no certificates and the address begins with `https`.
     pub fn init(self) -> Result<HttpChat, ConfigError> {
         let url = self.url()?;
         self.check_ranges()?;
@@ -93,7 +92,11 @@ impl EndpointConfig {
     }
 
     fn url(&self) -> Result<Url, ConfigError> {
-        let wrong = |reason: String| ConfigError::BaseUrl { reason };
+        let wrong = |reason: String| {
+            ConfigError::setting(format!(
+                "the base URL {reason}; one like https://api.openai.com/v1 is needed"
+            ))
+        };
         let mut url =
             Url::parse(self.base_url.trim()).map_err(|error| wrong(format!("is not one ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -120,10 +123,10 @@ impl EndpointConfig {
             ("max_attempts", self.retry.max_attempts > 0),
         ];
         if self.model.trim().is_empty() {
-            return Err(ConfigError::OutOfRange { name: "model", range: "a name" });
+            return Err(ConfigError::setting("model must be a name"));
         }
         match is_set.into_iter().find(|(_, is_set)| !is_set) {
-            Some((name, _)) => Err(ConfigError::OutOfRange { name, range: "above zero" }),
+            Some((name, _)) => Err(ConfigError::setting(format!("{name} must be above zero"))),
             None => Ok(()),
         }
     }
@@ -139,8 +142,11 @@ pub(super) struct Key {
 impl Key {
     fn from_env(variable: &str) -> Result<Self, ConfigError> {
         let secret = Secret::from_env(variable)?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {}", secret.expose()))
-            .map_err(|_| ConfigError::KeyCharacters { variable: variable.to_owned() })?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {}", secret.expose())).map_err(|_| {
+            ConfigError::setting(format!(
+                "the API key in the environment variable {variable} has characters that no header can hold"
+            ))
+        })?;
         header.set_sensitive(true);
         Ok(Self { secret, header })
     }

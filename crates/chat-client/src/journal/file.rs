@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use iopo_files::FileLock;
 
-use super::error::JournalError;
 use super::record::JournalRecord;
 use super::scan::{JournalReport, Scan, scan};
+use crate::error::JournalError;
 use crate::key::QuestionKey;
 
 /// A file with one line for every finished question, which is only ever added to.
@@ -35,29 +35,32 @@ pub(crate) struct Location {
 struct State {
     file: FileLock,
     index: HashMap<QuestionKey, Location>,
-    /// Questions that will have no answer.
+    /// Questions with a kept rejection.
     rejections: HashMap<QuestionKey, Location>,
     end: u64,
-    /// Why nothing more can be written.
+    /// Why no further record can be written.
     closed_by: Option<String>,
 }
 
 impl Journal {
-    /// Opens a journal, or starts one, and takes off what a killed run left of its last line.
+    /// Opens or creates a journal, and removes an incomplete last line that a killed run left.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Open`], [`JournalError::Locked`], [`JournalError::Read`], [`JournalError::Corrupt`],
-    /// [`JournalError::TooLong`] and [`JournalError::Foreign`], with the file as it was; [`JournalError::Write`] where
-    /// the torn line cannot be taken off.
+    /// [`JournalError::Locked`], [`JournalError::Line`] and, when the file cannot be opened or read, or a torn line
+    /// cannot be removed, [`JournalError::File`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
-        let locked = FileLock::take(&path)
-            .map_err(|error| JournalError::Open { path: path.clone(), source: error.source })?;
+        let locked = FileLock::take(&path).map_err(|error| JournalError::File {
+            action: "open",
+            path: path.clone(),
+            source: error.source,
+        })?;
         let file = locked.ok_or_else(|| JournalError::Locked { path: path.clone() })?;
         let Scan { index, rejections, report, end, is_terminated } = scan(&*file, &path)?;
         let mut state = State { file, index, rejections, end, closed_by: None };
-        state.mend(is_terminated).map_err(|source| JournalError::Write { path: path.clone(), source })?;
+        let failed = |source| JournalError::File { action: "write to", path: path.clone(), source };
+        state.mend(is_terminated).map_err(failed)?;
         Ok(Self { path, report, state: Mutex::new(state) })
     }
 
@@ -66,7 +69,7 @@ impl Journal {
         &self.path
     }
 
-    /// What was found when the journal was opened.
+    /// The content of the journal when it was opened.
     pub fn report(&self) -> &JournalReport {
         &self.report
     }
@@ -85,7 +88,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Read`], and [`JournalError::Changed`] where another program wrote to the file.
+    /// [`JournalError::File`], and [`JournalError::Unusable`] where another program wrote to the file.
     pub fn get(&self, key: &QuestionKey) -> Result<Option<JournalRecord>, JournalError> {
         self.find(key, false).map(|location| self.read(key, location)).transpose()
     }
@@ -94,13 +97,13 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Encode`]; [`JournalError::Write`], after which what was written of the record is taken off and
-    /// all further records are [`JournalError::Closed`].
+    /// [`JournalError::File`], after which the written part of the record is removed and every further record is
+    /// [`JournalError::Unusable`].
     pub fn append(&self, record: &JournalRecord) -> Result<(), JournalError> {
         self.add(record).map(|_| ())
     }
 
-    /// Where the answer to a question is, or, if that is asked for, the reason why it will have none.
+    /// The place of the answer to a question or, if asked for, of its rejection.
     pub(crate) fn find(&self, key: &QuestionKey, or_rejection: bool) -> Option<Location> {
         let state = self.state();
         let rejection = || state.rejections.get(key).filter(|_| or_rejection);
@@ -114,7 +117,7 @@ impl Journal {
 
     pub(crate) fn read(&self, key: &QuestionKey, place: Location) -> Result<JournalRecord, JournalError> {
         let line = self.state().read(place);
-        let line = line.map_err(|source| JournalError::Read { path: self.path.clone(), source })?;
+        let line = line.map_err(|source| self.failed("read", source))?;
         match serde_json::from_slice::<JournalRecord>(&line) {
             Ok(record) if record.key == *key => Ok(record),
             _ => Err(self.changed(place)),
@@ -122,23 +125,27 @@ impl Journal {
     }
 
     pub(crate) fn changed(&self, place: Location) -> JournalError {
-        JournalError::Changed { path: self.path.clone(), offset: place.offset }
+        let reason = format!("was changed from outside: the record at byte {} is gone", place.offset);
+        JournalError::Unusable { path: self.path.clone(), reason }
     }
 
     pub(crate) fn add(&self, record: &JournalRecord) -> Result<Location, JournalError> {
-        let mut line = serde_json::to_vec(record)
-            .map_err(|source| JournalError::Encode { path: self.path.clone(), source })?;
+        let mut line = serde_json::to_vec(record).map_err(|error| self.failed("write to", error.into()))?;
         line.push(b'\n');
         let mut state = self.state();
         state.check_open(&self.path)?;
         let place = state.write(&line);
-        let place = place.map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+        let place = place.map_err(|source| self.failed("write to", source))?;
         if record.response.is_some() {
             state.index.insert(record.key, place);
         } else if record.rejection.is_some() {
             state.rejections.insert(record.key, place);
         }
         Ok(place)
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> JournalError {
+        JournalError::File { action, path: self.path.clone(), source }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -161,7 +168,11 @@ impl State {
 
     fn check_open(&self, path: &Path) -> Result<(), JournalError> {
         match &self.closed_by {
-            Some(reason) => Err(JournalError::Closed { path: path.to_owned(), reason: reason.clone() }),
+            Some(reason) => {
+                let reason =
+                    format!("takes no more records, since an earlier one could not be written: {reason}");
+                Err(JournalError::Unusable { path: path.to_owned(), reason })
+            }
             None => Ok(()),
         }
     }
@@ -170,7 +181,7 @@ impl State {
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(line));
         if let Err(error) = written {
             self.closed_by = Some(error.to_string());
-            // Half a line is taken off; where that fails too, opening the journal again does it.
+            // The partial line is removed; if that fails too, opening the journal does it later.
             let _ = self.file.set_len(self.end);
             return Err(error);
         }
@@ -189,7 +200,7 @@ impl State {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // The records are the system's already; this helps against a loss of power, and nobody is left to tell.
+        // The records are the system's already; this helps against a loss of power, and a failure cannot be reported here.
         let _ = self.state().file.sync_data();
     }
 }

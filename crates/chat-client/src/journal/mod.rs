@@ -1,11 +1,9 @@
 //! A file that remembers every answer.
 
-mod error;
 mod file;
 mod record;
 mod scan;
 
-pub use error::JournalError;
 pub use file::Journal;
 pub(crate) use file::Location;
 pub use record::{JournalRecord, RecordedResponse};

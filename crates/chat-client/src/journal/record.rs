@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Rejection;
 use crate::key::QuestionKey;
-use crate::rejection::Rejection;
 use crate::response::{ChatResponse, FinishReason, Usage};
 
 /// One finished question.
@@ -18,10 +18,10 @@ pub struct JournalRecord {
     /// The answer, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<RecordedResponse>,
-    /// Why there is none.
+    /// Why there is no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Why there will be none, where that is certain. Other questions without an answer are asked again in the next run.
+    /// Why there will be no answer, if that is certain. Other questions without an answer are asked again in the next run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
     /// How often the request was sent.

@@ -1,12 +1,12 @@
-//! What a journal holds when it is opened.
+//! The content of a journal when it is opened.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::error::JournalError;
 use super::file::Location;
 use super::record::JournalRecord;
+use crate::error::JournalError;
 use crate::key::QuestionKey;
 
 /// Longest line, its end included.
@@ -15,7 +15,7 @@ const MAX_LINE_BYTES: u64 = 256 << 20;
 /// How every record begins.
 const START: &[u8] = br#"{"key":""#;
 
-/// What questions have taken.
+/// Tokens and cost of questions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Questions that were finished, answered or not.
@@ -36,32 +36,32 @@ impl Spent {
 
     pub(crate) fn add(&mut self, record: &JournalRecord) {
         self.questions += 1;
-        // What an endpoint says of its tokens is not bounded by anything.
+        // The counts of tokens that an endpoint reports are not bounded.
         self.prompt_tokens = self.prompt_tokens.saturating_add(record.usage.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(record.usage.completion_tokens);
         self.cost += record.cost.unwrap_or_default();
     }
 }
 
-/// A last line that was not written to its end.
+/// An incomplete last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TornLine {
     /// The line, counted from 1.
     pub line: u64,
-    /// How much of it there was, and is no more.
+    /// Its length, before it was removed.
     pub bytes: u64,
 }
 
-/// What was found in a journal.
+/// The content of a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct JournalReport {
     /// Questions with an answer, which are not asked again.
     pub answers: u64,
     /// Records of questions without one.
     pub failures: u64,
-    /// What all of them took.
+    /// The tokens and cost of all of them.
     pub spent: Spent,
-    /// What the end of a killed run left behind.
+    /// The incomplete line that a killed run left.
     pub torn: Option<TornLine>,
 }
 
@@ -85,25 +85,33 @@ pub(super) fn scan(file: impl Read, path: &Path) -> Result<Scan, JournalError> {
         end: 0,
         is_terminated: true,
     };
+    let wrong = |line, reason: String| JournalError::Line { path: path.to_owned(), line, reason };
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
         let read = (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
-        let read = read.map_err(|source| JournalError::Read { path: path.to_owned(), source })? as u64;
+        let read =
+            read.map_err(|source| JournalError::File { action: "read", path: path.to_owned(), source })?
+                as u64;
         let is_terminated = bytes.last() == Some(&b'\n');
         if read == 0 {
             break;
         }
         if read == MAX_LINE_BYTES && !is_terminated {
-            return Err(JournalError::TooLong { path: path.to_owned(), line, limit: MAX_LINE_BYTES });
+            return Err(wrong(line, format!("has more than {MAX_LINE_BYTES} bytes")));
         }
         match serde_json::from_slice::<JournalRecord>(&bytes) {
             Ok(record) => scan.take(&record, read, is_terminated),
             Err(_) if !is_terminated && is_torn(&bytes) => {
                 scan.report.torn = Some(TornLine { line, bytes: read });
             }
-            Err(_) if !is_terminated => return Err(JournalError::Foreign { path: path.to_owned(), line }),
-            Err(source) => return Err(JournalError::Corrupt { path: path.to_owned(), line, source }),
+            Err(_) if !is_terminated => {
+                let reason = "is the last and does not begin like a record of a journal";
+                return Err(wrong(line, reason.to_owned()));
+            }
+            Err(error) => {
+                return Err(wrong(line, format!("is not a record of a journal ({error})")));
+            }
         }
     }
     Ok(scan)

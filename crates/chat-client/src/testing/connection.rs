@@ -1,14 +1,15 @@
-//! One connection to a scripted server, kept alive from request to request.
+//! One connection to a scripted server, kept alive from request to request: what is asked and what happens then.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::action::{Action, completion};
-use super::request::Request;
 use super::{Log, Script};
 
 /// Serves until either side ends the connection; what fails here is the test's own doing, and the client's to notice.
@@ -46,7 +47,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     }
 }
 
-/// Does what is told, and says whether the connection goes on.
+/// Carries out an action, and returns whether the connection stays open.
 async fn act(stream: &mut TcpStream, mut action: Action) -> io::Result<bool> {
     while let Action::Delay(delay, later) = action {
         sleep(delay).await;
@@ -93,4 +94,108 @@ fn response(status: u16, headers: &[(String, String)], body: &str) -> Vec<u8> {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     format!("{head}\r\n{body}").into_bytes()
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The path, `/v1/chat/completions` for instance.
+    pub path: String,
+    /// The headers, their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The body as JSON; null for a body that is not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The text of the last message; empty without messages.
+    pub fn question(&self) -> String {
+        let body = self.json();
+        let last = body["messages"].as_array().and_then(|messages| messages.last());
+        last.and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// Reads the head of a request, without its body.
+    pub(super) fn parse_head(head: &[u8]) -> Self {
+        let head = String::from_utf8_lossy(head);
+        let mut lines = head.split("\r\n");
+        let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+        let headers = lines.filter_map(|line| line.split_once(':'));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+        Self { path, headers, body: Vec::new() }
+    }
+}
+
+/// What happens to one request.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Status 200 with this body.
+    Json(Value),
+    /// Another status.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+    },
+    /// No answer, until the client leaves.
+    Hang,
+    /// The head of an answer and so many bytes of its body, and then the end of the connection.
+    Cut(usize),
+    /// The end of the connection before anything is written.
+    Close,
+    /// These bytes as they are, and then the end of the connection.
+    Raw(Vec<u8>),
+    /// An answer whose bytes come one by one, with this much time between them.
+    Trickle(Duration),
+    /// Another action, later.
+    Delay(Duration, Box<Action>),
+}
+
+impl Action {
+    /// A [`completion`] with this text.
+    pub fn answer(text: impl Into<String>) -> Self {
+        Self::Json(completion(text))
+    }
+
+    /// A status with no headers or body of its own.
+    pub fn status(status: u16) -> Self {
+        Self::Status { status, headers: Vec::new(), body: String::new() }
+    }
+
+    /// Status 429 with this value of `Retry-After`.
+    pub fn retry_after(value: impl Into<String>) -> Self {
+        let headers = vec![("Retry-After".to_owned(), value.into())];
+        Self::Status { status: 429, headers, body: r#"{"error": {"message": "slow down"}}"#.to_owned() }
+    }
+
+    /// The same, later.
+    pub fn after(self, delay: Duration) -> Self {
+        Self::Delay(delay, Box::new(self))
+    }
+}
+
+/// A chat completion with this text, of 10 prompt tokens and 5 completion tokens.
+pub fn completion(text: impl Into<String>) -> Value {
+    json!({
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "scripted",
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": text.into()},
+            "logprobs": null,
+            "finish_reason": "stop",
+        }],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    })
 }

@@ -15,9 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod action;
 mod connection;
-mod request;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,8 +27,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-pub use action::{Action, completion};
-pub use request::Request;
+pub use connection::{Action, Request, completion};
 
 type Script = dyn Fn(&Request, u32) -> Action + Send + Sync;
 

@@ -1,9 +1,10 @@
 //! Rows of instruction, input and output, as LLaMA-Factory's alpaca format has them.
 
+use trace_schema::Message;
+
 use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
-use crate::message::Message;
 
 /// Which column says what.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Rows that are a list of messages: sharegpt, and `messages` with roles.
 
+use trace_schema::{Message, Role};
+
 use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
-use crate::message::{Message, Role};
 
 /// Which column says what.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Reading values out of a row, with errors that name the field.
 
 use serde_json::{Map, Value};
+use trace_schema::{Message, Role};
 
 use super::FieldError;
-use crate::message::{Message, Role};
 
 pub(super) type Row = Map<String, Value>;
 

@@ -1,11 +1,11 @@
 //! Rows of prompt and responses as TRL has them, as plain text or as messages.
 
 use serde_json::Value;
+use trace_schema::Message;
 
 use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
-use crate::message::Message;
 
 /// A prompt with `chosen` and `rejected`, or with `completion`.
 pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, FieldError> {

@@ -2,12 +2,11 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use trace_schema::{Instruction, PreferenceGroup, PreferencePair, Record, UnknownLabels};
+use trace_schema::{Instruction, Message, PreferenceGroup, PreferencePair, Record, UnknownLabels};
 
 use super::FieldError;
 use super::fields::Row;
 use crate::example::ExampleText;
-use crate::message::Message;
 
 pub(super) fn group(group: PreferenceGroup) -> ExampleText {
     ExampleText::Group { x1: prompt(&group.x1), y1: group.y1, x2: prompt(&group.x2), y2: group.y2 }

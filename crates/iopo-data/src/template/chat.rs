@@ -3,10 +3,10 @@ use std::sync::Arc;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, context};
+use trace_schema::{Message, Role};
 
 use super::TemplateError;
 use super::clock::strftime_now;
-use crate::message::{Message, Role};
 use crate::tokenizer::TextTokenizer;
 
 const NAME: &str = "chat_template";

@@ -1,5 +1,6 @@
+use trace_schema::Role;
+
 use crate::TokenizerError;
-use crate::message::Role;
 
 /// A conversation that a template cannot turn into tokens.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
+use trace_schema::{Message, Role};
+
 use super::TemplateError;
-use crate::message::{Message, Role};
 use crate::tokenizer::{Pieces, TextTokenizer};
 
 /// A template given as text around each message, encoded piece by piece as the

@@ -10,9 +10,9 @@ use std::fmt;
 use chat::ChatTemplate;
 pub use error::TemplateError;
 use fixed::FixedTemplate;
+use trace_schema::Message;
 
 use crate::TokenSequence;
-use crate::message::Message;
 use crate::tokenizer::{Pieces, TextTokenizer};
 
 /// Names in the order in which an error lists them.

@@ -12,11 +12,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::pretrained::write_text;
 use crate::config::{DecoderConfig, INITIALIZER_RANGE, NormPlacement};
 use crate::error::{ConfigError, WeightsError};
 use crate::kernels::Activation;
 use crate::keys::{Keys, parse};
+use crate::pretrained::write_text;
 use crate::rope::RopeConfig;
 
 /// The families, by `model_type`.

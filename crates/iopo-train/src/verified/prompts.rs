@@ -91,7 +91,7 @@ fn world_rows(path: &Path) -> Result<Vec<Row>, EvalPromptsError> {
 }
 
 fn messages(row: &EvalRow) -> Result<Vec<Message>, EvalPromptsError> {
-    let message = |message: &trace_schema::Message| {
+    let message = |message: &trace_schema::EvalMessage| {
         let role = match message.role.as_str() {
             "system" => Role::System,
             "user" => Role::User,

@@ -24,13 +24,13 @@ impl Container {
     ///
     /// # Errors
     ///
-    /// [`ExportError::UnknownExtension`].
+    /// [`ExportError::File`] for another ending.
     pub fn of(path: &Path) -> Result<Self, ExportError> {
         match path.extension().and_then(|end| end.to_str()) {
             Some("jsonl") => Ok(Self::Lines),
             Some("json") => Ok(Self::Array),
             Some("parquet") => Ok(Self::Parquet),
-            _ => Err(ExportError::UnknownExtension { path: path.to_owned() }),
+            _ => Err(ExportError::file(path, "the name ends in none of .jsonl, .json and .parquet")),
         }
     }
 }

@@ -6,52 +6,16 @@ use std::path::{Path, PathBuf};
 
 use iopo_files::write_file;
 use serde_json::{Map, Value, json};
-use thiserror::Error;
 
-use super::{ExportFormat, Shape};
+use super::{ExportError, ExportFormat, Shape};
 use crate::WriteError;
 
 /// The name of the file; LLaMA-Factory looks for it in its `dataset_dir`.
 const FILE_NAME: &str = "dataset_info.json";
 
-/// What can go wrong with a `dataset_info.json`.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum DatasetInfoError {
-    /// The file is there and cannot be read.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file is not one JSON object.
-    #[error("{} is not a JSON object: {source}", .path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What the JSON parser says.
-        source: serde_json::Error,
-    },
-    /// The name is that of a dataset in another file.
-    #[error("{} has an entry {name:?} for another dataset: {entry}", .path.display())]
-    Taken {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        name: String,
-        /// The entry.
-        entry: Value,
-    },
-    /// The file cannot be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
 /// The datasets of a folder, with one entry that is ours.
 ///
-/// Entries of others, and keys of ours that others added, stay as they are, and so does the order.
+/// Other entries, keys that others added to this entry, and the order stay unchanged.
 #[derive(Debug)]
 pub struct DatasetInfo {
     path: PathBuf,
@@ -64,14 +28,14 @@ impl DatasetInfo {
     ///
     /// # Errors
     ///
-    /// [`DatasetInfoError::Read`] and [`DatasetInfoError::Malformed`].
-    pub fn read(folder: &Path) -> Result<Self, DatasetInfoError> {
+    /// [`ExportError::File`] when the file cannot be read or is not a JSON object.
+    pub fn read(folder: &Path) -> Result<Self, ExportError> {
         let path = folder.join(FILE_NAME);
         let entries = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| DatasetInfoError::Malformed { path: path.clone(), source })?,
+                .map_err(|error| ExportError::file(&path, format!("it is not a JSON object: {error}")))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
-            Err(source) => return Err(DatasetInfoError::Read { path, source }),
+            Err(error) => return Err(ExportError::file(&path, format!("it cannot be read: {error}"))),
         };
         Ok(Self { path, entries, changed: false })
     }
@@ -80,20 +44,20 @@ impl DatasetInfo {
     ///
     /// # Errors
     ///
-    /// [`DatasetInfoError::Taken`] when the name stands for another file.
+    /// [`ExportError::NameTaken`] when the name stands for another file.
     pub fn enter(
         &mut self,
         name: &str,
         file_name: &str,
         format: ExportFormat,
         shape: Shape,
-    ) -> Result<(), DatasetInfoError> {
+    ) -> Result<(), ExportError> {
         let mut entry = match self.entries.get(name) {
             None => Map::new(),
             Some(Value::Object(entry)) if entry.get("file_name") == Some(&file_name.into()) => entry.clone(),
             Some(entry) => {
                 let (path, name, entry) = (self.path.clone(), name.to_owned(), entry.clone());
-                return Err(DatasetInfoError::Taken { path, name, entry });
+                return Err(ExportError::NameTaken { path, name, entry });
             }
         };
         let ranking = shape != Shape::Completion;
@@ -124,8 +88,8 @@ impl DatasetInfo {
     ///
     /// # Errors
     ///
-    /// [`DatasetInfoError::Write`].
-    pub fn save(&self) -> Result<(), DatasetInfoError> {
+    /// [`ExportError::Write`].
+    pub fn save(&self) -> Result<(), ExportError> {
         if !self.changed {
             return Ok(());
         }

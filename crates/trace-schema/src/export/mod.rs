@@ -11,12 +11,10 @@ mod format;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod record;
-mod shape;
 mod writer;
 
 pub use container::Container;
-pub use dataset_info::{DatasetInfo, DatasetInfoError};
+pub use dataset_info::DatasetInfo;
 pub use error::ExportError;
-pub use format::ExportFormat;
-pub use shape::Shape;
+pub use format::{ExportFormat, Shape};
 pub use writer::{ExportOptions, ExportWriter};

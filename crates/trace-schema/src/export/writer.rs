@@ -58,13 +58,13 @@ impl ExportOptions {
 /// ```
 #[derive(Debug)]
 pub struct ExportWriter {
-    sink: Sink,
+    output: Output,
     options: ExportOptions,
     rows: u64,
 }
 
 #[derive(Debug)]
-enum Sink {
+enum Output {
     Lines(JsonlWriter),
     Array(ArrayWriter),
     #[cfg(feature = "parquet")]
@@ -76,42 +76,44 @@ impl ExportWriter {
     ///
     /// # Errors
     ///
-    /// [`ExportError::Unsupported`] for a format without a form for the shape, [`ExportError::UnknownExtension`],
-    /// [`ExportError::WithoutParquet`], and [`ExportError::Write`] when the file cannot be made.
+    /// [`ExportError::Unsupported`] for a format without a form for the shape, [`ExportError::File`] for a kind of file
+    /// that cannot be written, and [`ExportError::Write`] when the file cannot be created.
     pub fn create(path: impl AsRef<Path>, options: ExportOptions) -> Result<Self, ExportError> {
         let path = path.as_ref();
         let ExportOptions { format, shape, .. } = options;
         if !format.shapes().contains(&shape) {
             return Err(ExportError::Unsupported { format, shape });
         }
-        let sink = match Container::of(path)? {
-            Container::Lines => Sink::Lines(JsonlWriter::create(path)?),
-            Container::Array => Sink::Array(ArrayWriter::create(path)?),
+        let output = match Container::of(path)? {
+            Container::Lines => Output::Lines(JsonlWriter::create(path)?),
+            Container::Array => Output::Array(ArrayWriter::create(path)?),
             #[cfg(feature = "parquet")]
-            Container::Parquet => Sink::Parquet(Box::new(ParquetWriter::create(path, &options)?)),
+            Container::Parquet => Output::Parquet(Box::new(ParquetWriter::create(path, &options)?)),
             #[cfg(not(feature = "parquet"))]
-            Container::Parquet => return Err(ExportError::WithoutParquet { path: path.to_owned() }),
+            Container::Parquet => {
+                return Err(ExportError::file(path, "this program was built without Parquet"));
+            }
         };
-        Ok(Self { sink, options, rows: 0 })
+        Ok(Self { output, options, rows: 0 })
     }
 
     /// Writes what `row` holds of the shape: for a group that is taken for something else, two rows.
     ///
     /// # Errors
     ///
-    /// [`ExportError::TooLittle`], [`ExportError::Row`] and [`ExportError::Columns`] for a row that does not fit;
-    /// [`ExportError::Write`] and [`ExportError::Parquet`] when the bytes cannot be written.
+    /// [`ExportError::Row`] for a row that the format cannot express; [`ExportError::File`] and [`ExportError::Write`]
+    /// when it does not fit the columns of a Parquet file or cannot be written.
     pub fn write(&mut self, row: DatasetRow) -> Result<(), ExportError> {
         for row in self.options.shape.take(row, &self.options.category)? {
             match (fields(self.options.format, &row), &row) {
                 (Some(fields), _) => {
                     let id = if self.options.ids { row.id() } else { None };
-                    self.sink.write(&Record { id, fields })?;
+                    self.output.write(&Record { id, fields })?;
                 }
-                (None, DatasetRow::Group(group)) => self.sink.write(group)?,
-                (None, DatasetRow::Pair(pair)) => self.sink.write(pair)?,
-                (None, DatasetRow::Completion(row)) => self.sink.write(row)?,
-                (None, DatasetRow::Eval(row)) => self.sink.write(row)?,
+                (None, DatasetRow::Group(group)) => self.output.write(group)?,
+                (None, DatasetRow::Pair(pair)) => self.output.write(pair)?,
+                (None, DatasetRow::Completion(row)) => self.output.write(row)?,
+                (None, DatasetRow::Eval(row)) => self.output.write(row)?,
             }
             self.rows += 1;
         }
@@ -122,21 +124,21 @@ impl ExportWriter {
     ///
     /// # Errors
     ///
-    /// [`ExportError::Write`] and [`ExportError::Parquet`].
+    /// [`ExportError::Write`] and, for Parquet, [`ExportError::File`].
     pub fn finish(self) -> Result<u64, ExportError> {
-        match self.sink {
-            Sink::Lines(writer) => {
+        match self.output {
+            Output::Lines(writer) => {
                 writer.finish()?;
             }
-            Sink::Array(writer) => writer.finish()?,
+            Output::Array(writer) => writer.finish()?,
             #[cfg(feature = "parquet")]
-            Sink::Parquet(writer) => writer.finish()?,
+            Output::Parquet(writer) => writer.finish()?,
         }
         Ok(self.rows)
     }
 }
 
-impl Sink {
+impl Output {
     fn write<T: Serialize>(&mut self, row: &T) -> Result<(), ExportError> {
         match self {
             Self::Lines(writer) => Ok(writer.write(row)?),

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{JsonlError, RowLocation};
+use crate::{JsonlError, RowLocation};
 
-/// The longest line that a reader accepts unless told otherwise: 16 MiB.
+/// The longest line that a reader accepts by default: 16 MiB.
 pub const DEFAULT_MAX_LINE_BYTES: usize = 16 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -63,7 +63,7 @@ impl<R: BufRead> LineReader<R> {
             if !self.buffer.trim_ascii().is_empty() {
                 if let Some(row) = first_blank {
                     self.held = true;
-                    return Err(JsonlError::BlankLine { at: self.location(row) });
+                    return Err(self.wrong(row, "the line is blank, but rows follow it".to_owned()));
                 }
                 return self.line().map(Some);
             }
@@ -76,6 +76,10 @@ impl<R: BufRead> LineReader<R> {
         RowLocation { file: self.file.clone(), row, id: None }
     }
 
+    fn wrong(&self, row: u64, reason: String) -> JsonlError {
+        JsonlError::Line { at: self.location(row), reason }
+    }
+
     /// The line in the buffer as text.
     fn line(&self) -> Result<Line<'_>, JsonlError> {
         let terminated = self.buffer.ends_with(b"\n");
@@ -86,7 +90,11 @@ impl<R: BufRead> LineReader<R> {
                 row: self.row,
                 terminated,
             }),
-            Err(source) => Err(JsonlError::InvalidUtf8 { at: self.location(self.row), source }),
+            Err(error) => {
+                let valid = error.valid_up_to();
+                let reason = format!("not UTF-8 after byte {valid} of the line; save the file as UTF-8");
+                Err(self.wrong(self.row, reason))
+            }
         }
     }
 
@@ -97,7 +105,7 @@ impl<R: BufRead> LineReader<R> {
         }
         self.row += 1;
         self.buffer.clear();
-        // Room for the longest line, its end and a byte order mark, so that a full buffer means a line that is too long.
+        // The longest line, its end and a byte order mark fit, so that a full buffer means a line that is too long.
         let cap = self.max_line_bytes.saturating_add(2 + BYTE_ORDER_MARK.len());
         let mut limited = (&mut self.reader).take(cap as u64);
         if let Err(source) = limited.read_until(b'\n', &mut self.buffer) {
@@ -112,7 +120,11 @@ impl<R: BufRead> LineReader<R> {
             if !end {
                 self.skip_rest_of_line()?;
             }
-            return Err(JsonlError::LineTooLong { at: self.location(self.row), limit: self.max_line_bytes });
+            let limit = self.max_line_bytes;
+            let reason = format!(
+                "the line is longer than {limit} bytes; is this a JSONL file, with one document per line?"
+            );
+            return Err(self.wrong(self.row, reason));
         }
         self.finished = !end;
         Ok(!self.buffer.is_empty())
@@ -139,7 +151,7 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// The error of a reader that failed; it is not asked again.
+    /// The error of a reader that failed; nothing more is read from it.
     fn broken(&mut self, source: std::io::Error) -> JsonlError {
         self.finished = true;
         JsonlError::Read { at: self.location(self.row), source }

@@ -1,12 +1,10 @@
 //! JSONL files: one JSON document per line, read and written as streams.
 
-mod error;
 mod format;
 mod lines;
 mod reader;
 mod writer;
 
-pub use error::{JsonlError, RowLocation};
 pub use format::to_json_line;
 pub use lines::DEFAULT_MAX_LINE_BYTES;
 pub use reader::JsonlReader;

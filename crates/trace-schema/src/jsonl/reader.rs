@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
+use super::LineReader;
 use super::lines::Line;
-use super::{JsonlError, LineReader, RowLocation};
-use crate::{Record, UnknownLabels};
+use crate::{JsonlError, Record, RowLocation, UnknownLabels};
 
 /// Reads and checks the rows of a JSONL file one at a time.
 ///
@@ -96,19 +96,39 @@ pub(crate) fn parse_line<T: DeserializeOwned + Record>(
     let at = |id| RowLocation { file: line.file.to_owned(), row: line.row, id };
     let row: T = match serde_json::from_str(line.text) {
         Ok(row) => row,
-        Err(source) => {
-            return Err(match source.classify() {
-                Category::Eof if !line.terminated => JsonlError::Truncated { at: at(None), source },
-                Category::Data => JsonlError::Shape { at: at(id_of(line.text)), source },
-                Category::Eof | Category::Syntax | Category::Io => {
-                    JsonlError::Syntax { at: at(None), source }
+        Err(error) => {
+            let (id, reason) = match error.classify() {
+                Category::Eof if !line.terminated => {
+                    let cut = "the file ends in the middle of this row; was it cut off while it was written or copied?";
+                    (None, cut.to_owned())
                 }
-            });
+                Category::Data => {
+                    (id_of(line.text), format!("not a row of this format: {}", in_line(&error)))
+                }
+                Category::Eof | Category::Syntax | Category::Io => {
+                    (None, format!("not valid JSON: {}", in_line(&error)))
+                }
+            };
+            return Err(JsonlError::Line { at: at(id), reason });
         }
     };
     match row.validate(unknown_labels) {
         Ok(()) => Ok(row),
         Err(source) => Err(JsonlError::Invalid { at: at(row.id().map(str::to_owned)), source }),
+    }
+}
+
+/// The parser's message with the column alone: its line is always 1 and would be taken for that of the file.
+fn in_line(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let what = match message.strip_suffix(&place) {
+        Some(what) => format!("{what} at column {}", error.column()),
+        None => message,
+    };
+    match error.is_eof() {
+        true => format!("{what}; a row must stand on one line"),
+        false => what,
     }
 }
 

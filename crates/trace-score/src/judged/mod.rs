@@ -128,11 +128,11 @@ impl Record for Judged {
 
     fn validate(&self, unknown_labels: UnknownLabels) -> Result<(), RowError> {
         if self.id.trim().is_empty() {
-            return Err(RowError::EmptyId);
+            return Err(RowError::invalid("the id is empty"));
         }
         for (index, (text, dimension, _)) in self.constraints().enumerate() {
             if text.trim().is_empty() {
-                return Err(RowError::EmptyConstraint { field: format!("constraints[{index}]") });
+                return Err(RowError::invalid(format!("constraints[{index}] is an empty constraint")));
             }
             if let (Some(DimensionLabel::Unknown(label)), UnknownLabels::Error) = (dimension, unknown_labels)
             {

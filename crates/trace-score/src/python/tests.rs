@@ -7,7 +7,6 @@ use std::hash::Hasher;
 
 use fnv::FnvHasher;
 
-
 use proptest::prelude::*;
 
 use super::case::simple_lower;

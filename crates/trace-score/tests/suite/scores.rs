@@ -122,7 +122,10 @@ fn keys_that_contradict_each_other_are_errors() {
         assert!(error.contains(message), "{error}");
     }
     let empty = scored(" ", &[]);
-    assert_eq!(trace_schema::Record::validate(&empty, Default::default()), Err(RowError::EmptyId));
+    assert_eq!(
+        trace_schema::Record::validate(&empty, Default::default()),
+        Err(RowError::invalid("the id is empty"))
+    );
 }
 
 proptest! {

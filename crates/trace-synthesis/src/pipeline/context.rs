@@ -1,24 +1,22 @@
-//! One row's way of asking.
+//! Asking for one row, and giving up on endpoints that do not answer.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chat_client::{
-    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection, with_causes,
+    Answer, AskError, ChatError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection,
+    with_causes,
 };
 use minijinja::Value as TemplateValue;
 use serde_json::Value;
 use trace_score::trace::PromptLanguage;
 
-use super::config::PipelineConfig;
-use super::error::PipelineError;
-use super::fault::StepError;
-use super::health::{Health, is_hopeless};
-use super::log::Log;
-use super::progress::Progress;
-use super::prompt_kind::PromptKind;
-use super::prompts::{LanguagePrompts, Prompts};
-use super::question_kind::{QuestionKind, Role};
+use super::config::{ModelRole, PipelineConfig, QuestionKind};
+use super::error::{PipelineError, StepError};
+use super::prompts::{LanguagePrompts, PromptKind, Prompts};
+use super::run::Progress;
 use super::stage::{Reason, Stage};
+use super::tally::Log;
 use crate::random::digest_of;
 
 /// What all rows have in common.
@@ -33,10 +31,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn client(&self, role: Role) -> &JournaledClient {
+    pub fn client(&self, role: ModelRole) -> &JournaledClient {
         match role {
-            Role::Generator => &self.generator,
-            Role::Judge => &self.judge,
+            ModelRole::Generator => &self.generator,
+            ModelRole::Judge => &self.judge,
         }
     }
 }
@@ -50,7 +48,7 @@ pub(super) struct Context {
     pub log: Log,
 }
 
-/// One question: where it belongs, and what tells it from others of the same row.
+/// One question: its stage, and what distinguishes it from others of the same row.
 pub(super) struct Asked {
     pub stage: Stage,
     pub kind: QuestionKind,
@@ -66,7 +64,7 @@ impl Context {
         self.shared.prompts.of(self.language)
     }
 
-    /// The same row with an empty log, for questions that are asked at the same time.
+    /// The same row with an empty log, for questions that are asked concurrently.
     pub fn beside(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -87,7 +85,7 @@ impl Context {
         Ok(vec![Message::user(self.prompts().render(kind, values)?)])
     }
 
-    /// Asks until the answer can be read, each time with a tag of its own, so that the journal keeps every answer.
+    /// Asks until the answer can be parsed, each time with its own tag, so that the journal keeps every answer.
     pub async fn ask<T>(
         &mut self,
         asked: Asked,
@@ -104,7 +102,7 @@ impl Context {
         Err(StepError::reject(asked.stage, Reason::UnreadableAnswer, reason))
     }
 
-    /// Asks for a text, which is taken as it is unless it is blank, or was cut by a limit or a filter.
+    /// Asks for a text, which is accepted unless it is blank or was cut by a limit or a filter.
     pub async fn ask_for_text(&mut self, asked: Asked) -> Result<String, StepError> {
         let answer = self.ask_once(&asked, 1).await?;
         let ended = &answer.response.finish_reason;
@@ -152,34 +150,111 @@ impl Context {
     }
 
     fn without_answer(&self, stage: Stage, tag: String, error: AskError) -> StepError {
-        let told = with_causes(&error);
+        let reason = with_causes(&error);
         match error {
             AskError::CapReached { .. } | AskError::Stopped => {
-                StepError::reject(stage, Reason::NotAsked, told)
+                StepError::reject(stage, Reason::NotAsked, reason)
             }
             AskError::Rejected { rejection: Rejection::Refused, .. } => {
                 self.shared.health.answered();
-                StepError::reject(stage, Reason::Refused, told)
+                StepError::reject(stage, Reason::Refused, reason)
             }
             AskError::Rejected { from_journal, .. } => {
-                // An endpoint that takes nothing is as good as gone; what it said in an earlier run tells nothing new.
+                // An endpoint that takes no request at all has failed, but a rejection of an earlier run is no new failure.
                 if !from_journal {
-                    self.note_failure(false, &told);
+                    self.note_failure(false, &reason);
                 }
-                StepError::reject(stage, Reason::InvalidRequest, told)
+                StepError::reject(stage, Reason::InvalidRequest, reason)
             }
             AskError::Failed(failure) => {
-                self.note_failure(is_hopeless(&failure.error), &told);
-                StepError::reject(stage, Reason::NoAnswer, told)
+                self.note_failure(is_hopeless(&failure.error), &reason);
+                StepError::reject(stage, Reason::NoAnswer, reason)
             }
             source => PipelineError::Ask { tag, source }.into(),
         }
     }
 
-    fn note_failure(&self, is_hopeless: bool, told: &str) {
-        if self.shared.health.failed(is_hopeless, told) {
+    fn note_failure(&self, is_hopeless: bool, reason: &str) {
+        if self.shared.health.failed(is_hopeless, reason) {
             self.shared.generator.stop_signal().stop();
             self.shared.judge.stop_signal().stop();
         }
+    }
+}
+
+/// After this many consecutive questions without an answer an endpoint counts as unavailable, however low the concurrency.
+const FEWEST: u64 = 32;
+
+/// Counts consecutive questions without an answer, and keeps the reason why a run was given up.
+///
+/// A wrong key or an unavailable endpoint would otherwise fail every question of a long run, one after the other.
+#[derive(Debug)]
+pub(super) struct Health {
+    in_a_row: AtomicU64,
+    limit: u64,
+    given_up: Mutex<Option<String>>,
+}
+
+impl Health {
+    pub fn new(concurrency: usize) -> Self {
+        let limit = FEWEST.max(2 * concurrency as u64);
+        Self { in_a_row: AtomicU64::new(0), limit, given_up: Mutex::new(None) }
+    }
+
+    pub fn answered(&self) {
+        self.in_a_row.store(0, Ordering::Relaxed);
+    }
+
+    /// Records a question without an answer; true when no further question should be asked.
+    pub fn failed(&self, is_hopeless: bool, reason: &str) -> bool {
+        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        let stops = is_hopeless || in_a_row >= self.limit;
+        if stops {
+            let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+            given_up.get_or_insert_with(|| reason.to_owned());
+        }
+        stops
+    }
+
+    /// Why the run was given up, if it was.
+    pub fn given_up(&self) -> Option<String> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Whether every other question would fail in the same way.
+pub(super) fn is_hopeless(error: &ChatError) -> bool {
+    matches!(
+        error,
+        ChatError::QuotaExhausted { .. }
+            | ChatError::Redirect { .. }
+            | ChatError::Status { status: 401 | 403 | 404, .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_hopeless_status(status: u16) -> bool {
+        is_hopeless(&ChatError::Status { status, message: String::new(), retry_after: None })
+    }
+
+    #[test]
+    fn a_wrong_key_ends_a_run_at_once() {
+        let health = Health::new(1);
+        assert!(!health.failed(is_hopeless_status(500), "first"));
+        assert!(health.failed(is_hopeless_status(401), "second"));
+        assert_eq!(health.given_up().as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn failures_end_a_run_only_in_a_row() {
+        let health = Health::new(20);
+        for _ in 0..3 {
+            assert!((1..40).all(|_| !health.failed(false, "")));
+            health.answered();
+        }
+        assert_eq!((1..=40).filter(|_| health.failed(false, "gone")).count(), 1);
     }
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use trace_schema::{DatasetReader, Instruction, UnknownLabels};
 
 use super::config::SimilarityConfig;
-use super::error::PipelineError;
-use super::fault::Fault;
+use super::error::{Fault, PipelineError};
 use super::row::Outcome;
 use super::stage::{Reason, Stage};
 use crate::random::digest_of;

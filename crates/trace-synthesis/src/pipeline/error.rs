@@ -1,58 +1,102 @@
-//! What ends a run.
+//! What ends a run, and why a step does not give a row.
+
+use std::fmt::Display;
+use std::path::PathBuf;
 
 use chat_client::AskError;
 use thiserror::Error;
 use trace_schema::{JsonlError, WriteError};
+use trace_score::trace::TemplateError;
 
-use super::prompt_error::PromptError;
-use super::seed::SeedError;
+use super::stage::{Reason, Stage};
 use crate::similarity::SimilarityError;
 
-/// A run that cannot go on. Rows that fail are no errors; they are rejected.
+/// A run that cannot go on. Rows that fail are rejected and are not errors.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named for what they hold")]
 pub enum PipelineError {
-    /// The configuration is wrong.
+    /// The configuration is wrong, for all of these reasons.
     #[error("the configuration is wrong: {}", .problems.join("; "))]
-    Config {
-        /// Everything that is wrong with it.
-        problems: Vec<String>,
-    },
-    /// The seeds cannot be read.
-    #[error(transparent)]
-    Seeds(#[from] SeedError),
-    /// A prompt cannot be rendered.
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
-    /// Nothing more can be asked: the journal failed, for instance.
+    Config { problems: Vec<String> },
+    /// A file or folder cannot be read or created.
+    #[error("cannot use {}", .path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// A seed or a prompt is wrong.
+    #[error("{place}: {reason}")]
+    Invalid { place: String, reason: String },
+    /// No further question can be asked: the journal failed, for instance.
     #[error("question {tag:?} cannot be asked")]
-    Ask {
-        /// The tag of the question.
-        tag: String,
-        /// Why.
-        source: AskError,
-    },
+    Ask { tag: String, source: AskError },
     /// A file of the results cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The folder for the results cannot be made or looked into.
-    #[error("cannot use the folder {}", .folder.display())]
-    Folder {
-        /// The folder.
-        folder: std::path::PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
     /// An evaluation set to compare with cannot be read.
     #[error(transparent)]
     Evaluation(#[from] JsonlError),
-    /// The threshold of similarity is none.
+    /// A prompt for judging is wrong.
+    #[error(transparent)]
+    Judging(#[from] TemplateError),
+    /// The threshold of similarity is out of range.
     #[error(transparent)]
     Similarity(#[from] SimilarityError),
-    /// A task of the runtime was given up.
-    #[error("the work on a row broke off")]
+    /// A task of the runtime was cancelled.
+    #[error("the work on a row was cancelled")]
     Task(#[from] tokio::task::JoinError),
     /// The summary cannot be written as JSON.
     #[error("the summary cannot be written as JSON")]
     Encode(#[from] serde_json::Error),
+}
+
+impl PipelineError {
+    pub(super) fn invalid(place: impl Display, reason: impl Into<String>) -> Self {
+        Self::Invalid { place: place.to_string(), reason: reason.into() }
+    }
+}
+
+/// The reason why a step has no result.
+#[derive(Debug)]
+pub(super) enum StepError {
+    /// The row is not kept.
+    Rejected(Fault),
+    /// The run cannot go on. Boxed, since it is large and rare.
+    Broken(Box<PipelineError>),
+}
+
+/// Why a row is rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub stage: Stage,
+    pub reason: Reason,
+    pub detail: Option<String>,
+}
+
+impl Fault {
+    pub fn new(stage: Stage, reason: Reason, detail: impl Into<String>) -> Self {
+        let detail: String = detail.into();
+        Self { stage, reason, detail: Some(detail).filter(|detail| !detail.is_empty()) }
+    }
+}
+
+impl StepError {
+    pub fn reject(stage: Stage, reason: Reason, detail: impl Into<String>) -> Self {
+        Self::Rejected(Fault::new(stage, reason, detail))
+    }
+
+    /// Whether another attempt may do better.
+    pub fn is_worth_another_attempt(&self) -> bool {
+        matches!(self, Self::Rejected(fault) if !fault.reason.is_open())
+    }
+}
+
+impl From<Fault> for StepError {
+    fn from(fault: Fault) -> Self {
+        Self::Rejected(fault)
+    }
+}
+
+impl From<PipelineError> for StepError {
+    fn from(error: PipelineError) -> Self {
+        Self::Broken(Box::new(error))
+    }
 }

@@ -1,4 +1,4 @@
-//! What a run would ask, and about how much it would take.
+//! The questions of a run, and about how many tokens they take.
 
 use chat_client::{Message, Usage};
 use minijinja::{Value, context};
@@ -6,18 +6,16 @@ use serde::Serialize;
 use trace_schema::{Constraint, ConstraintDimension, ConstraintOperation, Instruction};
 use trace_score::trace::QueryReading;
 
-use super::config::PipelineConfig;
-use super::expand::{draw_dimensions, draw_target};
-use super::judge::judge_messages;
-use super::log::add_usage;
-use super::perturb::draw_operation;
-use super::prompt_error::PromptError;
-use super::prompt_kind::{PromptKind, dimensions, parts};
-use super::prompts::Prompts;
-use super::question_kind::{QuestionKind, Role};
+use super::config::{ModelRole, PipelineConfig, QuestionKind};
+use super::error::PipelineError;
+use super::group::draw_operation;
+use super::instruct::{draw_dimensions, draw_target};
+use super::prompts::{PromptKind, Prompts, dimensions, parts};
+use super::respond::judge_messages;
 use super::seed::Seed;
+use super::tally::add_usage;
 
-/// The length of a constraint that estimates reckon with, in characters.
+/// A constraint of the length that estimates assume.
 const CONSTRAINT: &str =
     "⟨a constraint as the model words it, of about so many words and with what it asks for⟩";
 
@@ -32,7 +30,7 @@ const VERDICT_TOKENS: u64 = 80;
 pub struct ForeseenQuestion {
     /// What it is about.
     pub kind: QuestionKind,
-    /// What is sent; `⟨…⟩` stands for what only an answer can tell.
+    /// What is sent; `⟨…⟩` stands for text that only an answer can provide.
     pub messages: Vec<Message>,
     /// How often it is asked.
     pub times: u64,
@@ -82,8 +80,8 @@ impl Estimate {
         for question in questions {
             let times = question.times * rows;
             let (calls, usage) = match question.kind.role() {
-                Role::Generator => (&mut self.generator_calls, &mut self.generator),
-                Role::Judge => (&mut self.judge_calls, &mut self.judge),
+                ModelRole::Generator => (&mut self.generator_calls, &mut self.generator),
+                ModelRole::Judge => (&mut self.judge_calls, &mut self.judge),
             };
             *calls += times;
             let one = question.usage;
@@ -98,17 +96,17 @@ impl Estimate {
     }
 }
 
-/// The questions about one seed, in order, if nothing is rejected, repaired or tried again.
+/// The questions about one seed, in order, if nothing is rejected, repaired or retried.
 ///
 /// # Errors
 ///
-/// [`PromptError::Render`].
+/// When a prompt cannot be rendered.
 pub fn foresee(
     config: &PipelineConfig,
     prompts: &Prompts,
     seed: &Seed,
     held_out: bool,
-) -> Result<Vec<ForeseenQuestion>, PromptError> {
+) -> Result<Vec<ForeseenQuestion>, PipelineError> {
     let counts = if held_out { &config.evaluation_counts } else { &config.counts };
     let target = draw_target(config.seed, &seed.id, counts);
     let mut foreseen = Foreseen { config, prompts, seed, questions: Vec::new() };
@@ -133,7 +131,7 @@ struct Foreseen<'a> {
 }
 
 impl Foreseen<'_> {
-    fn instruct(&mut self, target: usize) -> Result<Instruction, PromptError> {
+    fn instruct(&mut self, target: usize) -> Result<Instruction, PipelineError> {
         let Self { config, seed, .. } = *self;
         let offered = draw_dimensions(config.seed, &seed.id, config.offered_dimensions.max(target), 1);
         let constraint = |index: usize| {
@@ -165,7 +163,7 @@ impl Foreseen<'_> {
         Ok(x1)
     }
 
-    fn respond(&mut self, instruction: &Instruction, number: u32) -> Result<String, PromptError> {
+    fn respond(&mut self, instruction: &Instruction, number: u32) -> Result<String, PipelineError> {
         let length = self.config.expected_response_tokens;
         self.ask(QuestionKind::Response, PromptKind::Response, parts(instruction), length)?;
         let response = self.response(&format!("y{number}"));
@@ -173,7 +171,7 @@ impl Foreseen<'_> {
         Ok(response)
     }
 
-    fn worsen(&mut self, x1: &Instruction) -> Result<(), PromptError> {
+    fn worsen(&mut self, x1: &Instruction) -> Result<(), PipelineError> {
         let values = context! { response => self.response("y1"), ..parts(x1) };
         let length = self.config.expected_response_tokens;
         self.ask(QuestionKind::WorseResponse, PromptKind::WorseResponse, values, length)?;
@@ -183,7 +181,7 @@ impl Foreseen<'_> {
         Ok(())
     }
 
-    fn group(&mut self, x1: &Instruction) -> Result<(), PromptError> {
+    fn group(&mut self, x1: &Instruction) -> Result<(), PipelineError> {
         let operation = draw_operation(self.config.seed, &self.seed.id, x1);
         let y1 = self.response("y1");
         let values = context! {
@@ -225,7 +223,7 @@ impl Foreseen<'_> {
         prompt: PromptKind,
         values: Value,
         answer: u64,
-    ) -> Result<(), PromptError> {
+    ) -> Result<(), PipelineError> {
         let text = self.prompts.of(self.language()).render(prompt, values)?;
         self.push(kind, vec![Message::user(text)], 1, answer);
         Ok(())

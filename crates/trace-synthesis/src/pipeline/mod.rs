@@ -3,24 +3,13 @@
 mod answer;
 mod config;
 mod context;
-mod control;
 mod duplicates;
 mod error;
 mod estimate;
-mod expand;
-mod fault;
 mod group;
-mod health;
-mod judge;
-mod language;
-mod log;
+mod instruct;
 mod output;
-mod perturb;
-mod progress;
-mod prompt_error;
-mod prompt_kind;
 mod prompts;
-mod question_kind;
 mod respond;
 mod row;
 mod run;
@@ -28,18 +17,15 @@ mod seed;
 mod stage;
 mod tally;
 
-pub use config::{Attempts, Checks, MAX_CONSTRAINTS, PipelineConfig, SimilarityConfig};
+pub use config::{
+    Attempts, Checks, LanguageChoice, MAX_CONSTRAINTS, ModelRole, PipelineConfig, QuestionKind, Sampling,
+    SimilarityConfig,
+};
 pub use error::PipelineError;
 pub use estimate::{Estimate, ForeseenQuestion, foresee};
-pub use language::LanguageChoice;
 pub use output::{OutputFiles, OutputFolder};
-pub use progress::Progress;
-pub use prompt_error::PromptError;
-pub use prompt_kind::PromptKind;
-pub use prompts::{LanguagePrompts, PROMPTS_VERSION, Prompts};
-pub use question_kind::{QuestionKind, Role, Sampling};
-pub use row::SftRow;
-pub use run::{Pipeline, RunReport};
-pub use seed::{Seed, SeedError, SeedFile};
+pub use prompts::{LanguagePrompts, PROMPTS_VERSION, PromptKind, Prompts};
+pub use run::{Pipeline, Progress, RunReport};
+pub use seed::{Seed, SeedFile};
 pub use stage::{Reason, Stage};
 pub use tally::{FunnelStage, InstructionCounts, Kept, ModelCount, OperationCount, Summary};

@@ -51,12 +51,12 @@ impl OutputFolder {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Folder`] and [`PipelineError::Write`].
+    /// [`PipelineError::File`] and [`PipelineError::Write`].
     pub fn create(folder: impl AsRef<Path>, files: OutputFiles) -> Result<Self, PipelineError> {
         let folder = folder.as_ref().to_owned();
         fs::create_dir_all(&folder)
             .and_then(|()| remove_unfinished(&folder, &ALL))
-            .map_err(|source| PipelineError::Folder { folder: folder.clone(), source })?;
+            .map_err(|source| PipelineError::File { path: folder.clone(), source })?;
         let create = |name: &str| JsonlWriter::create(folder.join(name));
         let wanted = |is_wanted: bool, name: &str| is_wanted.then(|| create(name)).transpose();
         Ok(Self {
@@ -86,7 +86,7 @@ impl OutputFolder {
         file.append(text).map_err(WriteError::from)?;
         let remove = |name: &str| match fs::remove_file(folder.join(name)) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                Err(PipelineError::Folder { folder: folder.clone(), source })
+                Err(PipelineError::File { path: folder.clone(), source })
             }
             _ => Ok(()),
         };

@@ -2,25 +2,21 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trace_schema::{
-    ConstraintOperation, EvalRow, Instruction, PreferenceGroup, PreferencePair, Provenance, Record,
-    RejectedRow, UnknownLabels,
+    CompletionRow, ConstraintOperation, EvalRow, Instruction, PreferenceGroup, PreferencePair, Provenance,
+    Record, RejectedRow, UnknownLabels,
 };
 use trace_score::trace::PromptLanguage;
 
 use super::context::{Context, Shared};
-use super::control::{check_count, control_quality};
-use super::error::PipelineError;
-use super::expand::{draw_target, expand_constraints, structure_instruction};
-use super::fault::{Fault, StepError};
-use super::group::{Second, build_group};
-use super::log::Log;
-use super::perturb::draw_operation;
+use super::error::{Fault, PipelineError, StepError};
+use super::group::{Second, build_group, draw_operation};
+use super::instruct::{check_count, control_quality, draw_target, expand_constraints, structure_instruction};
 use super::respond::{ResponseStages, worsen_response, write_response};
 use super::seed::Seed;
 use super::stage::{Reason, Stage};
+use super::tally::Log;
 
 /// What provenance calls this pipeline.
 pub(super) const SOURCE: &str = "trace-build";
@@ -30,19 +26,6 @@ const CATEGORY: &str = "trace-build";
 
 /// Where y₁ is written and judged.
 const FIRST: ResponseStages = ResponseStages { write: Stage::Response, judge: Stage::Evaluation };
-
-/// A row for supervised fine-tuning, which loads wherever rows of prompt and completion do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SftRow {
-    /// The id of the seed.
-    pub id: String,
-    /// The rendered instruction.
-    pub prompt: String,
-    /// A response that has the full score under every constraint.
-    pub completion: String,
-    /// How the row was made.
-    pub provenance: Provenance,
-}
 
 /// A seed whose instruction is ready.
 #[derive(Debug)]
@@ -54,25 +37,25 @@ pub(super) struct Prepared {
     pub log: Log,
 }
 
-/// All that became of a seed.
+/// The rows of a seed, kept and rejected.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub held_out: bool,
     pub target: usize,
     pub x1: Option<Instruction>,
     pub operation: Option<ConstraintOperation>,
-    pub sft: Option<SftRow>,
+    pub sft: Option<CompletionRow>,
     pub pair: Option<PreferencePair>,
     pub group: Option<PreferenceGroup>,
     pub evaluation: Option<EvalRow>,
     pub rejected: Vec<RejectedRow>,
-    /// The stages at which those were rejected, and whether another run may keep them.
+    /// The stages at which those were rejected, with the reasons.
     pub faults: Vec<(Stage, Reason)>,
     pub log: Log,
 }
 
 impl Outcome {
-    /// Of a seed that is not kept at all.
+    /// The outcome of a seed that is not kept at all.
     pub fn rejected(
         shared: &Shared,
         seed: &Seed,
@@ -87,18 +70,18 @@ impl Outcome {
         outcome
     }
 
-    /// Takes the group out.
+    /// Removes the group.
     pub fn drop_group(&mut self, shared: &Shared, fault: Fault) {
         if let Some(group) = self.group.take() {
             self.withdraw(shared, fault, group.id.clone(), json!({"group": group}));
         }
     }
 
-    /// Takes out everything that was kept.
+    /// Removes everything that was kept.
     pub fn drop_all(&mut self, shared: &Shared, fault: Fault) {
         let (sft, evaluation) = (self.sft.take(), self.evaluation.take());
         (self.pair, self.group) = (None, None);
-        let id = sft.as_ref().map(|row| row.id.clone()).or(evaluation.map(|row| row.id));
+        let id = sft.as_ref().and_then(|row| row.id.clone()).or(evaluation.map(|row| row.id));
         if let Some(id) = id {
             self.withdraw(shared, fault, id, json!({"x1": self.x1, "y1": sft.map(|row| row.completion)}));
         }
@@ -180,7 +163,7 @@ pub(super) async fn prepare(
     }
 }
 
-/// Tries to make an instruction; `so_far` has what there is of it, also when that fails.
+/// Tries to make an instruction; `so_far` keeps the parts that were made, also after a failure.
 async fn instruct(
     context: &mut Context,
     seed: &Seed,
@@ -245,11 +228,11 @@ pub(super) async fn finish(shared: Arc<Shared>, prepared: Prepared) -> Result<Ou
             return Ok(outcome);
         }
     };
-    outcome.sft = Some(SftRow {
-        id: seed.id.clone(),
+    outcome.sft = Some(CompletionRow {
+        id: Some(seed.id.clone()),
         prompt: x1.prompt(),
         completion: y1.text.clone(),
-        provenance: provenance(&shared, language, &seed.id, &context.log, Some(y1.attempts)),
+        provenance: Some(provenance(&shared, language, &seed.id, &context.log, Some(y1.attempts))),
     });
     outcome.log = context.log.clone();
     let first = First { shared: &shared, seed: &seed, language, x1: &x1, y1: &y1.text, log: &context.log };
@@ -276,7 +259,7 @@ struct First<'a> {
     language: PromptLanguage,
     x1: &'a Instruction,
     y1: &'a str,
-    /// What was taken up to here.
+    /// The questions and tokens up to here.
     log: &'a Log,
 }
 
@@ -364,7 +347,7 @@ fn second(operation: ConstraintOperation, draft: &Second) -> Map<String, Value> 
     row
 }
 
-/// Nothing is written that cannot be read back.
+/// Only rows that can be read back are written.
 fn valid(row: &impl Record, stage: Stage) -> Result<(), Fault> {
     row.validate(UnknownLabels::Error)
         .map_err(|error| Fault::new(stage, Reason::InvalidInstruction, error.to_string()))

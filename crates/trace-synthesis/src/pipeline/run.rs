@@ -3,29 +3,26 @@
 use std::future::ready;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chat_client::{JournaledClient, Prices};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::config::PipelineConfig;
-use super::context::Shared;
+use super::config::{ModelRole, PipelineConfig};
+use super::context::{Health, Shared};
 use super::duplicates::{Duplicates, Overlap};
 use super::error::PipelineError;
-use super::health::Health;
-use super::log::Log;
 use super::output::OutputFolder;
-use super::progress::Progress;
 use super::prompts::{PROMPTS_VERSION, Prompts};
-use super::question_kind::Role;
 use super::row::{Outcome, Prepared, finish, prepare};
-use super::seed::{Seed, SeedError, SeedFile};
+use super::seed::{Seed, SeedFile};
 use super::stage::Stage;
-use super::tally::{ModelCount, Summary, Tally};
+use super::tally::{Log, ModelCount, Summary, Tally};
 
 /// Rows are taken up this many times farther ahead than questions are asked at once. A row that waits long, for a
-/// `Retry-After` for instance, holds back the order of the files, and so many rows can go on meanwhile.
+/// `Retry-After` for instance, holds back the order of the files, and this many rows can go on meanwhile.
 const LOOK_AHEAD: usize = 4;
 
 /// A pipeline that is ready to run.
@@ -36,7 +33,7 @@ pub struct Pipeline {
     prices: [Option<Prices>; 2],
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
     /// What is in `summary.json`.
@@ -45,10 +42,10 @@ pub struct RunReport {
     pub given_up: Option<String>,
 }
 
-/// What goes on with a row at the same time as with others.
+/// The work on one row, concurrent with that on others.
 type Work<T> = Pin<Box<dyn Future<Output = Result<T, PipelineError>> + Send>>;
 
-/// A seed after its first half: an instruction, or all that became of it.
+/// A seed after its first half: an instruction, or its outcome.
 type Half = Result<Prepared, Box<Outcome>>;
 
 impl Pipeline {
@@ -83,7 +80,7 @@ impl Pipeline {
         self
     }
 
-    /// Names an evaluation set, in any format of `trace-schema`, that nothing may resemble.
+    /// Adds an evaluation set, in any format of `trace-schema`, that no row may resemble.
     ///
     /// # Errors
     ///
@@ -97,10 +94,10 @@ impl Pipeline {
         Arc::clone(&self.shared.progress)
     }
 
-    /// Takes all seeds to their ends and writes the files; `config` is put into the summary as it is.
+    /// Processes all seeds and writes the files; `config` is put into the summary as it is.
     ///
-    /// Rows are written in the order of the seeds. Answers that a journal has are not asked for again, so that a run
-    /// that was killed at any time is taken up by running it again.
+    /// Rows are written in the order of the seeds. Answers in the journal are not asked for again, so a run that
+    /// was killed at any time is resumed by running it again.
     ///
     /// # Errors
     ///
@@ -139,11 +136,11 @@ fn start(
     shared: &Arc<Shared>,
     duplicates: &Mutex<Duplicates>,
     seeds: &SeedFile,
-    seed: Result<Seed, SeedError>,
+    seed: Result<Seed, PipelineError>,
 ) -> Work<Half> {
     let seed = match seed {
         Ok(seed) => seed,
-        Err(error) => return Box::pin(ready(Err(error.into()))),
+        Err(error) => return Box::pin(ready(Err(error))),
     };
     let held_out = seeds.is_held_out(&seed);
     shared.progress.enter(Stage::Seed);
@@ -186,7 +183,7 @@ fn go_on(
     Box::pin(async move { work.await? })
 }
 
-/// Takes out what would put one prompt into training and into evaluation.
+/// Removes rows that would put one prompt into training and into evaluation.
 fn without_overlap(shared: &Shared, duplicates: &Mutex<Duplicates>, mut outcome: Outcome) -> Outcome {
     match lock(duplicates).check_outcome(&outcome) {
         Overlap::None => {}
@@ -205,7 +202,7 @@ fn lock(duplicates: &Mutex<Duplicates>) -> std::sync::MutexGuard<'_, Duplicates>
 }
 
 fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: Value) -> Summary {
-    let model = |role: Role, prices: Option<Prices>| {
+    let model = |role: ModelRole, prices: Option<Prices>| {
         let usage = tally.usage(role);
         ModelCount {
             model: shared.client(role).model().to_owned(),
@@ -224,10 +221,49 @@ fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: 
         training,
         evaluation,
         operations: tally.operations(),
-        generator: model(Role::Generator, generator),
-        judge: model(Role::Judge, judge),
+        generator: model(ModelRole::Generator, generator),
+        judge: model(ModelRole::Judge, judge),
         prompts_version: PROMPTS_VERSION,
         prompts: shared.prompts.hashes(),
         config,
+    }
+}
+
+const STAGES: usize = Stage::ALL.len();
+
+/// Live counts of a run. They are added to from many threads; each is exact, and all together are of about one time.
+#[derive(Debug, Default)]
+pub struct Progress {
+    entered: [AtomicU64; STAGES],
+    rejected: [AtomicU64; STAGES],
+    finished: AtomicU64,
+}
+
+impl Progress {
+    /// How many rows have come to a stage, in this run.
+    pub fn entered(&self, stage: Stage) -> u64 {
+        self.entered[stage as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many were rejected there.
+    pub fn rejected(&self, stage: Stage) -> u64 {
+        self.rejected[stage as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many seeds are finished and written.
+    pub fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        self.entered[stage as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn reject(&self, stage: Stage) {
+        self.rejected[stage as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn finish(&self) {
+        self.finished.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::error::PipelineError;
 use crate::random::digest_of;
 
 /// The longest line of a seed file, in bytes.
@@ -35,40 +35,10 @@ impl Seed {
     }
 }
 
-/// A seed file that cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SeedError {
-    /// The file cannot be read.
-    #[error("cannot read {}", .file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A line is no seed.
-    #[error("line {line} of {}: {problem}", .file.display())]
-    Line {
-        /// The file.
-        file: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong.
-        problem: String,
-    },
-    /// There are no seeds in the file.
-    #[error("{} has no seeds", .file.display())]
-    Empty {
-        /// The file.
-        file: PathBuf,
-    },
-}
-
 /// A file of seeds, one a line: JSON objects with `id`, `instruction` and perhaps `input`, or plain text.
 ///
 /// A line that begins with `{` is JSON, and then all lines must be. Other keys of an object are not read. Lines of
-/// plain text get the id `line-N`, and blank lines among them are passed over. The whole file is checked when it is
+/// plain text get the id `line-N`, and blank lines among them are skipped. The whole file is checked when it is
 /// opened; later it is read row by row.
 #[derive(Debug, Clone)]
 pub struct SeedFile {
@@ -85,8 +55,9 @@ impl SeedFile {
     ///
     /// # Errors
     ///
-    /// [`SeedError`]; an id that comes twice is one.
-    pub fn open(path: impl AsRef<Path>, rows: Option<u64>) -> Result<Self, SeedError> {
+    /// [`PipelineError::File`] and, for a wrong line, an id that comes twice or a file without seeds,
+    /// [`PipelineError::Invalid`].
+    pub fn open(path: impl AsRef<Path>, rows: Option<u64>) -> Result<Self, PipelineError> {
         let path = path.as_ref().to_owned();
         let limit = rows.unwrap_or(u64::MAX);
         let mut file = Self { path: path.clone(), rows: limit, held_out_below: None, held_out: 0, seed: 0 };
@@ -94,26 +65,26 @@ impl SeedFile {
         let mut count = 0;
         for seed in file.lines()? {
             let Numbered { line, seed } = seed?;
-            // Half a digest is enough to tell some hundred thousand ids apart, and smaller than they are.
+            // Half a digest distinguishes some hundred thousand ids, and is smaller than an id.
             if !ids.insert(digest_of(&[&seed.id])) {
-                let problem = format!("the id {:?} is that of an earlier line", seed.id);
-                return Err(SeedError::Line { file: path, line, problem });
+                let reason = format!("the id {:?} is that of an earlier line", seed.id);
+                return Err(PipelineError::invalid(place(&path, line), reason));
             }
             count += 1;
         }
         if count == 0 {
-            return Err(SeedError::Empty { file: path });
+            return Err(PipelineError::invalid(path.display(), "the file has no seeds"));
         }
         file.rows = count;
         Ok(file)
     }
 
-    /// Holds seeds out for evaluation: so many of those that are taken, chosen by `seed` and by their ids.
+    /// Holds `count` of the seeds out for evaluation, chosen by `seed` and by their ids.
     ///
     /// # Errors
     ///
     /// As [`SeedFile::open`].
-    pub fn hold_out(mut self, count: u64, seed: u64) -> Result<Self, SeedError> {
+    pub fn hold_out(mut self, count: u64, seed: u64) -> Result<Self, PipelineError> {
         let mut digests = self
             .lines()?
             .map(|row| row.map(|row| rank(seed, &row.seed.id)))
@@ -134,7 +105,7 @@ impl SeedFile {
         self.rows
     }
 
-    /// Whether there are none; a file that was opened has some.
+    /// Whether there are no seeds; a file that was opened has at least one.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
@@ -153,17 +124,26 @@ impl SeedFile {
     ///
     /// # Errors
     ///
-    /// [`SeedError::Read`] where the file cannot be opened; the items may be errors as in [`SeedFile::open`].
-    pub fn seeds(&self) -> Result<impl Iterator<Item = Result<Seed, SeedError>> + Send + use<>, SeedError> {
+    /// [`PipelineError::File`] where the file cannot be opened; the items may be errors as in [`SeedFile::open`].
+    pub fn seeds(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Seed, PipelineError>> + Send + use<>, PipelineError> {
         Ok(self.lines()?.map(|row| row.map(|row| row.seed)))
     }
 
-    fn lines(&self) -> Result<impl Iterator<Item = Result<Numbered, SeedError>> + Send + use<>, SeedError> {
+    fn lines(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Numbered, PipelineError>> + Send + use<>, PipelineError> {
         let file = self.path.clone();
-        let opened = File::open(&file).map_err(|source| SeedError::Read { file: file.clone(), source })?;
+        let opened =
+            File::open(&file).map_err(|source| PipelineError::File { path: file.clone(), source })?;
         let lines = Lines { file, reader: BufReader::new(opened), line: 0, is_json: None };
         Ok(lines.take(usize::try_from(self.rows).unwrap_or(usize::MAX)))
     }
+}
+
+fn place(file: &Path, line: u64) -> String {
+    format!("line {line} of {}", file.display())
 }
 
 fn rank(seed: u64, id: &str) -> u64 {
@@ -179,12 +159,12 @@ struct Lines {
     file: PathBuf,
     reader: BufReader<File>,
     line: u64,
-    /// Told by the first line.
+    /// Decided by the first line.
     is_json: Option<bool>,
 }
 
 impl Iterator for Lines {
-    type Item = Result<Numbered, SeedError>;
+    type Item = Result<Numbered, PipelineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -203,15 +183,15 @@ impl Iterator for Lines {
 }
 
 impl Lines {
-    fn wrong(&self, problem: String) -> SeedError {
-        SeedError::Line { file: self.file.clone(), line: self.line, problem }
+    fn wrong(&self, problem: String) -> PipelineError {
+        PipelineError::invalid(place(&self.file, self.line), problem)
     }
 
-    fn read_line(&mut self) -> Result<Option<String>, SeedError> {
+    fn read_line(&mut self) -> Result<Option<String>, PipelineError> {
         let mut bytes = Vec::new();
         let mut limited = std::io::Read::take(&mut self.reader, MAX_LINE_BYTES as u64 + 1);
         let read = limited.read_until(b'\n', &mut bytes);
-        let read = read.map_err(|source| SeedError::Read { file: self.file.clone(), source })?;
+        let read = read.map_err(|source| PipelineError::File { path: self.file.clone(), source })?;
         if read == 0 {
             return Ok(None);
         }
@@ -230,7 +210,7 @@ impl Lines {
             let id = format!("line-{}", self.line);
             return Ok(Seed { id, instruction: text.to_owned(), input: None });
         }
-        let mut seed: Seed = serde_json::from_str(text).map_err(|error| format!("it is no seed: {error}"))?;
+        let mut seed: Seed = serde_json::from_str(text).map_err(|error| format!("not a seed: {error}"))?;
         if seed.id.trim().is_empty() {
             return Err("the id is blank".to_owned());
         }
@@ -279,7 +259,7 @@ mod tests {
                 "line 2",
                 "earlier",
             ),
-            ("{\"id\": \"a\", \"instruction\": \"x\"}\nplain", "line 2", "no seed"),
+            ("{\"id\": \"a\", \"instruction\": \"x\"}\nplain", "line 2", "not a seed"),
             ("{\"id\": \" \", \"instruction\": \"x\"}", "line 1", "id is blank"),
             ("{\"id\": \"a\", \"instruction\": \"\"}", "line 1", "instruction is blank"),
             ("\n\n", "has no seeds", ""),

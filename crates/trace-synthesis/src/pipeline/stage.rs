@@ -87,11 +87,11 @@ names! {
         Contaminated("contaminated"),
         /// The model holds the instruction to be unclear, incomplete or contradictory.
         PoorInstruction("poor-instruction"),
-        /// There are no constraints in it.
+        /// The instruction has no constraints.
         NoConstraints("no-constraints"),
         /// It has too many or too few constraints.
         OffTarget("off-target"),
-        /// It is no valid instruction of the schema, or a rule found fault with it.
+        /// The instruction is invalid in the schema or fails a rule.
         InvalidInstruction("invalid-instruction"),
         /// The judge says that something is missing.
         Incomplete("incomplete"),

@@ -1,24 +1,23 @@
-//! Counting what was built.
+//! Counting: what one row has taken, and what a run has built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chat_client::Usage;
 use serde::Serialize;
 use serde_json::Value;
 use trace_schema::{ConstraintOperation, Instruction};
 
-use super::log::add_usage;
-use super::question_kind::Role;
+use super::config::ModelRole;
 use super::row::Outcome;
 use super::stage::{Reason, Stage};
 
-/// What a run has built, and what it took: the file `summary.json`.
+/// What a run has built, and the tokens it used: the file `summary.json`.
 ///
 /// It counts answers that rows used, whether they were asked for in this run or an earlier one; so it is the same
 /// however often a run was interrupted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Whether every row was brought to its end. Otherwise another run goes on where this one stopped.
+    /// Whether every row was finished. Otherwise another run continues where this one stopped.
     pub complete: bool,
     /// Seeds that were taken.
     pub seeds: u64,
@@ -30,7 +29,7 @@ pub struct Summary {
     pub training: InstructionCounts,
     /// Evaluation instructions that passed quality control.
     pub evaluation: InstructionCounts,
-    /// Operations that were drawn, with how many of their groups were kept.
+    /// Operations that were sampled, with how many of their groups were kept.
     pub operations: BTreeMap<String, OperationCount>,
     /// What the generator took.
     pub generator: ModelCount,
@@ -77,24 +76,24 @@ pub struct FunnelStage {
 /// What instructions consist of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct InstructionCounts {
-    /// How many have so many constraints.
+    /// Instructions by their number of constraints.
     pub by_constraint_count: BTreeMap<usize, u64>,
-    /// How many were to have so many.
+    /// Instructions by the number of constraints that was sampled for them.
     pub by_wanted_count: BTreeMap<usize, u64>,
-    /// How many constraints have a dimension.
+    /// Constraints by dimension.
     pub by_dimension: BTreeMap<String, u64>,
 }
 
-/// How often an operation was drawn, and what came of it.
+/// How often an operation was sampled, and how many groups came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct OperationCount {
-    /// Rows for which it was drawn.
+    /// Rows for which it was sampled.
     pub drawn: u64,
     /// Groups that were kept.
     pub kept: u64,
 }
 
-/// What a model took.
+/// The tokens of a model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ModelCount {
     /// Its name.
@@ -120,7 +119,7 @@ pub(super) struct Tally {
     training: InstructionCounts,
     evaluation: InstructionCounts,
     operations: BTreeMap<ConstraintOperation, OperationCount>,
-    usage: BTreeMap<Role, Usage>,
+    usage: BTreeMap<ModelRole, Usage>,
 }
 
 impl Tally {
@@ -155,7 +154,7 @@ impl Tally {
         self.kept.rejected += outcome.rejected.len() as u64;
     }
 
-    pub fn usage(&self, role: Role) -> Usage {
+    pub fn usage(&self, role: ModelRole) -> Usage {
         self.usage.get(&role).copied().unwrap_or_default()
     }
 
@@ -194,4 +193,44 @@ impl InstructionCounts {
             *self.by_dimension.entry(label.name().to_owned()).or_default() += 1;
         }
     }
+}
+
+/// Stages that a row entered, questions that were asked for it and tokens that they took.
+///
+/// It counts answers that the row used, fresh or from the journal, so that it is the same in every run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    pub entered: BTreeSet<Stage>,
+    pub calls: BTreeMap<Stage, u64>,
+    pub usage: BTreeMap<ModelRole, Usage>,
+}
+
+impl Log {
+    pub fn add(&mut self, stage: Stage, role: ModelRole, usage: Usage) {
+        *self.calls.entry(stage).or_default() += 1;
+        add_usage(self.usage.entry(role).or_default(), usage);
+    }
+
+    pub fn absorb(&mut self, other: Self) {
+        self.entered.extend(other.entered);
+        for (stage, calls) in other.calls {
+            *self.calls.entry(stage).or_default() += calls;
+        }
+        for (role, usage) in other.usage {
+            add_usage(self.usage.entry(role).or_default(), usage);
+        }
+    }
+
+    /// Tokens of both models.
+    pub fn total(&self) -> Usage {
+        let mut total = Usage::default();
+        self.usage.values().for_each(|usage| add_usage(&mut total, *usage));
+        total
+    }
+}
+
+/// The counts of tokens that an endpoint reports are not bounded.
+pub(super) fn add_usage(sum: &mut Usage, more: Usage) {
+    sum.prompt_tokens = sum.prompt_tokens.saturating_add(more.prompt_tokens);
+    sum.completion_tokens = sum.completion_tokens.saturating_add(more.completion_tokens);
 }

@@ -2,22 +2,16 @@
 
 use thiserror::Error;
 
-use super::bands::Bands;
-use super::signature::{HashFunctions, Signature, estimate};
+use super::signature::{Bands, HashFunctions, Signature, estimate};
 
 /// The smallest threshold: below it, unrelated texts of one language are similar.
 const LOWEST: f64 = 0.1;
 
-/// Why there is no index.
+/// A threshold that does not tell texts apart.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
-#[non_exhaustive]
-pub enum SimilarityError {
-    /// The threshold is no similarity that tells texts apart.
-    #[error("the similarity threshold is {threshold}; it must lie between {LOWEST} and 1")]
-    Threshold {
-        /// The threshold.
-        threshold: f64,
-    },
+#[error("the similarity threshold is {threshold}; it must lie between {LOWEST} and 1")]
+pub struct SimilarityError {
+    threshold: f64,
 }
 
 /// The entry that is most similar to a text.
@@ -56,7 +50,7 @@ impl SimilarityIndex {
                 signatures: Vec::new(),
                 bands: Bands::new(threshold),
             }),
-            false => Err(SimilarityError::Threshold { threshold }),
+            false => Err(SimilarityError { threshold }),
         }
     }
 

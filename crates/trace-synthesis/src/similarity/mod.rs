@@ -35,7 +35,6 @@
 //! Broder, *On the resemblance and containment of documents*, 1997; bands as in Leskovec, Rajaraman and Ullman, *Mining of
 //! Massive Datasets*, Section 3.4; 16 bits of each minimum as in Li and König, *b-Bit Minwise Hashing*, 2010.
 
-mod bands;
 mod grams;
 mod index;
 mod signature;

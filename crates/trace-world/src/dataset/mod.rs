@@ -9,8 +9,7 @@ pub use summary::{CellCounts, Summary};
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-use trace_schema::{PreferenceGroup, PreferencePair};
+use trace_schema::{CompletionRow, PreferenceGroup, PreferencePair};
 
 use self::training::Training;
 use crate::{
@@ -26,13 +25,13 @@ pub struct DatasetConfig {
     pub evaluation_rows: usize,
     /// The seed of all random choices.
     pub seed: u64,
-    /// Draws training tasks. Evaluation sets have its categories and dimensions, and the pairs that it avoids.
+    /// Samples training tasks. Evaluation sets have its categories and dimensions, and the pairs that it avoids.
     pub sampler: TaskSampler,
     /// Who writes the responses.
     pub teacher: Teacher,
     /// Who decides which responses and groups are kept.
     pub judge: Judge,
-    /// What is asked of groups.
+    /// Which cells of a group are checked.
     pub conditions: Conditions,
 }
 
@@ -51,25 +50,16 @@ impl DatasetConfig {
     }
 }
 
-/// A row for supervised fine-tuning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SftRow {
-    /// The rendered instruction.
-    pub prompt: String,
-    /// The response.
-    pub completion: String,
-}
-
 /// Training rows and evaluation sets. Row i of each training kind is about the same x₁ and y₁.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorldDataset {
     /// ⟨x₁, y₁⟩.
-    pub sft: Vec<SftRow>,
+    pub sft: Vec<CompletionRow>,
     /// ⟨x₁, y₁, a worse response⟩.
     pub pairs: Vec<PreferencePair>,
     /// ⟨x₁, y₁, x₂, y₂⟩.
     pub groups: Vec<PreferenceGroup>,
-    /// The evaluation sets. No prompt of theirs is in training, and none occurs twice.
+    /// The evaluation sets. Their prompts are not in training, and no prompt occurs twice.
     pub evaluation: Vec<EvaluationSet>,
     /// Numbers about all of it.
     pub summary: Summary,
@@ -80,7 +70,7 @@ impl WorldDataset {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Sampler`] for probabilities outside 0 to 1 or counts below two, [`WorldError::NoTask`] or
+    /// [`WorldError::Sampler`] for probabilities outside 0 to 1 or counts below two; that or
     /// [`WorldError::TooFewRows`] when the world does not hold as many different tasks as asked for, or the judge
     /// rejects nearly everything.
     pub fn generate(config: &DatasetConfig) -> Result<Self, WorldError> {
@@ -121,5 +111,5 @@ fn check(config: &DatasetConfig) -> Result<(), WorldError> {
         } else {
             return Ok(());
         };
-    Err(WorldError::Sampler { problem: problem.to_owned() })
+    Err(WorldError::sampler(problem))
 }

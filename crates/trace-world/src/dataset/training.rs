@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use trace_schema::{ConstraintOperation, PreferenceGroup, PreferencePair, Provenance};
+use trace_schema::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair, Provenance};
 
 use super::summary::Tally;
-use super::{DatasetConfig, EvaluationSet, SftRow, WorldDataset};
+use super::{DatasetConfig, EvaluationSet, WorldDataset};
 use crate::rng::pick;
 use crate::{Group, GroupBuilder, Rejection, Rejections, Task, WorldError, WorldRng, pair_from};
 
@@ -20,7 +20,7 @@ pub(super) struct Training<'a> {
     config: &'a DatasetConfig,
     evaluation: &'a BTreeSet<String>,
     used: BTreeSet<String>,
-    sft: Vec<SftRow>,
+    sft: Vec<CompletionRow>,
     pairs: Vec<PreferencePair>,
     groups: Vec<PreferenceGroup>,
     rejections: Rejections,
@@ -150,7 +150,7 @@ impl<'a> Training<'a> {
         let prompt = group.x1.prompt();
         self.tally.add(&group);
         self.used.insert(prompt.clone());
-        self.sft.push(SftRow { prompt, completion: group.y1.clone() });
+        self.sft.push(CompletionRow::new(prompt, group.y1.clone()));
         let id = format!("world-{number:06}");
         self.pairs.push(PreferencePair { id: id.clone(), provenance: Some(provenance.clone()), ..pair });
         self.groups.push(group.into_row(id, Some(provenance)));

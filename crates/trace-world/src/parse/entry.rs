@@ -37,7 +37,7 @@ pub(crate) enum Setting {
 /// One item as it is written: `the small (APPLE) [1]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The thing and the language of its name; `None` when the text is no name.
+    /// The thing and the language of its name; `None` when the text is not a name.
     pub(crate) name: Option<(Item, Language)>,
     /// How the name is set.
     pub(crate) setting: Setting,

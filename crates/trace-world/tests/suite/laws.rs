@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use trace_schema::ConstraintOperation;
 use trace_world::{
     Conditions, CountDistribution, DIMENSIONS, EXCLUDED_PAIRS, GroupBuilder, HELD_OUT_PAIRS, HeldOut, Judge,
-    Rejection, Rule, Task, TaskSampler, Teacher, WORDINGS, WorldError, WorldRng, world_rng, worsen,
+    Rejection, Rule, Task, TaskSampler, Teacher, WORDINGS, WorldRng, world_rng, worsen,
 };
 
 use crate::common::{fruits, rule};
@@ -313,7 +313,7 @@ fn tasks_have_the_number_of_constraints_that_was_drawn() {
         }
     }
     let error = up_to(5).sample_with(25, &mut rng).unwrap_err();
-    assert!(matches!(error, WorldError::NoTask { constraints: 25, .. }), "{error}");
+    assert!(error.to_string().contains("no task with 25 constraints was found"), "{error}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use self::columns::Columns;
 use super::{ExportError, ExportOptions};
 use crate::WriteError;
 
-/// A row group ends when so many bytes of text are in it: enough for compression, and little memory.
+/// A row group ends at this many bytes of text: enough for compression, and little memory.
 const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// Writes rows into columns, one row group after another.
@@ -56,10 +56,9 @@ impl ParquetWriter {
         self.rows += 1;
         let encode = |source| WriteError::Encode { path: self.path.clone(), row: self.rows, source };
         let row = serde_json::to_value(row).map_err(encode)?;
-        self.columns.add(&row).map_err(|problem| ExportError::Columns {
-            path: self.path.clone(),
-            row: self.rows,
-            problem,
+        self.columns.add(&row).map_err(|problem| {
+            let reason = format!("row {} does not fit the columns: {problem}", self.rows);
+            ExportError::file(&self.path, reason)
         })?;
         match self.columns.bytes() < ROW_GROUP_BYTES {
             true => Ok(()),
@@ -82,6 +81,6 @@ impl ParquetWriter {
     }
 }
 
-fn refused(path: &Path, source: ParquetError) -> ExportError {
-    ExportError::Parquet { path: path.to_owned(), source: source.into() }
+fn refused(path: &Path, error: ParquetError) -> ExportError {
+    ExportError::file(path, format!("it cannot be written as Parquet: {error}"))
 }
