@@ -18,9 +18,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use iopo_device::on_threads;
+use iopo_train::TrainArgs;
 
-use cli::{Cli, Command};
-use console::note;
+use cli::{Cli, Command, KeysArgs};
+use console::{note, print};
 
 /// Exit code of everything the user can put right.
 const USER_ERROR: u8 = 2;
@@ -48,6 +49,8 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Tokenizer(args) => tokenizer::run(&args),
+        Command::Keys(KeysArgs { markdown: true }) => print(TrainArgs::keys_as_markdown().trim_end()),
+        Command::Keys(KeysArgs { markdown: false }) => print(TrainArgs::keys_as_text().trim_end()),
         Command::Devices => devices::list(),
     }
 }

@@ -30,8 +30,8 @@ pub use args::{ArgsError, Notice, Problem, TrainArgs};
 pub use batch::{MicroBatch, sequence_log_probs};
 pub use checkpoint::Checkpoint;
 pub use config::{
-    EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, SelectionConfig,
-    TrainConfig,
+    DataConfig, EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig,
+    SelectionConfig, TrainConfig,
 };
 pub use custom::{CustomLoss, Examples};
 pub use data::{TrainData, load_data};

@@ -6,10 +6,12 @@ use iopo_loss::{
     DpoLossConfig, DpoLossType, IopoLossConfig, IopoVariant, OrpoLossConfig, PreferenceLink, SftLoss,
     SimpoLossConfig,
 };
+use serde_json::{Map, Value, json};
 
 use super::ReferenceConfig;
-use super::checker::{Checker, no_effect};
-use crate::args::TrainArgs;
+use super::checker::Checker;
+use super::identity::entries;
+use crate::args::{Problem, TrainArgs};
 use crate::objective::Objective;
 
 impl Checker {
@@ -19,24 +21,19 @@ impl Checker {
             ("dpo", loss @ ("simpo" | "orpo")) => loss,
             (stage, _) => stage,
         };
-        // Ranges and names are checked in every stage: what is wrong is no better for being unused.
+        // Names are checked in every stage: an unknown one is reported even for an unused key.
         let problems = self.problems.len();
-        if !STAGES.contains(&stage) {
-            self.unknown_name::<()>("stage", stage, &STAGES.join(", "));
-        }
-        self.positive("pref_beta", args.pref_beta);
-        self.non_negative("pref_ftx", args.pref_ftx);
-        let gamma = args.simpo_gamma.unwrap_or(SimpoLossConfig::default().gamma);
-        self.non_negative("simpo_gamma", gamma);
-        self.below("dpo_label_smoothing", args.dpo_label_smoothing, 0.5, "in [0, 0.5)");
-        self.below("iopo_label_smoothing", args.iopo_label_smoothing, 0.5, "in [0, 0.5)");
+        let keys = self.named("stage", stage, &STAGES);
         let variant = self.named("iopo_variant", &args.iopo_variant, &IOPO_VARIANTS);
         self.pref_loss(args, stage);
-        if self.problems.len() > problems {
-            // The loss would find the same fault again, without naming its key.
+        let is_invalid =
+            |problem: &Problem| matches!(problem, Problem::OutOfRange { key, .. } if LOSS_KEYS.contains(key));
+        if self.problems.len() > problems || args.invalid.iter().any(is_invalid) {
+            // The loss would report the same problem again, without naming its key.
             return None;
         }
-        self.unused_loss_keys(args, stage);
+        let gamma = args.simpo_gamma.unwrap_or(SimpoLossConfig::default().gamma);
+        self.unused_loss_keys(args, stage, keys?);
         let built = match stage {
             "sft" => Ok(Objective::Sft(SftLoss)),
             "dpo" => dpo(args)?.init().map(Objective::Dpo),
@@ -55,16 +52,12 @@ impl Checker {
     pub(super) fn reference(&mut self, args: &TrainArgs, objective: Option<&Objective>) -> ReferenceConfig {
         if objective.is_some_and(|objective| !objective.needs_reference()) {
             let reason = "this objective compares with no reference";
-            no_effect!(
-                self,
-                args,
-                reason,
-                [ref_model, ref_model_adapters, precompute_ref_log_probs, reference_cache]
-            );
+            let keys = ["ref_model", "ref_model_adapters", "precompute_ref_log_probs", "reference_cache"];
+            self.no_effect(args, &keys, reason);
             return ReferenceConfig::default();
         }
         if !args.precompute_ref_log_probs {
-            no_effect!(self, args, "precompute_ref_log_probs is false", [reference_cache]);
+            self.no_effect(args, &["reference_cache"], "precompute_ref_log_probs is false");
         }
         let path = |text: &Option<String>| text.as_ref().map(PathBuf::from);
         let beside_results =
@@ -98,26 +91,53 @@ impl Checker {
         }
     }
 
-    fn unused_loss_keys(&mut self, args: &TrainArgs, stage: &str) {
-        let reason = format!("stage {stage} does not use it");
-        if stage == "sft" {
-            no_effect!(self, args, &reason, [pref_beta, pref_ftx]);
-        }
-        if !["dpo", "iopo"].contains(&stage) {
-            let differs = args.pref_loss != TrainArgs::default().pref_loss && args.pref_loss != stage;
-            self.no_effect("pref_loss", differs, &reason);
-            no_effect!(self, args, &reason, [reference_free]);
-        }
-        if stage != "simpo" {
-            no_effect!(self, args, &reason, [simpo_gamma]);
-        }
-        if stage != "dpo" {
-            no_effect!(self, args, &reason, [dpo_label_smoothing]);
-        }
-        if stage != "iopo" {
-            no_effect!(self, args, &reason, [iopo_label_smoothing, iopo_variant]);
-        }
+    fn unused_loss_keys(&mut self, args: &TrainArgs, stage: &str, used: &[&str]) {
+        // `stage: simpo` with that name in pref_loss says the same thing twice.
+        let is_stage = |key: &str| key == "pref_loss" && args.pref_loss == stage;
+        let unused: Vec<&str> =
+            LOSS_KEYS.into_iter().filter(|key| !used.contains(key) && !is_stage(key)).collect();
+        self.no_effect(args, &unused, &format!("stage {stage} does not use it"));
     }
+}
+
+/// The hyper-parameters of a loss by key.
+pub(super) fn identity(objective: &Objective) -> Map<String, Value> {
+    entries(match objective {
+        Objective::Sft(_) => json!({ "stage": "sft" }),
+        Objective::Dpo(loss) => {
+            let config = loss.config();
+            json!({
+                "stage": "dpo",
+                "pref_beta": config.beta,
+                "pref_loss": config.loss_type.name(),
+                "pref_ftx": config.nll_weight,
+                "dpo_label_smoothing": config.label_smoothing,
+                "reference_free": config.reference_free,
+            })
+        }
+        Objective::Simpo(loss) => {
+            let SimpoLossConfig { beta, gamma, nll_weight } = loss.config();
+            json!({ "stage": "simpo", "pref_beta": beta, "simpo_gamma": gamma, "pref_ftx": nll_weight })
+        }
+        Objective::Orpo(loss) => {
+            let OrpoLossConfig { beta, nll_weight } = loss.config();
+            json!({ "stage": "orpo", "pref_beta": beta, "pref_ftx": nll_weight })
+        }
+        Objective::Iopo(loss) => {
+            let config = loss.config();
+            let variant = IOPO_VARIANTS.iter().find(|(_, variant)| *variant == config.variant);
+            json!({
+                "stage": "iopo",
+                "pref_beta": config.beta,
+                "pref_loss": config.link.name(),
+                "pref_ftx": config.nll_weight,
+                "iopo_label_smoothing": config.label_smoothing,
+                "iopo_variant": variant.map(|(name, _)| name),
+                "reference_free": config.reference_free,
+            })
+        }
+        Objective::Custom(loss) => json!({ "stage": format!("{loss:?}") }),
+    })
 }
 
 fn dpo(args: &TrainArgs) -> Option<DpoLossConfig> {
@@ -142,7 +162,29 @@ fn iopo(args: &TrainArgs, variant: IopoVariant) -> Option<IopoLossConfig> {
     })
 }
 
-const STAGES: [&str; 5] = ["sft", "dpo", "simpo", "orpo", "iopo"];
+/// Keys of hyper-parameters.
+const LOSS_KEYS: [&str; 8] = [
+    "pref_beta",
+    "pref_ftx",
+    "pref_loss",
+    "reference_free",
+    "simpo_gamma",
+    "dpo_label_smoothing",
+    "iopo_label_smoothing",
+    "iopo_variant",
+];
+
+/// Every stage, and those of the keys that it uses.
+const STAGES: [(&str, &[&str]); 5] = [
+    ("sft", &[]),
+    ("dpo", &["pref_beta", "pref_ftx", "pref_loss", "reference_free", "dpo_label_smoothing"]),
+    ("simpo", &["pref_beta", "pref_ftx", "simpo_gamma"]),
+    ("orpo", &["pref_beta", "pref_ftx"]),
+    (
+        "iopo",
+        &["pref_beta", "pref_ftx", "pref_loss", "reference_free", "iopo_label_smoothing", "iopo_variant"],
+    ),
+];
 
 const IOPO_VARIANTS: [(&str, IopoVariant); 4] = [
     ("full", IopoVariant::Full),

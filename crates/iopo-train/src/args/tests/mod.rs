@@ -9,8 +9,10 @@ use burn::tensor::FloatDType;
 use iopo_data::Template;
 use iopo_loss::IopoVariant;
 use iopo_model::LoraTargets;
+use serde_json::json;
 
-use super::keys::{IGNORED, UNSUPPORTED};
+use super::foreign::{IGNORED, UNSUPPORTED};
+use super::tables::{Table, tables};
 use super::{ArgsError, Problem, TrainArgs};
 use crate::{FineTuning, IntervalStrategy, LrScheduleKind, Objective, ReferenceConfig, TrainConfig};
 
@@ -118,13 +120,13 @@ fn the_papers_configuration_runs_as_it_is() {
     assert_eq!((lora.rank, lora.alpha, &lora.targets), (8, 16.0, &LoraTargets::All));
     assert_eq!((config.precision.weights, config.precision.adapter), (FloatDType::BF16, FloatDType::F32));
     assert_eq!(
-        (config.template, config.cutoff_len, config.max_samples),
+        (config.data.template, config.data.cutoff_len, config.data.max_samples),
         (Template::Qwen, 6_000, Some(120_000))
     );
     assert_eq!((config.batch_size, config.accumulation, config.eval_batch_size), (1, 8, 1));
     assert_eq!((config.learning_rate, config.epochs, config.schedule), (5e-6, 3.0, LrScheduleKind::Cosine));
     assert_eq!(config.warmup_steps(101), 11);
-    assert_eq!((config.val_size, config.eval), (0.1, IntervalStrategy::Steps(500)));
+    assert_eq!((config.data.val_size, config.eval), (0.1, IntervalStrategy::Steps(500)));
     assert_eq!(config.save.strategy, IntervalStrategy::Steps(500));
     assert_eq!(config.logging_steps, 100);
 }
