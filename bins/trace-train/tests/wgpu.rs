@@ -43,13 +43,13 @@ fn group() -> MicroBatch {
     MicroBatch::new(&[sequence(100, 3), sequence(100, 4), sequence(200, 3), sequence(200, 4)]).unwrap()
 }
 
-fn objectives() -> Vec<(&'static str, Objective)> {
+fn objectives() -> Vec<(&'static str, Box<dyn Objective>)> {
     vec![
-        ("sft", Objective::Sft(SftLoss)),
-        ("dpo", Objective::Dpo(DpoLossConfig::default().init().unwrap())),
-        ("simpo", Objective::Simpo(SimpoLossConfig::default().init().unwrap())),
-        ("orpo", Objective::Orpo(OrpoLossConfig::default().init().unwrap())),
-        ("iopo", Objective::Iopo(IopoLossConfig::default().init().unwrap())),
+        ("sft", Box::new(SftLoss)),
+        ("dpo", Box::new(DpoLossConfig::default().init().unwrap())),
+        ("simpo", Box::new(SimpoLossConfig::default().init().unwrap())),
+        ("orpo", Box::new(OrpoLossConfig::default().init().unwrap())),
+        ("iopo", Box::new(IopoLossConfig::default().init().unwrap())),
     ]
 }
 
@@ -79,7 +79,7 @@ fn log_probs_losses_and_gradients_equal_the_cpus() {
         let step = |model: &CausalLm| {
             let reference = ReferencePolicy::snapshot(&model.clone().without_lora());
             let weighted = WeightedBatch { batch: batch.clone(), weight: 1.0 };
-            micro_step(model, Some(&reference), &objective, &weighted, &engine()).unwrap()
+            micro_step(model, Some(&reference), &*objective, &weighted, &engine()).unwrap()
         };
         let (on_gpu, on_cpu) = (step(&gpu), step(&cpu));
         assert_near(&format!("{name} loss"), &[on_gpu.loss], &[on_cpu.loss]);
@@ -94,7 +94,7 @@ fn log_probs_losses_and_gradients_equal_the_cpus() {
 #[test]
 fn an_update_equals_the_cpus() {
     let Some(device) = wgpu() else { return };
-    let objective = Objective::Iopo(IopoLossConfig::default().init().unwrap());
+    let objective = IopoLossConfig::default().init().unwrap();
     let updated = |device: &Device| {
         let policy = policy(device);
         let reference = ReferencePolicy::snapshot(&policy.clone().without_lora());

@@ -7,11 +7,12 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use iopo_data::Task;
 use iopo_lab::{Author, Decoding, Lab, Method, Recipe, Rows, Writing};
-use iopo_loss::{CompletionLogProbs, LossError, log_sigmoid};
-use iopo_train::{CustomLoss, Examples, ObjectiveLoss, TrainError};
+use iopo_loss::{LossError, log_sigmoid};
+use iopo_train::{BatchLogProbs, Objective, ObjectiveLoss, TrainError};
+use serde_json::{Value, json};
 
 /// `L = -log σ(2β min(L₁₁ − L₁₂, L₂₂ − L₂₁))`, with the log-ratios L of the four cells.
 #[derive(Debug)]
@@ -19,7 +20,11 @@ struct WorseMargin {
     beta: f64,
 }
 
-impl CustomLoss for WorseMargin {
+impl Objective for WorseMargin {
+    fn identity(&self) -> Value {
+        json!({ "loss": "worse-margin", "beta": self.beta })
+    }
+
     fn task(&self) -> Task {
         Task::Group
     }
@@ -28,13 +33,10 @@ impl CustomLoss for WorseMargin {
         self.beta
     }
 
-    fn forward(
-        &self,
-        policy: Examples<CompletionLogProbs>,
-        reference: Option<Examples<Tensor<1>>>,
-    ) -> Result<ObjectiveLoss, TrainError> {
-        let reference = reference.ok_or(LossError::MissingReference)?.groups()?;
-        let ratios = policy.groups()?.zip_with(reference, |policy, reference| policy.sum - reference);
+    fn loss(&self, batch: &BatchLogProbs) -> Result<ObjectiveLoss, TrainError> {
+        let (policy, reference) = batch.groups()?;
+        let reference = reference.ok_or(LossError::MissingReference)?;
+        let ratios = policy.zip_with(reference, |policy, reference| policy.sum - reference);
         let (first, second) = (ratios.x1_y1 - ratios.x1_y2, ratios.x2_y2 - ratios.x2_y1);
         let margin = first.min_pair(second).mul_scalar(2.0 * self.beta);
         Ok(ObjectiveLoss { per_example: log_sigmoid(margin).neg(), stats: Vec::new() })

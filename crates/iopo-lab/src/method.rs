@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use iopo_train::CustomLoss;
+use iopo_train::Objective;
 
 /// Which of the [`PreferenceFiles`](crate::PreferenceFiles) a method trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Method {
     /// Keys of the trainer's configuration.
     pub keys: &'static [(&'static str, &'static str)],
     /// A loss that the trainer does not have, instead of the stage's.
-    pub loss: Option<Arc<dyn CustomLoss>>,
+    pub loss: Option<Arc<dyn Objective>>,
 }
 
 const fn method(
@@ -57,7 +57,7 @@ const fn repeated(
 impl Method {
     /// A method with a loss of one's own; `rows` says what its examples are made of.
     #[must_use]
-    pub fn custom(name: &'static str, rows: Rows, loss: Arc<dyn CustomLoss>) -> Self {
+    pub fn custom(name: &'static str, rows: Rows, loss: Arc<dyn Objective>) -> Self {
         let stage: &[_] = match rows {
             Rows::Pairs => &[("stage", "dpo")],
             Rows::Groups => &[("stage", "iopo")],
@@ -86,8 +86,8 @@ impl fmt::Display for Method {
 /// The paper's methods and baselines in the order of its tables.
 ///
 /// β is that of the bench, with three exceptions: ORPO's factor is 0.1; SimPO's authors use 2 and a margin of about 1,
-/// since averaged log-probs differ by much less than sums; and one row has the paper's 0.1. "Without input preference" is not in the list: its loss is that
-/// of DPO on the two pairs of a group, DPO*, term by term.
+/// since averaged log-probs differ by much less than sums; and one row has the paper's 0.1. "Without input
+/// preference" is not in the list: its loss is that of DPO on the two pairs of a group, DPO*, term by term.
 ///
 /// # Source
 /// IOPO (ACL 2025), Tables 3 and 4, Figures 4 and 5, footnotes 4 and 5; Eq. 11 for the simplified loss.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use iopo_train::{CustomLoss, LogEntry, Objective, Observer, Selection, TrainArgs, Trainer};
+use iopo_train::{LogEntry, Objective, Observer, Selection, TrainArgs, Trainer};
 
 use crate::error::LabError;
 use crate::files::write_lines;
@@ -20,7 +20,7 @@ pub struct Stage {
     /// What the first lines of the file say.
     pub comment: String,
     /// A loss that no key names.
-    pub loss: Option<Arc<dyn CustomLoss>>,
+    pub loss: Option<Arc<dyn Objective>>,
 }
 
 /// What a stage gave.
@@ -62,7 +62,7 @@ impl Stage {
         write_lines(&path, self.lines())?;
         let mut config = TrainArgs::from_file(&path, &[])?.validate()?;
         if let Some(loss) = &self.loss {
-            config.objective = Objective::Custom(Arc::clone(loss));
+            config.objective = Arc::clone(loss);
         }
         let mut trainer = Trainer::new(config, device)?;
         let started = Instant::now();

@@ -18,16 +18,18 @@ pub(crate) fn check_columns(columns: &[(&'static str, &Tensor<1>)]) -> Result<()
 fn check_column(name: &'static str, column: &Tensor<1>, first: &Tensor<1>) -> Result<(), LossError> {
     let ([expected], [actual]) = (first.dims(), column.dims());
     if actual != expected {
-        return Err(LossError::LengthMismatch { name, expected, actual });
+        let reason = format!("has {actual} rows where {expected} were expected");
+        return Err(LossError::Mismatch { name, reason });
     }
     let (expected, actual) = (first.dtype(), column.dtype());
     if actual != expected {
-        return Err(LossError::DTypeMismatch { name, expected, actual });
+        let reason = format!("is {actual:?} where {expected:?} was expected");
+        return Err(LossError::Mismatch { name, reason });
     }
     let (expected, actual) = (first.device(), column.device());
     if actual != expected {
-        let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
-        return Err(LossError::DeviceMismatch { name, expected, actual });
+        let reason = format!("is on {actual:?} where {expected:?} was expected");
+        return Err(LossError::Mismatch { name, reason });
     }
     Ok(())
 }
@@ -85,7 +87,11 @@ pub(crate) fn check_reference_use<T>(reference: Option<&T>, reference_free: bool
 
 /// β must be a positive number.
 pub(crate) fn check_beta(beta: f64) -> Result<(), LossConfigError> {
-    if beta.is_finite() && beta > 0.0 { Ok(()) } else { Err(LossConfigError::Beta { beta }) }
+    if beta.is_finite() && beta > 0.0 {
+        Ok(())
+    } else {
+        Err(LossConfigError::new("beta", format!("beta must be a positive number, not {beta}")))
+    }
 }
 
 /// The weight of an added NLL term must be a number that is not negative.
@@ -93,6 +99,7 @@ pub(crate) fn check_nll_weight(nll_weight: f64) -> Result<(), LossConfigError> {
     if nll_weight.is_finite() && nll_weight >= 0.0 {
         Ok(())
     } else {
-        Err(LossConfigError::NllWeight { nll_weight })
+        let message = format!("the NLL weight must be a number that is not negative, not {nll_weight}");
+        Err(LossConfigError::new("nll_weight", message))
     }
 }

@@ -1,4 +1,6 @@
-//! How far from the reference a policy counts as being.
+//! Divergences of a policy from its reference.
+
+use std::fmt;
 
 use burn::tensor::{DType, Tensor};
 
@@ -34,7 +36,9 @@ impl FDivergence {
     pub(crate) fn check(self) -> Result<(), LossConfigError> {
         match self {
             Self::Alpha { alpha } if !alpha.is_finite() || alpha == 1.0 => {
-                Err(LossConfigError::DivergenceAlpha { alpha })
+                let message =
+                    format!("the alpha of an alpha-divergence must be a number other than 1, not {alpha}");
+                Err(LossConfigError::new("divergence", message))
             }
             _ => Ok(()),
         }
@@ -56,10 +60,21 @@ impl FDivergence {
             }
             Self::JensenShannon => log_sigmoid(log_ratio),
             Self::Alpha { alpha } => {
-                // A margin below the limit leaves room for the division by α - 1.
+                // The exponent stays below the limit because the division by α - 1 can enlarge the result.
                 let largest = largest_exponent(log_ratio.dtype()) - 8.0;
                 log_ratio.mul_scalar(alpha - 1.0).clamp_max(largest).exp().mul_scalar(1.0 / (alpha - 1.0))
             }
+        }
+    }
+}
+
+impl fmt::Display for FDivergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReverseKl => f.write_str("reverse_kl"),
+            Self::ForwardKl => f.write_str("forward_kl"),
+            Self::JensenShannon => f.write_str("jensen_shannon"),
+            Self::Alpha { alpha } => write!(f, "alpha({alpha})"),
         }
     }
 }
@@ -96,7 +111,11 @@ mod tests {
     #[test]
     fn an_alpha_of_one_is_refused() {
         let divergence = FDivergence::Alpha { alpha: 1.0 };
-        assert_eq!(divergence.check(), Err(LossConfigError::DivergenceAlpha { alpha: 1.0 }));
+        let error = divergence.check().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the alpha of an alpha-divergence must be a number other than 1, not 1"
+        );
     }
 
     #[test]

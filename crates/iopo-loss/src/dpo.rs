@@ -63,7 +63,9 @@ impl DpoLossConfig {
         self.divergence.check()?;
         let of_summed_margin = matches!(self.loss_type, DpoLossType::Margin(link) if !link.averages_tokens());
         if self.divergence != FDivergence::ReverseKl && !of_summed_margin {
-            return Err(LossConfigError::DivergenceUnsupported { loss_type: self.loss_type.name() });
+            let loss_type = self.loss_type.name();
+            let message = format!("the {loss_type} loss is defined for the reverse KL divergence only");
+            return Err(LossConfigError::new("divergence", message));
         }
         Ok(DpoLoss { config: self })
     }
@@ -128,19 +130,20 @@ impl DpoLoss {
         check_pair(&policy, reference.as_ref())?;
         check_reference_use(reference.as_ref(), self.config.reference_free)?;
         let averaged = self.config.loss_type.averages_tokens();
-        let log_probs = policy.as_ref().map(|side| side.seen(side.sum.clone(), averaged));
-        let log_ratios = match reference {
-            Some(reference) => {
-                let reference = policy.as_ref().zip_with(reference, |side, sum| side.seen(sum, averaged));
-                log_probs.clone().zip_with(reference, |policy, reference| policy - reference)
-            }
-            None => log_probs.clone(),
+        let reference = match reference {
+            Some(reference) => reference.map(Some),
+            None => Pair::default(),
         };
-        let rewards = log_ratios.clone().map(|log_ratio| log_ratio.mul_scalar(self.config.beta));
+        let sides = policy
+            .as_ref()
+            .zip_with(reference, |side, reference| side.compared_with(reference, averaged, self.config.beta));
+        let log_ratios = sides.as_ref().map(|side| side.log_ratio.clone());
+        let rewards = sides.as_ref().map(|side| side.reward.clone());
         let mut per_example = self.config.loss_type.loss(log_ratios, rewards.clone(), &self.config);
         if self.config.nll_weight > 0.0 {
             per_example = per_example + policy.chosen.mean_nll().mul_scalar(self.config.nll_weight);
         }
+        let log_probs = sides.map(|side| side.log_prob);
         Ok(PreferenceLoss { per_example, stats: PairStats::new(log_probs, rewards) })
     }
 }
@@ -281,29 +284,29 @@ mod tests {
         let policy = Pair { chosen: completion(-1.0, 1.0), rejected: completion(-2.0, 1.0) };
         let reference = Some(Pair { chosen: single(), rejected: single() });
         let result = DpoLossConfig::default().init().unwrap().forward(policy, reference);
-        assert!(matches!(result, Err(LossError::DTypeMismatch { name: "reference.chosen", .. })));
+        assert!(matches!(result, Err(LossError::Mismatch { name: "reference.chosen", .. })));
     }
 
     #[test]
     fn a_beta_that_is_not_positive_is_refused() {
         for beta in [0.0, -0.1, f64::NAN, f64::INFINITY] {
-            let result = DpoLossConfig { beta, ..Default::default() }.init();
-            assert!(matches!(result, Err(LossConfigError::Beta { .. })), "{beta}");
+            let error = DpoLossConfig { beta, ..Default::default() }.init().unwrap_err();
+            assert_eq!(error.to_string(), format!("beta must be a positive number, not {beta}"));
         }
     }
 
     #[test]
     fn a_negative_nll_weight_is_refused() {
-        let result = DpoLossConfig { nll_weight: -1.0, ..Default::default() }.init();
-        assert_eq!(result, Err(LossConfigError::NllWeight { nll_weight: -1.0 }));
+        let error = DpoLossConfig { nll_weight: -1.0, ..Default::default() }.init().unwrap_err();
+        assert_eq!(error.to_string(), "the NLL weight must be a number that is not negative, not -1");
     }
 
     #[test]
     fn label_smoothing_of_a_loss_of_both_rewards_is_refused() {
         let config =
             DpoLossConfig { loss_type: DpoLossType::SppoHard, label_smoothing: 0.1, ..Default::default() };
-        let expected = LossConfigError::LabelSmoothingUnused { loss_type: "sppo_hard", label_smoothing: 0.1 };
-        assert_eq!(config.init(), Err(expected));
+        let error = config.init().unwrap_err();
+        assert_eq!(error.to_string(), "label smoothing is 0.1, but the sppo_hard loss has none: set it to 0");
     }
 
     #[test]
@@ -311,8 +314,9 @@ mod tests {
         for loss_type in [DpoLossType::NcaPair, PreferenceLink::Ipo.into()] {
             let config =
                 DpoLossConfig { loss_type, divergence: FDivergence::ForwardKl, ..Default::default() };
-            let expected = LossConfigError::DivergenceUnsupported { loss_type: loss_type.name() };
-            assert_eq!(config.init(), Err(expected));
+            let error = config.init().unwrap_err();
+            let expected = format!("the {loss_type} loss is defined for the reverse KL divergence only");
+            assert_eq!(error.to_string(), expected);
         }
     }
 }

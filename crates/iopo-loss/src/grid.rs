@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::{CompletionLogProbs, Pair};
 
-/// Something that each of two responses has under each of two instructions.
+/// One value for each of two responses under each of two instructions.
 ///
 /// Response `y1` is the one that fits instruction `x1`, and `y2` the one that fits `x2`:
 ///
@@ -58,11 +58,6 @@ impl<T> PairGrid<T> {
             x2_y1: f(self.x2_y1, other.x2_y1),
             x2_y2: f(self.x2_y2, other.x2_y2),
         }
-    }
-
-    /// The cells row by row: `x1_y1`, `x1_y2`, `x2_y1`, `x2_y2`.
-    pub fn into_array(self) -> [T; 4] {
-        [self.x1_y1, self.x1_y2, self.x2_y1, self.x2_y2]
     }
 
     /// Exchanges the names of the two responses: the columns of the table.

@@ -183,20 +183,20 @@ impl IopoLoss {
         check_grid(&policy, reference.as_ref())?;
         check_reference_use(reference.as_ref(), self.config.reference_free)?;
         let IopoLossConfig { beta, variant, link, label_smoothing, nll_weight, .. } = self.config;
-        let averaged = link.averages_tokens();
-        let log_probs = policy.as_ref().map(|cell| cell.seen(cell.sum.clone(), averaged));
-        let log_ratios = match reference {
-            Some(reference) => {
-                let reference = policy.as_ref().zip_with(reference, |cell, sum| cell.seen(sum, averaged));
-                log_probs.clone().zip_with(reference, |policy, reference| policy - reference)
-            }
-            None => log_probs.clone(),
+        let reference = match reference {
+            Some(reference) => reference.map(Some),
+            None => PairGrid::default(),
         };
-        let rewards = log_ratios.clone().map(|log_ratio| log_ratio.mul_scalar(beta));
+        let cells = policy.as_ref().zip_with(reference, |cell, reference| {
+            cell.compared_with(reference, link.averages_tokens(), beta)
+        });
+        let log_ratios = cells.as_ref().map(|cell| cell.log_ratio.clone());
         let mut per_example = link.loss(variant.margins(log_ratios), beta, label_smoothing);
         if nll_weight > 0.0 {
             per_example = per_example + variant.matched_nll(policy).mul_scalar(nll_weight);
         }
+        let rewards = cells.as_ref().map(|cell| cell.reward.clone());
+        let log_probs = cells.map(|cell| cell.log_prob);
         Ok(PreferenceLoss { per_example, stats: GroupStats::new(log_probs, rewards) })
     }
 }
@@ -316,9 +316,6 @@ mod tests {
         policy.x2_y1 = CompletionLogProbs::cat(completion(-1.0, 1.0), completion(-1.0, 1.0));
         let config = IopoLossConfig { reference_free: true, ..Default::default() };
         let result = config.init().unwrap().forward(policy, None);
-        assert!(matches!(
-            result,
-            Err(LossError::LengthMismatch { name: "policy.x2_y1.sum", expected: 1, actual: 2 })
-        ));
+        assert_eq!(result.unwrap_err().to_string(), "policy.x2_y1.sum has 2 rows where 1 were expected");
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batch_log_probs;
 mod check;
 mod divergence;
 mod dpo;
@@ -19,6 +20,7 @@ mod stats;
 #[cfg(test)]
 mod testing;
 
+pub use batch_log_probs::batch_log_probs;
 pub use divergence::FDivergence;
 pub use dpo::{DpoLoss, DpoLossConfig};
 pub use error::{LossConfigError, LossError, UnknownLossType};

@@ -65,7 +65,7 @@ impl PreferenceLink {
         }
     }
 
-    /// Whether the margin is made of log-probs averaged over completion tokens, not of sums.
+    /// Whether the margin is made of log-probs averaged over completion tokens instead of sums.
     pub fn averages_tokens(self) -> bool {
         matches!(self, Self::SigmoidNorm | Self::Ipo)
     }
@@ -74,17 +74,21 @@ impl PreferenceLink {
     ///
     /// # Errors
     ///
-    /// [`LossConfigError::LabelSmoothing`] outside `[0, 0.5)`,
-    /// [`LossConfigError::LabelSmoothingUnused`] where it would have no effect,
-    /// [`LossConfigError::LabelSmoothingRequired`] where its logarithm is taken.
+    /// Values outside `[0, 0.5)`, others than 0 where it would have no effect, and 0 where its
+    /// logarithm is taken.
     pub(crate) fn check_label_smoothing(self, label_smoothing: f64) -> Result<(), LossConfigError> {
         if !(0.0..0.5).contains(&label_smoothing) {
-            return Err(LossConfigError::LabelSmoothing { label_smoothing });
+            // At one half the labels say nothing.
+            let message = format!("label smoothing must lie in [0, 0.5), not {label_smoothing}");
+            return Err(LossConfigError::new("label_smoothing", message));
         }
         match self {
             Self::Sigmoid | Self::Robust => Ok(()),
             Self::ExoPair if label_smoothing > 0.0 => Ok(()),
-            Self::ExoPair => Err(LossConfigError::LabelSmoothingRequired { loss_type: self.name() }),
+            Self::ExoPair => Err(LossConfigError::new(
+                "label_smoothing",
+                "the exo_pair loss takes the logarithm of label smoothing: set it above 0, for example to 1e-3",
+            )),
             _ => check_no_label_smoothing(self.name(), label_smoothing),
         }
     }
@@ -132,7 +136,9 @@ pub(crate) fn check_no_label_smoothing(
     if label_smoothing == 0.0 {
         Ok(())
     } else {
-        Err(LossConfigError::LabelSmoothingUnused { loss_type, label_smoothing })
+        let message =
+            format!("label smoothing is {label_smoothing}, but the {loss_type} loss has none: set it to 0");
+        Err(LossConfigError::new("label_smoothing", message))
     }
 }
 
@@ -168,7 +174,7 @@ fn exo_pair(logit: Tensor<1>, label_smoothing: f64) -> Tensor<1> {
 fn discopop(logit: Tensor<1>) -> Tensor<1> {
     let sharp = logit.clone().mul_scalar(1.0 / DISCOPOP_TEMPERATURE);
     let logistic = logistic_loss(logit.clone()) * sigmoid(sharp.clone().neg());
-    // Taken apart, e^(-logit) overflows just where its weight vanishes.
+    // As separate factors, e^(-logit) overflows where its weight vanishes.
     let exponential = (log_sigmoid(sharp) - logit).exp();
     logistic + exponential
 }
@@ -192,28 +198,22 @@ mod tests {
 
     #[test]
     fn label_smoothing_without_effect_is_refused() {
-        assert_eq!(
-            PreferenceLink::Hinge.check_label_smoothing(0.1),
-            Err(LossConfigError::LabelSmoothingUnused { loss_type: "hinge", label_smoothing: 0.1 })
-        );
+        let error = PreferenceLink::Hinge.check_label_smoothing(0.1).unwrap_err();
+        assert_eq!(error.to_string(), "label smoothing is 0.1, but the hinge loss has none: set it to 0");
         assert_eq!(PreferenceLink::Robust.check_label_smoothing(0.1), Ok(()));
     }
 
     #[test]
     fn exo_pair_without_label_smoothing_is_refused() {
-        assert_eq!(
-            PreferenceLink::ExoPair.check_label_smoothing(0.0),
-            Err(LossConfigError::LabelSmoothingRequired { loss_type: "exo_pair" })
-        );
+        let error = PreferenceLink::ExoPair.check_label_smoothing(0.0).unwrap_err();
+        assert!(error.to_string().starts_with("the exo_pair loss takes the logarithm"), "{error}");
     }
 
     #[test]
     fn label_smoothing_of_one_half_or_nan_is_refused() {
         for label_smoothing in [0.5, -0.1, f64::NAN] {
-            assert!(matches!(
-                PreferenceLink::Sigmoid.check_label_smoothing(label_smoothing),
-                Err(LossConfigError::LabelSmoothing { .. })
-            ));
+            let error = PreferenceLink::Sigmoid.check_label_smoothing(label_smoothing).unwrap_err();
+            assert!(error.to_string().starts_with("label smoothing must lie in [0, 0.5)"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a loss knows of a completion.
+//! The log-probs of completions, which are all that a loss knows of a model.
 
 use burn::tensor::Tensor;
 
@@ -28,8 +28,8 @@ impl CompletionLogProbs {
     ///
     /// # Errors
     ///
-    /// [`LossError::LengthMismatch`] or [`LossError::DTypeMismatch`] if the two tensors do not
-    /// belong together, [`LossError::EmptyBatch`] if they hold nothing.
+    /// [`LossError::Mismatch`] if the two tensors do not belong together, [`LossError::EmptyBatch`] if
+    /// they hold nothing.
     ///
     /// # Examples
     ///
@@ -67,9 +67,17 @@ impl CompletionLogProbs {
         self.mean().neg()
     }
 
-    /// A sum over completion tokens as a loss sees it: as it is, or averaged.
-    pub(crate) fn seen(&self, sum: Tensor<1>, averaged: bool) -> Tensor<1> {
-        if averaged { self.per_token(sum) } else { sum }
+    /// Log-prob, log-ratio to the reference's sums and implicit reward; of sums or, if `averaged`, of
+    /// means. Without a reference its log-probs count as zero.
+    pub(crate) fn compared_with(&self, reference: Option<Tensor<1>>, averaged: bool, beta: f64) -> Compared {
+        let seen = |sum: Tensor<1>| if averaged { self.per_token(sum) } else { sum };
+        let log_prob = seen(self.sum.clone());
+        let log_ratio = match reference {
+            Some(reference) => log_prob.clone() - seen(reference),
+            None => log_prob.clone(),
+        };
+        let reward = log_ratio.clone().mul_scalar(beta);
+        Compared { log_prob, log_ratio, reward }
     }
 
     /// `value` divided by these token counts; an empty completion counts as one token.
@@ -84,6 +92,14 @@ impl CompletionLogProbs {
             tokens: Tensor::cat(vec![first.tokens, second.tokens], 0),
         }
     }
+}
+
+/// A completion's log-prob as a loss sees it, compared with the reference's; every field is `[n]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Compared {
+    pub(crate) log_prob: Tensor<1>,
+    pub(crate) log_ratio: Tensor<1>,
+    pub(crate) reward: Tensor<1>,
 }
 
 #[cfg(test)]
@@ -102,7 +118,7 @@ mod tests {
     fn sums_and_counts_of_different_lengths_are_an_error() {
         let device = Device::flex();
         let result = CompletionLogProbs::new(Tensor::zeros([2], &device), Tensor::ones([3], &device));
-        assert!(matches!(result, Err(LossError::LengthMismatch { name: "tokens", expected: 2, actual: 3 })));
+        assert_eq!(result.unwrap_err().to_string(), "tokens has 3 rows where 2 were expected");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The two sides of a preference.
 
-/// Something that a chosen and a rejected response both have.
+/// One value each for a chosen and a rejected response.
 ///
 /// # Examples
 ///

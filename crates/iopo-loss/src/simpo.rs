@@ -40,7 +40,8 @@ impl SimpoLossConfig {
         check_beta(self.beta)?;
         check_nll_weight(self.nll_weight)?;
         if !self.gamma.is_finite() || self.gamma < 0.0 {
-            return Err(LossConfigError::Gamma { gamma: self.gamma });
+            let message = format!("gamma must be a number that is not negative, not {}", self.gamma);
+            return Err(LossConfigError::new("gamma", message));
         }
         Ok(SimpoLoss { config: self })
     }
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_negative_gamma_is_refused() {
-        let result = SimpoLossConfig { gamma: -0.5, ..Default::default() }.init();
-        assert_eq!(result, Err(LossConfigError::Gamma { gamma: -0.5 }));
+        let error = SimpoLossConfig { gamma: -0.5, ..Default::default() }.init().unwrap_err();
+        assert_eq!(error.to_string(), "gamma must be a number that is not negative, not -0.5");
     }
 }

@@ -14,59 +14,23 @@
 //! through apart, each on a thread of its own.
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Gradients, IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{DType, FloatDType, Gradients, IndexingUpdateOp, Int, Tensor};
 
 use crate::branches::{Branch, branches};
 use crate::causal_lm::{CausalLm, indices};
+use crate::checkpointing::{BackwardOptions, Checkpointing, chunks};
 use crate::cpu;
 use crate::decoder::DecoderLayer;
 use crate::error::LayoutError;
+use crate::gradients::ParameterGradients;
+use crate::head::HeadPass;
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
-use crate::tail::Tail;
 
-/// How a backward pass trades time for memory; every choice gives the same gradients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackwardOptions {
-    /// Which activations are kept for the backward pass.
-    pub checkpointing: Checkpointing,
-    /// How many predictions' scores over the vocabulary exist at a time; at least 1.
-    pub head_chunk: usize,
-}
-
-/// Which activations are kept on the way forward, and which are computed again on the way back.
-///
-/// Later ones take less memory and more time.
-///
-/// # Source
-/// Chen et al. 2016 (checkpointing); Korthikanti et al. 2022, Sec. 5 (selective recomputation).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Checkpointing {
-    /// All are kept.
-    Off,
-    /// The outputs of norms and gates, a third of a layer's, are computed again: a few passes over
-    /// memory. The CPU kernels know how; other devices keep them.
-    Selective,
-    /// Only each layer's input is kept.
-    Full,
-}
-
-/// Scores that exist at a time at most: 64 MiB of f32, of which a handful of copies exist at once.
-pub(crate) const SCORES: usize = 16 << 20;
-
-/// Rows that go through the feed-forward part at a time where layers are computed again. Enough for
+/// Rows that go through the feed-forward part at a time where layers are recomputed. Enough for
 /// fast products; what is kept for the gradient then no longer grows with the batch.
 const FEED_FORWARD_ROWS: usize = 256;
-
-impl BackwardOptions {
-    /// Keeps all activations; scores take a few dozen megabytes at a time at most.
-    #[must_use]
-    pub fn new(vocab_size: usize) -> Self {
-        // More rows would make products no faster.
-        Self { checkpointing: Checkpointing::Off, head_chunk: (SCORES / vocab_size.max(1)).clamp(16, 256) }
-    }
-}
 
 impl CausalLm {
     /// Log-probs of the predicted tokens, without a tape and with few scores at a time.
@@ -84,81 +48,72 @@ impl CausalLm {
         predictions: &Predictions,
         head_chunk: usize,
     ) -> Result<Tensor<1>, LayoutError> {
-        predictions.check(layout.num_tokens(), self.config().vocab_size)?;
+        let branches = self.branches(layout, predictions)?;
         let plain = self.valid();
-        let values = |branch: &Branch| {
+        let log_probs = |branch: &Branch| {
             let output = plain.decode_in_parts(&branch.layout, &plain.rotary(&branch.layout), |_| {})?;
             let rows = output.select(0, branch.predictions.source_indices(&plain.device()));
-            let values = chunks(branch.origin.len(), head_chunk)
-                .map(|(start, length)| plain.tail_values(&rows, &branch.predictions, start, length))
-                .collect();
-            Ok(Tensor::cat(values, 0))
+            Ok(plain.head_log_probs_in_chunks(&rows, &branch.predictions.targets, head_chunk))
         };
-        let branches = self.branches(layout, predictions);
-        let values = cpu::map(branches.iter().collect(), values);
-        let values = values.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
-        Ok(in_order(values, &branches))
+        let log_probs = cpu::map(branches.iter().collect(), log_probs);
+        let log_probs = log_probs.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        Ok(self.in_order(log_probs, branches.iter()))
     }
 
-    /// Gradients of `Σ_p c_p log p_p` for the trained parameters, with `c = weigh(log p)`.
+    /// Log-probs of the predicted tokens, and the way back from weights of them to gradients of the
+    /// trained parameters:
     ///
-    /// `weigh` gets the log-probs, without a tape, and returns a weight for each, and whatever else
-    /// it found, which is handed back. `sink` gets the gradients in pieces: a parameter's gradient
-    /// is the sum of all that come under its name.
-    ///
-    /// # Shapes
-    /// - log-probs and weights: `[predictions]`
+    /// ```text
+    /// let pass = policy.log_prob_pass(layout, predictions, options)?;
+    /// let weights = ∂ loss / ∂ pass.log_probs();
+    /// let gradients = pass.backward(weights)?;
+    /// ```
     ///
     /// # Errors
-    /// A token id outside the vocabulary, a source outside the layout, and whatever `weigh` returns.
-    pub fn differentiate<T, E: From<LayoutError>>(
+    /// A token id outside the vocabulary, or a source outside the layout.
+    pub fn log_prob_pass(
         &self,
         layout: &TokenLayout,
         predictions: &Predictions,
         options: BackwardOptions,
-        weigh: impl FnOnce(Tensor<1>) -> Result<(Tensor<1>, T), E>,
-        sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<T, E> {
-        predictions.check(layout.num_tokens(), self.config().vocab_size)?;
-        let branches = self.branches(layout, predictions);
+    ) -> Result<LogProbPass, LayoutError> {
         // Tapes that share a parameter would be one tape, and threads would wait for one another.
-        let forward = |branch: &Branch| ForwardPass::run(self.with_own_tape(), branch, options);
-        let passes = cpu::map(branches.iter().collect(), forward);
-        let passes = passes.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
-        let values = passes.iter().map(|pass| pass.values.clone()).collect();
-        let (weights, found) = weigh(in_order(values, &branches))?;
-        let device = weights.device();
-        let jobs = passes.into_iter().zip(&branches).map(|(pass, branch)| {
-            let origin = indices(branch.origin.iter().map(|&index| index as i64), &device);
-            (pass, branch, weights.clone().select(0, origin))
-        });
-        // Nothing waits for a place in the order on one thread, so no branch's gradients are held back.
-        if cpu::threads() == 1 {
-            for (pass, branch, weights) in jobs {
-                pass.backward::<E>(branch, weights, options, sink)?;
-            }
-            return Ok(found);
-        }
-        let backward = |(pass, branch, weights): (ForwardPass, &Branch, Tensor<1>)| {
-            let mut gradients = Vec::new();
-            pass.backward::<LayoutError>(branch, weights, options, &mut |gradient| gradients.push(gradient))?;
-            Ok(gradients)
-        };
-        // Each name's gradients are added in the same order as on one thread.
-        for gradients in cpu::map(jobs.collect(), backward) {
-            let gradients: Vec<NamedTensor> = gradients.map_err(|error: LayoutError| E::from(error))?;
-            gradients.into_iter().for_each(&mut *sink);
-        }
-        Ok(found)
+        let forward = |branch| BranchPass::forward(self.with_own_tape(), branch, options);
+        let passes = cpu::map(self.branches(layout, predictions)?, forward);
+        let branches = passes.into_iter().collect::<Result<Vec<_>, LayoutError>>()?;
+        let log_probs = branches.iter().map(|pass| pass.log_probs.clone()).collect();
+        let log_probs = self.in_order(log_probs, branches.iter().map(|pass| &pass.branch));
+        Ok(LogProbPass { branches, log_probs, options })
     }
 
-    /// What threads compute apart: on other devices than the CPU the whole, whose operations are parallel.
-    fn branches(&self, layout: &TokenLayout, predictions: &Predictions) -> Vec<Branch> {
+    /// What threads compute apart: the whole on devices other than the CPU, whose operations are parallel.
+    fn branches(&self, layout: &TokenLayout, predictions: &Predictions) -> Result<Vec<Branch>, LayoutError> {
+        predictions.check(layout.num_tokens(), self.config().vocab_size)?;
+        if predictions.sources.is_empty() {
+            return Ok(Vec::new());
+        }
         if cpu::is_cpu(&self.device()) {
-            return branches(layout, predictions);
+            return Ok(branches(layout, predictions));
         }
         let origin = (0..predictions.sources.len()).collect();
-        vec![Branch { layout: layout.clone(), predictions: predictions.clone(), origin }]
+        Ok(vec![Branch { layout: layout.clone(), predictions: predictions.clone(), origin }])
+    }
+
+    /// The branches' log-probs in the order of all predictions.
+    fn in_order<'a>(
+        &self,
+        log_probs: Vec<Tensor<1>>,
+        branches: impl Iterator<Item = &'a Branch>,
+    ) -> Tensor<1> {
+        let mut places: Vec<(usize, i64)> =
+            branches.flat_map(|branch| branch.origin.iter().copied()).zip(0..).collect();
+        places.sort_unstable();
+        let device = self.device().without_autodiff();
+        if places.is_empty() {
+            return Tensor::zeros([0], (&device, DType::from(self.precision.loss)));
+        }
+        let order = indices(places.into_iter().map(|(_, place)| place), &device);
+        Tensor::cat(log_probs, 0).select(0, order)
     }
 
     /// The same parameters as leaves of a tape that nobody else uses.
@@ -195,150 +150,273 @@ impl CausalLm {
         Ok(x)
     }
 
-    fn backward_layers<E: From<LayoutError>>(
+    /// Takes the gradient of the last layer's output through the layers and the embedding.
+    fn layers_backward(
         &self,
-        forward: Forward,
+        layers: LayersPass,
         mut upstream: Tensor<2>,
         layout: &TokenLayout,
         rope: &RotaryEmbedding,
-        sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<(), E> {
-        let inputs = match forward {
-            Forward::Inputs(inputs) => inputs,
-            Forward::Tape(output) => {
-                let mut found = seed(*output, upstream).backward();
-                self.take_gradients(&mut found).into_iter().for_each(sink);
-                return Ok(());
+        gradients: &mut impl Extend<NamedTensor>,
+    ) {
+        let inputs = match layers {
+            LayersPass::Inputs(inputs) => inputs,
+            LayersPass::Tape(output) => {
+                gradients.extend(self.take_gradients(&mut backward_from(*output, upstream)));
+                return;
             }
         };
         for (index, (layer, input)) in self.model.layers.iter().zip(inputs).enumerate().rev() {
-            let mut sink = |found: &mut Gradients| {
-                take_layer_gradients(index, layer, found).into_iter().for_each(&mut *sink);
-            };
             let leaf = leaf(input);
             let attended = layer.attend(leaf.clone(), rope, layout, Checkpointing::Selective);
-            let middle =
-                feed_forward_gradient(layer, attended.clone().without_autodiff(), upstream, &mut sink);
-            let mut found = seed(attended, middle).backward();
-            upstream = gradient_of(&leaf, &mut found);
-            sink(&mut found);
+            let middle = attended.clone().without_autodiff();
+            let of_middle = feed_forward_backward(index, layer, middle, upstream, gradients);
+            let mut grads = backward_from(attended, of_middle);
+            upstream = gradient_of(&leaf, &mut grads);
+            gradients.extend(take_layer_gradients(index, layer, &mut grads));
         }
-        let embedded = self.embed(layout)?;
+        let embedded = self.embed_tokens(layout.tokens());
         if embedded.is_tracked() {
-            let mut found = seed(embedded, upstream).backward();
-            self.take_gradients(&mut found).into_iter().for_each(sink);
+            gradients.extend(self.take_gradients(&mut backward_from(embedded, upstream)));
         }
+    }
+}
+
+/// A forward pass that has kept what its backward pass needs.
+#[derive(Debug)]
+pub struct LogProbPass {
+    branches: Vec<BranchPass>,
+    log_probs: Tensor<1>,
+    options: BackwardOptions,
+}
+
+impl LogProbPass {
+    /// Log-probs of the predicted tokens, without a tape: `[predictions]`.
+    #[must_use]
+    pub fn log_probs(&self) -> &Tensor<1> {
+        &self.log_probs
+    }
+
+    /// Gradients of `Σ_p c_p log p_p` for the trained parameters, with loss weights `c`.
+    ///
+    /// # Shapes
+    /// - `weights`: `[predictions]`
+    ///
+    /// # Errors
+    /// More or fewer weights than predictions.
+    pub fn backward(self, weights: Tensor<1>) -> Result<ParameterGradients, LayoutError> {
+        let mut gradients = ParameterGradients::default();
+        self.backward_into(weights, &mut gradients)?;
+        Ok(gradients)
+    }
+
+    /// As [`Self::backward`], added to gradients of other passes, so that no second copy exists.
+    ///
+    /// # Errors
+    /// More or fewer weights than predictions.
+    pub fn backward_into(
+        self,
+        weights: Tensor<1>,
+        gradients: &mut ParameterGradients,
+    ) -> Result<(), LayoutError> {
+        let Self { branches, log_probs, options } = self;
+        let ([weights_given], [predictions]) = (weights.dims(), log_probs.dims());
+        if weights_given != predictions {
+            return Err(LayoutError::Weights { weights: weights_given, predictions });
+        }
+        let weights = weights.without_autodiff().cast(FloatDType::from(log_probs.dtype()));
+        let of_branch = |pass: BranchPass| {
+            let origin = indices(pass.branch.origin.iter().map(|&index| index as i64), &weights.device());
+            let weights = weights.clone().select(0, origin);
+            (pass, weights)
+        };
+        let branches = branches.into_iter().map(of_branch);
+        if cpu::threads() == 1 {
+            // Branches run in order, so each adds its gradients at once and none are held back.
+            branches.for_each(|(pass, weights)| pass.backward(&weights, options, gradients));
+            return Ok(());
+        }
+        let backward = |(pass, weights): (BranchPass, Tensor<1>)| {
+            let mut gradients = Vec::new();
+            pass.backward(&weights, options, &mut gradients);
+            gradients
+        };
+        // Each name's gradients are added in the same order as on one thread.
+        cpu::map(branches.collect(), backward).into_iter().for_each(|of_branch| gradients.extend(of_branch));
         Ok(())
     }
 }
 
-/// A branch on its way through the model.
-struct ForwardPass {
+/// The forward pass of one branch, and what its backward pass needs.
+#[derive(Debug)]
+struct BranchPass {
+    branch: Branch,
     model: CausalLm,
     rope: RotaryEmbedding,
-    forward: Forward,
+    layers: LayersPass,
     /// The last layer's output, without a tape.
     output: Tensor<2>,
-    tail: Tail,
-    /// Log-probs of the branch's predictions.
-    values: Tensor<1>,
+    head: HeadPass,
+    /// Log-probs of the branch's predictions, without a tape.
+    log_probs: Tensor<1>,
 }
 
-impl ForwardPass {
-    fn run(model: CausalLm, branch: &Branch, options: BackwardOptions) -> Result<Self, LayoutError> {
-        let layout = &branch.layout;
-        let rope = model.rotary(layout);
-        let (output, forward) = match options.checkpointing {
-            Checkpointing::Full => {
-                let mut inputs = Vec::with_capacity(model.model.layers.len());
-                let output =
-                    model.valid().decode_in_parts(layout, &rope, |input| inputs.push(input.clone()))?;
-                (output, Forward::Inputs(inputs))
-            }
-            kept => {
-                let output = model.decode_with(layout, &rope, kept)?;
-                (output.clone().without_autodiff(), Forward::Tape(Box::new(output)))
-            }
-        };
-        let rows = output.clone().select(0, branch.predictions.source_indices(&output.device()));
-        let (values, tail) = model.tail_forward(rows, &branch.predictions, options);
-        Ok(Self { model, rope, forward, output, tail, values })
-    }
-
-    fn backward<E: From<LayoutError>>(
-        self,
-        branch: &Branch,
-        weights: Tensor<1>,
-        options: BackwardOptions,
-        sink: &mut dyn FnMut(NamedTensor),
-    ) -> Result<(), E> {
-        let Self { model, rope, forward, output, tail, values: _ } = self;
-        let rows = model.tail_backward(tail, weights, &branch.predictions, options, sink);
-        let sources = branch.predictions.source_indices(&output.device());
-        // One position may predict several tokens: their gradients add up.
-        let upstream = output.zeros_like().select_assign(0, sources, rows, IndexingUpdateOp::Add);
-        drop(output);
-        model.backward_layers(forward, upstream, &branch.layout, &rope, sink)
-    }
-}
-
-/// Values of the branches' predictions in the order of the whole.
-fn in_order(values: Vec<Tensor<1>>, branches: &[Branch]) -> Tensor<1> {
-    let mut places: Vec<(usize, i64)> =
-        branches.iter().flat_map(|b| b.origin.iter().copied()).zip(0..).collect();
-    places.sort_unstable();
-    let values = Tensor::cat(values, 0);
-    let order = indices(places.into_iter().map(|(_, place)| place), &values.device());
-    values.select(0, order)
-}
-
-/// What a forward pass leaves for the backward pass.
-enum Forward {
-    /// The output, with the tape that led to it.
+/// What the decoder layers' backward pass needs.
+#[derive(Debug)]
+enum LayersPass {
+    /// The last layer's output, with the tape that led to it.
     Tape(Box<Tensor<2>>),
-    /// Every layer's input.
+    /// Every layer's input; the layers are recomputed.
     Inputs(Vec<Tensor<2>>),
 }
 
-/// The gradient for the input of a layer's second half, some rows at a time.
-fn feed_forward_gradient(
+impl BranchPass {
+    fn forward(model: CausalLm, branch: Branch, options: BackwardOptions) -> Result<Self, LayoutError> {
+        let rope = model.rotary(&branch.layout);
+        let (output, layers) = match options.checkpointing {
+            Checkpointing::Full => {
+                let mut inputs = Vec::with_capacity(model.model.layers.len());
+                let keep = |input: &Tensor<2>| inputs.push(input.clone());
+                let output = model.valid().decode_in_parts(&branch.layout, &rope, keep)?;
+                (output, LayersPass::Inputs(inputs))
+            }
+            kept => {
+                let output = model.decode_with(&branch.layout, &rope, kept)?;
+                (output.clone().without_autodiff(), LayersPass::Tape(Box::new(output)))
+            }
+        };
+        let rows = output.clone().select(0, branch.predictions.source_indices(&output.device()));
+        let (log_probs, head) = model.head_forward(rows, &branch.predictions.targets, options);
+        Ok(Self { branch, model, rope, layers, output, head, log_probs })
+    }
+
+    fn backward(
+        self,
+        weights: &Tensor<1>,
+        options: BackwardOptions,
+        gradients: &mut impl Extend<NamedTensor>,
+    ) {
+        let Self { branch, model, rope, layers, output, head, log_probs: _ } = self;
+        let Branch { layout, predictions, origin: _ } = branch;
+        let of_rows = model.head_backward(head, weights, &predictions.targets, options, gradients);
+        let sources = predictions.source_indices(&output.device());
+        // One position may predict several tokens: their gradients add up.
+        let upstream = output.zeros_like().select_assign(0, sources, of_rows, IndexingUpdateOp::Add);
+        drop(output);
+        model.layers_backward(layers, upstream, &layout, &rope, gradients);
+    }
+}
+
+/// The gradient of the input of a layer's second half, from that of its output, some rows at a time.
+fn feed_forward_backward(
+    index: usize,
     layer: &DecoderLayer,
     input: Tensor<2>,
     upstream: Tensor<2>,
-    sink: &mut dyn FnMut(&mut Gradients),
+    gradients: &mut impl Extend<NamedTensor>,
 ) -> Tensor<2> {
     let part = |(start, length)| {
         let leaf = leaf(input.clone().narrow(0, start, length));
         let output = layer.feed_forward(leaf.clone(), Checkpointing::Selective);
-        let mut found = seed(output, upstream.clone().narrow(0, start, length)).backward();
-        let gradient = gradient_of(&leaf, &mut found);
-        sink(&mut found);
-        gradient
+        let mut grads = backward_from(output, upstream.clone().narrow(0, start, length));
+        let of_input = gradient_of(&leaf, &mut grads);
+        gradients.extend(take_layer_gradients(index, layer, &mut grads));
+        of_input
     };
     Tensor::cat(chunks(input.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0)
 }
 
-/// A scalar whose gradient for `x` is `upstream`.
-fn seed(x: Tensor<2>, upstream: Tensor<2>) -> Tensor<1> {
-    cpu::seed(&x, &upstream).unwrap_or_else(|| (x * upstream).sum())
+/// The gradients of all that `output` was computed from, where the loss's gradient for it is `upstream`.
+fn backward_from(output: Tensor<2>, upstream: Tensor<2>) -> Gradients {
+    cpu::seed(&output, &upstream).unwrap_or_else(|| (output * upstream).sum()).backward()
 }
 
 pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
     values.autodiff().require_grad()
 }
 
-pub(crate) fn gradient_of(leaf: &Tensor<2>, found: &mut Gradients) -> Tensor<2> {
-    leaf.grad_remove(found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
-}
-
-/// Start and length of pieces of at most `size`.
-pub(crate) fn chunks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
-    let size = size.max(1);
-    (0..total.div_ceil(size)).map(move |chunk| (chunk * size, size.min(total - chunk * size)))
+pub(crate) fn gradient_of(leaf: &Tensor<2>, gradients: &mut Gradients) -> Tensor<2> {
+    leaf.grad_remove(gradients).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
 }
 
 impl Predictions {
     pub(crate) fn source_indices(&self, device: &burn::tensor::Device) -> Tensor<1, Int> {
         indices(self.sources.iter().map(|&i| i as i64), device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::layout::SegmentSpan;
+    use crate::precision::Precision;
+    use crate::pretrained::load_model;
+
+    fn model() -> CausalLm {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models/qwen2-tiny");
+        let model = load_model(&dir, Precision::uniform(FloatDType::F64), &Device::flex()).unwrap();
+        model.set_require_grad(true).train()
+    }
+
+    /// Two roots, which are two branches; the first position of each predicts twice.
+    fn inputs() -> (TokenLayout, Predictions) {
+        let tokens: Vec<u32> = (0..600).map(|i| (37 * i * i + 11 * i) % 1000).collect();
+        let positions = (0..300).chain(0..300).collect();
+        let segments = [0..300, 300..600].map(|range| SegmentSpan { range, parent: None });
+        let layout = TokenLayout::new(tokens, positions, segments.to_vec()).unwrap();
+        let sources = vec![0, 0, 17, 250, 300, 300, 310, 599];
+        (layout, Predictions { sources, targets: vec![5, 6, 7, 8, 9, 10, 11, 12] })
+    }
+
+    fn by_name(gradients: impl IntoIterator<Item = NamedTensor>) -> BTreeMap<String, Vec<f64>> {
+        gradients.into_iter().map(|g| (g.name, g.values.try_into_vec_as::<f64>().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_weight_of_its_own_for_each_prediction_gives_the_gradient_of_one_tape() {
+        let (model, (layout, predictions)) = (model(), inputs());
+        let weights = [1.0, -0.5, 2.0, 0.0, -1.5, 0.25, 3.0, -2.0];
+        let weights = Tensor::<1>::from_data(TensorData::from(weights), (&Device::flex(), DType::F64));
+        let log_probs = model.token_log_probs(&layout, &predictions).unwrap();
+        let expected =
+            by_name(model.take_gradients(&mut (log_probs.clone() * weights.clone()).sum().backward()));
+        for checkpointing in [Checkpointing::Off, Checkpointing::Selective, Checkpointing::Full] {
+            let options = BackwardOptions { checkpointing, head_chunk: 3 };
+            let pass = model.log_prob_pass(&layout, &predictions, options).unwrap();
+            assert_eq!(pass.branches.len(), 2);
+            let found = by_name(pass.backward(weights.clone()).unwrap().iter().cloned());
+            assert!(found.keys().eq(expected.keys()));
+            for (name, expected) in &expected {
+                let scale = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+                let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-10 * scale;
+                assert!(found[name].iter().zip(expected).all(near), "{checkpointing:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_or_fewer_weights_than_predictions_are_an_error() {
+        let (model, (layout, predictions)) = (model(), inputs());
+        for weights in [7, 9] {
+            let pass = model.log_prob_pass(&layout, &predictions, BackwardOptions::new(1_000)).unwrap();
+            let error = pass.backward(Tensor::zeros([weights], &Device::flex())).unwrap_err();
+            assert_eq!(error, LayoutError::Weights { weights, predictions: 8 });
+        }
+    }
+
+    #[test]
+    fn no_predictions_have_no_log_probs_and_no_gradients() {
+        let (model, (layout, _)) = (model(), inputs());
+        let none = Predictions { sources: Vec::new(), targets: Vec::new() };
+        assert_eq!(model.token_log_prob_values(&layout, &none, 8).unwrap().dims(), [0]);
+        let pass = model.log_prob_pass(&layout, &none, BackwardOptions::new(1_000)).unwrap();
+        assert_eq!(pass.log_probs().dims(), [0]);
+        let gradients = pass.backward(Tensor::zeros([0], &Device::flex())).unwrap();
+        assert_eq!(gradients.iter().count(), 0);
     }
 }

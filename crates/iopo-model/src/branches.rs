@@ -1,15 +1,15 @@
-//! Parts of a layout that are computed apart from one another, each on a thread of its own.
+//! Parts of a layout that are computed separately, each on a thread of its own.
 
 use std::collections::BTreeSet;
 
 use crate::layout::{Predictions, SegmentSpan, TokenLayout};
 
-/// Segments that need no others, and the predictions that are made from them.
+/// Segments that depend on no others, and the predictions made from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Branch {
     pub(crate) layout: TokenLayout,
     pub(crate) predictions: Predictions,
-    /// Which of the whole's predictions these are.
+    /// The index of each prediction among those of the whole layout.
     pub(crate) origin: Vec<usize>,
 }
 
@@ -19,7 +19,7 @@ const SMALLEST: usize = 256;
 /// A prefix is computed once for each of its branches where that adds less than this share of its subtree's tokens.
 const REPEATED: usize = 32;
 
-/// Divides a layout where next to nothing is computed twice: between roots, and below short prefixes.
+/// Divides a layout where little is computed twice: between roots, and below short prefixes.
 ///
 /// The division follows from the layout alone, so that results do not depend on the number of threads.
 pub(crate) fn branches(layout: &TokenLayout, predictions: &Predictions) -> Vec<Branch> {
@@ -29,7 +29,7 @@ pub(crate) fn branches(layout: &TokenLayout, predictions: &Predictions) -> Vec<B
         tree.divide(root, &mut Vec::new(), &mut pieces);
     }
     let bins = tree.join(pieces);
-    if bins.len() < 2 || predictions.sources.is_empty() {
+    if bins.len() < 2 {
         let origin = (0..predictions.sources.len()).collect();
         return vec![Branch { layout: layout.clone(), predictions: predictions.clone(), origin }];
     }
@@ -102,7 +102,7 @@ impl Tree {
         prefix.pop();
     }
 
-    /// Joins neighbours until each has tokens enough.
+    /// Joins neighbours until each has enough tokens.
     fn join(&self, pieces: Vec<BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
         let size =
             |piece: &BTreeSet<usize>| piece.iter().map(|&segment| self.lengths[segment]).sum::<usize>();
@@ -113,7 +113,7 @@ impl Tree {
                 _ => bins.push(piece),
             }
         }
-        // What is left over at the end joins the one before it.
+        // A small remainder at the end joins the bin before it.
         if bins.last().is_some_and(|last| size(last) < SMALLEST)
             && let Some(last) = bins.pop()
         {
@@ -126,7 +126,7 @@ impl Tree {
     }
 }
 
-/// The segments of a bin as a layout of its own, with the predictions from those that `owns` says.
+/// The segments of a bin as a layout of its own, with the predictions from the segments for which `owns` holds.
 fn extract(
     layout: &TokenLayout,
     predictions: &Predictions,
@@ -134,7 +134,7 @@ fn extract(
     owns: impl Fn(usize) -> bool,
 ) -> Branch {
     let (mut tokens, mut positions, mut segments) = (Vec::new(), Vec::new(), Vec::new());
-    // Where a token of the whole stands in the branch.
+    // The index in the branch of each token of the whole layout.
     let mut moved = vec![None; layout.num_tokens()];
     let mut owned = vec![false; layout.num_tokens()];
     let index_of = |segment: usize| bin.range(..segment).count();

@@ -3,9 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
-use crate::backward::Checkpointing;
+use crate::checkpointing::Checkpointing;
 use crate::config::DecoderConfig;
-use crate::cpu;
 use crate::decoder::DecoderModel;
 use crate::error::{LayoutError, LoraError};
 use crate::layout::{Predictions, TokenLayout};
@@ -97,44 +96,6 @@ impl CausalLm {
         )
     }
 
-    /// Log-probs of predictions `start..start + length` from the last layer's output at their sources.
-    ///
-    /// # Shapes
-    /// - `rows`: `[length, hidden]`
-    /// - result: `[length]`
-    pub(crate) fn tail(
-        &self,
-        rows: Tensor<2>,
-        predictions: &Predictions,
-        start: usize,
-        length: usize,
-    ) -> Tensor<1> {
-        let targets = &predictions.targets[start..start + length];
-        let logits = self.logits(self.model.norm.forward(rows));
-        cpu::target_log_probs(&logits, targets)
-            .unwrap_or_else(|| target_log_probs_by_tensors(logits, targets))
-    }
-
-    /// [`Self::tail`] of a part of `rows`, which has one row for each prediction.
-    pub(crate) fn tail_values(
-        &self,
-        rows: &Tensor<2>,
-        predictions: &Predictions,
-        start: usize,
-        length: usize,
-    ) -> Tensor<1> {
-        self.tail(rows.clone().narrow(0, start, length), predictions, start, length)
-    }
-
-    /// Whether neither the final norm nor the head is trained.
-    pub(crate) fn tail_is_frozen(&self) -> bool {
-        let head = match &self.lm_head {
-            Some(head) => head.weight.val(),
-            None => self.model.embed_tokens.weight.val(),
-        };
-        !head.is_require_grad() && !self.model.norm.weight.val().is_require_grad()
-    }
-
     /// Scores of every vocabulary entry, in the float type of losses.
     ///
     /// # Shapes
@@ -167,7 +128,7 @@ impl CausalLm {
     ) -> Result<Tensor<1>, LayoutError> {
         predictions.check(layout.num_tokens(), self.config.vocab_size)?;
         let rows = self.decode(layout)?.select(0, predictions.source_indices(&self.device()));
-        Ok(self.tail(rows, predictions, 0, predictions.targets.len()))
+        Ok(self.head_log_probs(rows, &predictions.targets))
     }
 
     /// Attaches fresh adapters and freezes everything else.

@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
 use crate::attention::GroupedQueryAttention;
-use crate::backward::Checkpointing;
+use crate::checkpointing::Checkpointing;
 use crate::layout::TokenLayout;
 use crate::linear::{Input, LoraLinear, Recipe};
 use crate::mlp::SwiGluMlp;

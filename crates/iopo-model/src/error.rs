@@ -320,6 +320,14 @@ pub enum LayoutError {
         /// Number of predicted tokens.
         targets: usize,
     },
+    /// A backward pass needs one loss weight for each prediction.
+    #[error("{weights} loss weights, but {predictions} predictions")]
+    Weights {
+        /// Number of loss weights.
+        weights: usize,
+        /// Number of predictions.
+        predictions: usize,
+    },
     /// A predicted token outside the model's vocabulary.
     #[error(
         "prediction {index} asks for token id {token}, outside the model's vocabulary of {vocab_size}: is this the model's own tokenizer?"

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 
-use crate::backward::Checkpointing;
+use crate::checkpointing::Checkpointing;
 use crate::cpu;
 use crate::linear::{Input, LoraLinear, Recipe};
 

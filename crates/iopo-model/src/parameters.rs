@@ -85,9 +85,9 @@ fn collect<M: Module>(
     path: Path,
     read: impl FnMut(&dyn AnyRank) -> Option<Tensor<1>>,
 ) -> Vec<NamedTensor> {
-    let mut collector = Collector { path, read, found: Vec::new() };
+    let mut collector = Collector { path, read, tensors: Vec::new() };
     module.visit(&mut collector);
-    collector.found
+    collector.tensors
 }
 
 /// As [`Parameters::take_gradients`], for one decoder layer.
@@ -103,7 +103,7 @@ pub(crate) fn take_layer_gradients(
 struct Collector<F> {
     path: Path,
     read: F,
-    found: Vec<NamedTensor>,
+    tensors: Vec<NamedTensor>,
 }
 
 impl<F: FnMut(&dyn AnyRank) -> Option<Tensor<1>>> ModuleVisitor for Collector<F> {
@@ -119,7 +119,7 @@ impl<F: FnMut(&dyn AnyRank) -> Option<Tensor<1>>> ModuleVisitor for Collector<F>
         let tensor = param.val();
         if let Some(values) = (self.read)(&tensor) {
             let shape = tensor.dims().to_vec();
-            self.found.push(NamedTensor { name: self.path.name(), shape, values });
+            self.tensors.push(NamedTensor { name: self.path.name(), shape, values });
         }
     }
 }

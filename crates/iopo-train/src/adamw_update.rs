@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 use iopo_model::CpuValues;
 use rayon::prelude::*;
 
-use crate::gradients::BLOCK;
+/// Values in each of the blocks that threads work on.
+const BLOCK: usize = 1 << 15;
 
 /// The numbers of an update that do not change from element to element.
 ///

@@ -1,13 +1,14 @@
-//! From a token trie to per-sequence log-probs.
+//! From a token trie to log-probs of tokens and sequences.
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use iopo_data::{TokenSequence, TokenTrie, TrieBatch};
 use iopo_loss::CompletionLogProbs;
 use iopo_model::{BackwardOptions, CausalLm, Predictions, SegmentSpan, TokenLayout};
 
 use crate::error::TrainError;
+use crate::log_probs::TokenLogProbs;
 
 /// Sequences that go through the model together.
 #[derive(Debug, Clone)]
@@ -92,39 +93,36 @@ impl MicroBatch {
         (0..self.num_sequences()).map(|index| self.trie.completion_tokens(index)).collect()
     }
 
-    /// Sums over each sequence's completion of values that stand for predictions.
+    /// Log-probs of every sequence's completion tokens from those of the predictions. Sequences that
+    /// begin their completion alike share predictions.
     ///
     /// # Shapes
-    /// - `tokens`: `[predictions]`
-    /// - result: `[sequences]`
+    /// - `predictions`: `[predictions]`
     #[must_use]
-    pub fn sum_by_sequence(&self, tokens: &Tensor<1>) -> Tensor<1> {
-        let sum = |ranges: &Vec<Range<usize>>| {
-            let parts =
-                ranges.iter().map(|range| tokens.clone().narrow(0, range.start, range.len())).collect();
-            Tensor::cat(parts, 0).sum()
-        };
-        Tensor::cat(self.trie.sequences.iter().map(sum).collect(), 0)
+    pub fn by_token(&self, predictions: &Tensor<1>) -> TokenLogProbs {
+        let values = predictions.clone().select(0, self.prediction_of_token(&predictions.device()));
+        TokenLogProbs { values, lengths: self.completion_tokens() }
     }
 
-    /// Each prediction's weight, where each sequence has one: the transpose of [`Self::sum_by_sequence`].
+    /// Loss weights of the predictions from those of the tokens, which add up where sequences share a
+    /// prediction: the transpose of [`Self::by_token`].
+    ///
+    /// # Shapes
+    /// - `tokens`: `[tokens of all completions]`
+    /// - result: `[predictions]`
     #[must_use]
-    pub fn weights_by_prediction(&self, by_sequence: &[f64]) -> Vec<f64> {
-        let mut weights = vec![0.0; self.predictions.targets.len()];
-        for (ranges, weight) in self.trie.sequences.iter().zip(by_sequence) {
-            for prediction in ranges.iter().cloned().flatten() {
-                weights[prediction] += weight;
-            }
-        }
-        weights
+    pub fn by_prediction(&self, tokens: Tensor<1>) -> Tensor<1> {
+        let device = tokens.device();
+        let zeros = Tensor::zeros([self.predictions.targets.len()], (&device, tokens.dtype()));
+        zeros.select_assign(0, self.prediction_of_token(&device), tokens, IndexingUpdateOp::Add)
     }
 
-    /// Sums of token log-probs with the completions' lengths, as losses take them.
-    pub(crate) fn log_probs(&self, sum: Tensor<1>) -> Result<CompletionLogProbs, TrainError> {
-        let counts: Vec<f64> = self.completion_tokens().into_iter().map(|n| n as f64).collect();
-        let counts = TensorData::new(counts, [self.num_sequences()]);
-        let counts = Tensor::from_data(counts, (&sum.device(), sum.dtype()));
-        Ok(CompletionLogProbs::new(sum, counts)?)
+    /// The prediction of each completion token, sequence after sequence.
+    fn prediction_of_token(&self, device: &Device) -> Tensor<1, Int> {
+        let indices: Vec<i64> =
+            self.trie.sequences.iter().flatten().cloned().flatten().map(|index| index as i64).collect();
+        let length = indices.len();
+        Tensor::from_data(TensorData::new(indices, [length]), device)
     }
 }
 
@@ -138,11 +136,17 @@ pub(crate) fn trie_tokens(sequences: &[TokenSequence]) -> Result<usize, TrainErr
     Ok(trie.num_tokens())
 }
 
-/// The log-probability of each sequence's completion given its prompt, in the order of the batch.
+/// The log-probs of every completion token given its prompt and the tokens before it, without a tape.
 ///
-/// ```text
-/// log π(y|x) = Σ_t log π(y_t | x, y_<t)
-/// ```
+/// # Errors
+/// Token ids outside the model's vocabulary.
+pub fn token_log_probs(model: &CausalLm, batch: &MicroBatch) -> Result<TokenLogProbs, TrainError> {
+    let head_chunk = BackwardOptions::new(model.config().vocab_size).head_chunk;
+    let predictions = model.token_log_prob_values(&batch.layout, &batch.predictions, head_chunk)?;
+    Ok(batch.by_token(&predictions))
+}
+
+/// The log-prob of each sequence's completion given its prompt, in the order of the batch.
 ///
 /// Values without a tape; gradients come from [`micro_step`](crate::micro_step).
 ///
@@ -152,7 +156,39 @@ pub(crate) fn trie_tokens(sequences: &[TokenSequence]) -> Result<usize, TrainErr
 /// # Errors
 /// Token ids outside the model's vocabulary.
 pub fn sequence_log_probs(model: &CausalLm, batch: &MicroBatch) -> Result<CompletionLogProbs, TrainError> {
-    let head_chunk = BackwardOptions::new(model.config().vocab_size).head_chunk;
-    let tokens = model.token_log_prob_values(&batch.layout, &batch.predictions, head_chunk)?;
-    batch.log_probs(batch.sum_by_sequence(&tokens))
+    token_log_probs(model, batch)?.sums()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two completions that share their first token, and a third alone.
+    fn batch() -> MicroBatch {
+        let sequence = |prompt: &[u32], completion: &[u32]| TokenSequence {
+            prompt: prompt.to_vec(),
+            completion: completion.to_vec(),
+        };
+        let sequences = [sequence(&[1, 2], &[3, 4, 9]), sequence(&[1, 2], &[3, 5]), sequence(&[7], &[8, 9])];
+        MicroBatch::new(&sequences).unwrap()
+    }
+
+    fn column(values: &[f32]) -> Tensor<1> {
+        Tensor::from_data(TensorData::from(values), &Device::flex())
+    }
+
+    fn numbers(values: Tensor<1>) -> Vec<f64> {
+        values.try_into_vec_as::<f64>().unwrap()
+    }
+
+    #[test]
+    fn a_shared_prediction_is_a_token_of_every_sequence_and_has_the_sum_of_their_weights() {
+        let batch = batch();
+        assert_eq!(batch.predictions().targets, [3, 4, 9, 5, 8, 9]);
+        let tokens = batch.by_token(&column(&[-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]));
+        assert_eq!(numbers(tokens.values), [-1.0, -2.0, -3.0, -1.0, -4.0, -5.0, -6.0]);
+        assert_eq!(tokens.lengths, [3, 2, 2]);
+        let weights = batch.by_prediction(column(&[1.0, 2.0, 3.0, 10.0, 20.0, 100.0, 200.0]));
+        assert_eq!(numbers(weights), [11.0, 2.0, 3.0, 20.0, 100.0, 200.0]);
+    }
 }

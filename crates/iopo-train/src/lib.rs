@@ -5,13 +5,12 @@ mod args;
 mod batch;
 mod checkpoint;
 mod config;
-mod custom;
 mod data;
 mod error;
 mod export;
 mod files;
-mod gradients;
 mod log;
+mod log_probs;
 mod metrics;
 mod objective;
 mod optimizer;
@@ -27,20 +26,19 @@ mod trainer;
 mod verified;
 
 pub use args::{ArgsError, Notice, Problem, TrainArgs};
-pub use batch::{MicroBatch, sequence_log_probs};
+pub use batch::{MicroBatch, sequence_log_probs, token_log_probs};
 pub use checkpoint::Checkpoint;
 pub use config::{
     DataConfig, EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig,
     SelectionConfig, TrainConfig,
 };
-pub use custom::{CustomLoss, Examples};
 pub use data::{TrainData, load_data};
 pub use error::TrainError;
 pub use export::{ExportReport, export_merged};
-pub use gradients::GradientSum;
 pub use log::{LogEntry, TrainLog};
+pub use log_probs::{BatchLogProbs, TokenLogProbs};
 pub use metrics::Metrics;
-pub use objective::{Objective, ObjectiveLoss};
+pub use objective::{Coupled, Objective, ObjectiveLoss};
 pub use optimizer::{AdamW, AdamWConfig};
 pub use output::latest_checkpoint;
 pub use plan::{StepPlan, StepPlanner, TokenBudget};

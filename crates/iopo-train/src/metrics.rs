@@ -11,7 +11,7 @@ pub struct Metrics {
     sums: BTreeMap<String, (f64, f64)>,
 }
 
-/// JSON has no other number than finite ones, so that a sum that is none is written as null.
+/// JSON has finite numbers only, so a sum that is not finite is written as null and read as NaN.
 fn with_null<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, (f64, f64)>, D::Error> {
     let sums = BTreeMap::<String, (Option<f64>, f64)>::deserialize(from)?;
     Ok(sums.into_iter().map(|(name, (sum, total))| (name, (sum.unwrap_or(f64::NAN), total))).collect())
@@ -45,7 +45,7 @@ impl Metrics {
         self.sums.iter().map(|(name, (sum, total))| (name.as_str(), sum / total))
     }
 
-    /// Whether nothing was added.
+    /// Whether there is no mean.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sums.is_empty()
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_that_is_no_number_is_none_after_reading_either() {
+    fn a_mean_that_is_not_finite_is_nan_after_reading() {
         let mut metrics = Metrics::default();
         metrics.add("loss", 1.5, 2.0);
         metrics.add("ratio", f64::NAN, 2.0);

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{FloatDType, Tensor};
-use iopo_model::{CausalLm, NamedTensor, Parameters};
+use burn::tensor::{DType, FloatDType, Tensor};
+use iopo_model::{CausalLm, NamedTensor, ParameterGradients, Parameters};
 
 use crate::adamw_update::AdamWUpdate;
-use crate::gradients::{GradientSum, widen};
 
 /// Hyper-parameters.
 ///
@@ -65,7 +64,7 @@ impl AdamW {
     /// PyTorch's names of the two moments.
     pub(crate) const MOMENTS: [&'static str; 2] = ["exp_avg", "exp_avg_sq"];
 
-    /// An optimizer that has seen nothing.
+    /// An optimizer before its first update.
     #[must_use]
     pub fn new(config: AdamWConfig) -> Self {
         Self { config, steps: 0, moments: BTreeMap::new() }
@@ -84,7 +83,7 @@ impl AdamW {
     pub fn step(
         &mut self,
         model: CausalLm,
-        gradients: &GradientSum,
+        gradients: &ParameterGradients,
         learning_rate: f64,
         decays: impl Fn(&str) -> bool,
     ) -> CausalLm {
@@ -132,7 +131,7 @@ impl AdamW {
 
     /// Continues from a saved state.
     ///
-    /// Moments of which either half is missing start anew.
+    /// A parameter of which either moment is missing starts with both at zero.
     #[must_use]
     pub fn from_state(config: AdamWConfig, steps: i32, state: Vec<NamedTensor>) -> Self {
         let mut halves: BTreeMap<String, NamedTensor> =
@@ -148,6 +147,14 @@ impl AdamW {
             })
             .collect();
         Self { config, steps, moments }
+    }
+}
+
+/// The same values in at least f32.
+fn widen(values: Tensor<1>) -> Tensor<1> {
+    match values.dtype() {
+        DType::F64 | DType::F32 => values,
+        _ => values.cast(FloatDType::F32),
     }
 }
 
@@ -184,13 +191,13 @@ mod tests {
     }
 
     /// A gradient of the same number everywhere, for some parameters.
-    fn gradient(model: &CausalLm, names: &[&str], value: f64) -> GradientSum {
-        let mut sum = GradientSum::default();
+    fn gradient(model: &CausalLm, names: &[&str], value: f64) -> ParameterGradients {
+        let mut sum = ParameterGradients::default();
         let mut parameters = model.trainable_parameters();
         parameters.retain(|parameter| names.contains(&parameter.name.as_str()));
         assert_eq!(parameters.len(), names.len());
         let filled = |p: NamedTensor| NamedTensor { values: p.values.full_like(value), ..p };
-        parameters.into_iter().map(filled).for_each(|gradient| sum.add(gradient));
+        sum.extend(parameters.into_iter().map(filled));
         sum
     }
 
@@ -282,7 +289,7 @@ mod tests {
         let model = model("qwen2-tiny", FloatDType::BF16);
         let gradients = gradient(&model, &[NORM], 1e-3);
         let model = optimizer.step(model, &gradients, 1e-3, decays_by_default);
-        assert!(optimizer.state().iter().all(|moment| moment.values.dtype() == burn::tensor::DType::F32));
+        assert!(optimizer.state().iter().all(|moment| moment.values.dtype() == DType::F32));
         assert_eq!(model.precision().weights, FloatDType::BF16);
     }
 

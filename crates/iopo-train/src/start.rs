@@ -1,18 +1,19 @@
 //! Before the first update, the policy must be its reference.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 use iopo_model::CausalLm;
 
-use crate::batch::{MicroBatch, sequence_log_probs};
+use crate::batch::{MicroBatch, token_log_probs};
 use crate::error::TrainError;
+use crate::log_probs::{BatchLogProbs, TokenLogProbs};
 use crate::objective::Objective;
 use crate::reference::ReferencePolicy;
 use crate::step::scalar;
 
-/// Largest log-ratio, per unit of log-prob, that is put down to sums whose order varies.
+/// Largest log-ratio, per unit of log-prob, that is explained by the order of summation.
 ///
 /// Where the reference runs, it does the same operations on the same numbers, so on the CPU it is 0.
-/// Numbers that it gave earlier come from other batches, and have the room that was measured for them.
+/// Cached numbers come from other batches, and have the tolerance that was measured for them.
 const LOG_RATIO: f64 = 1e-5;
 
 /// Largest difference of the loss from its value at equality.
@@ -20,29 +21,29 @@ const LOSS: f64 = 1e-3;
 
 /// Refuses to start where log-ratios, margin and loss are not what equality gives: 0, 0 and, for a sigmoid link, ln 2.
 ///
+/// The loss is checked if the objective [compares only](Objective::compares_only).
+///
 /// # Errors
 /// [`TrainError::BrokenStart`] names the first quantity that is off.
 pub fn check_start(
     policy: &CausalLm,
     reference: &ReferencePolicy,
-    objective: &Objective,
+    objective: &dyn Objective,
     batch: &MicroBatch,
 ) -> Result<(), TrainError> {
-    // A likelihood term says nothing about the reference.
-    let Some(objective) = objective.preference_only()? else {
+    if !objective.needs_reference() {
         return Ok(());
-    };
-    let mut log_probs = sequence_log_probs(policy, batch)?;
-    log_probs.sum = log_probs.sum.without_autodiff();
+    }
+    let log_probs = token_log_probs(policy, batch)?;
     let reference_sums = reference.log_probs(batch)?;
-    let mut room = 0.0_f64;
-    let pairs = values(&log_probs.sum)?.into_iter().zip(values(&reference_sums)?);
-    for ((policy, reference_sum), tokens) in pairs.zip(batch.completion_tokens()) {
+    let mut largest_rounding = 0.0_f64;
+    let pairs = values(&log_probs.sums()?.sum)?.into_iter().zip(values(&reference_sums)?);
+    for ((policy, reference_sum), &tokens) in pairs.zip(&log_probs.lengths) {
         let tolerance = match reference.rounding() {
             None => LOG_RATIO * (1.0 + reference_sum.abs()),
             Some(rounding) => {
                 let tolerance = rounding.of(reference_sum, tokens);
-                room = room.max(tolerance);
+                largest_rounding = largest_rounding.max(tolerance);
                 tolerance
             }
         };
@@ -50,13 +51,27 @@ pub fn check_start(
     }
     // A margin is β times the difference of at most four log-ratios, the loss of a margin no steeper
     // than 1 plus itself: the slope of a square is twice its root.
-    let room = LOSS + 4.0 * objective.beta() * room;
-    let loss = objective.loss(log_probs, Some(reference_sums))?;
+    let tolerance = LOSS + 4.0 * objective.beta() * largest_rounding;
+    let device = reference_sums.device();
+    let log_probs = BatchLogProbs::new(objective.task(), log_probs, Some(reference_sums))?;
+    let loss = objective.loss(&log_probs)?;
     for (name, margins) in loss.stats.iter().filter(|(name, _)| *name == "rewards/margins") {
-        check(name, scalar(margins.clone().abs().max())?, 0.0, room)?;
+        check(name, scalar(margins.clone().abs().max())?, 0.0, tolerance)?;
     }
-    let expected = objective.loss_at_reference(&loss.per_example.device())?;
-    check("the loss", scalar(loss.per_example.mean())?, expected, room * (1.0 + expected.abs()))
+    if !objective.compares_only() {
+        return Ok(());
+    }
+    let expected = loss_at_reference(objective, &device)?;
+    check("the loss", scalar(loss.per_example.mean())?, expected, tolerance * (1.0 + expected.abs()))
+}
+
+/// The loss of an example at which policy and reference agree: ln 2 for a sigmoid link.
+fn loss_at_reference(objective: &dyn Objective, device: &Device) -> Result<f64, TrainError> {
+    let sequences = objective.sequences_per_example();
+    let sums = || Tensor::<1>::full([sequences], -1.0, (device, DType::F32));
+    let policy = TokenLogProbs { values: sums(), lengths: vec![1; sequences] };
+    let equal = BatchLogProbs::new(objective.task(), policy, Some(sums()))?;
+    scalar(objective.loss(&equal)?.per_example.mean())
 }
 
 fn values(sums: &Tensor<1>) -> Result<Vec<f64>, TrainError> {

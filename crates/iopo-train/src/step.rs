@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use burn::tensor::{Tensor, TensorData};
-use iopo_model::{BackwardOptions, CausalLm, Checkpointing, NamedTensor, Parameters};
+use burn::tensor::Tensor;
+use iopo_model::{BackwardOptions, CausalLm, Checkpointing, ParameterGradients, Parameters};
 
 use crate::batch::MicroBatch;
 use crate::error::TrainError;
-use crate::gradients::GradientSum;
 use crate::metrics::Metrics;
-use crate::objective::Objective;
+use crate::objective::{Coupled, Objective};
 use crate::optimizer::{AdamW, decays_by_default};
 use crate::reference::ReferencePolicy;
 
@@ -25,11 +24,11 @@ pub struct TrainState {
 }
 
 impl TrainState {
-    /// Refuses weights that overflowed, in a step whose loss was still a number: they must not be
-    /// written over good ones.
+    /// Refuses weights that overflowed in a step whose loss was still finite: they must not replace
+    /// good ones.
     pub(crate) fn check_finite(&self, step: usize) -> Result<(), TrainError> {
         for parameter in self.policy.trainable_parameters() {
-            // Zero times a number is 0, zero times anything else is not a number.
+            // Zero times a finite number is 0; zero times infinity or NaN is NaN.
             finite(step, "updated weight", scalar((parameter.values * 0.0).sum())?)?;
         }
         Ok(())
@@ -56,15 +55,15 @@ pub struct WeightedBatch {
 pub enum GroupPasses {
     /// Once: all its sequences together, shared text computed once.
     One,
-    /// Twice: together without a tape, for the log-probs that couple them, then each sequence
-    /// alone with its coefficient, at the activation memory of a single sequence.
+    /// Twice: together without a tape, for the loss weights of their tokens, then each sequence
+    /// alone with its weights, at the activation memory of a single sequence.
     Two,
 }
 
 /// How gradients are computed; every choice gives the same ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Engine {
-    /// What the model's backward pass keeps and computes anew.
+    /// What the model's backward pass keeps and recomputes.
     pub backward: BackwardOptions,
     /// How often a group goes through the model.
     pub passes: GroupPasses,
@@ -86,7 +85,7 @@ pub struct MicroStep {
     /// Means of the statistics.
     pub metrics: Metrics,
     /// Gradients of the weighted loss.
-    pub gradients: GradientSum,
+    pub gradients: ParameterGradients,
 }
 
 /// What one update gave.
@@ -106,95 +105,62 @@ pub struct StepOutcome {
 
 /// Loss and gradients of one micro-batch, scaled by its weight.
 ///
-/// The loss is a function of one number per sequence, its log-prob; so its gradient is the
-/// gradients of those log-probs, each times the loss's derivative with respect to it:
-///
-/// ```text
-/// dL/dθ = Σ_s c_s ∇ log π(y_s|x_s),    c_s = ∂L / ∂ log π(y_s|x_s)
-/// ```
-///
 /// # Errors
 /// A batch that does not fit objective or model.
 pub fn micro_step(
     policy: &CausalLm,
     reference: Option<&ReferencePolicy>,
-    objective: &Objective,
+    objective: &dyn Objective,
     weighted: &WeightedBatch,
     engine: &Engine,
 ) -> Result<MicroStep, TrainError> {
-    let batch = &weighted.batch;
     let reference = match reference.filter(|_| objective.needs_reference()) {
-        Some(reference) => Some(reference.log_probs(batch)?),
+        Some(reference) => Some(reference.log_probs(&weighted.batch)?),
         None => None,
     };
-    let mut gradients = GradientSum::default();
-    let mut add = |gradient: NamedTensor| gradients.add(gradient);
-    let coupling = match engine.passes {
-        GroupPasses::One => {
-            let weigh = |tokens: Tensor<1>| {
-                let coupling = couple(objective, weighted, &tokens, reference)?;
-                let weights = batch.weights_by_prediction(&coupling.coefficients);
-                Ok::<_, TrainError>((like(&tokens, weights), coupling))
-            };
-            policy.differentiate(batch.layout(), batch.predictions(), engine.backward, weigh, &mut add)?
-        }
-        GroupPasses::Two => {
-            let head_chunk = engine.backward.head_chunk;
-            let tokens = policy.token_log_prob_values(batch.layout(), batch.predictions(), head_chunk)?;
-            let coupling = couple(objective, weighted, &tokens, reference)?;
-            // Whoever asks for two passes is short of memory, not of time.
-            let lean = BackwardOptions {
-                checkpointing: engine.backward.checkpointing.max(Checkpointing::Selective),
-                ..engine.backward
-            };
-            for (index, &coefficient) in coupling.coefficients.iter().enumerate() {
-                let alone = batch.sequence(index)?;
-                let (layout, predictions) = (alone.layout(), alone.predictions());
-                let weigh = |tokens: Tensor<1>| Ok::<_, TrainError>((tokens.full_like(coefficient), ()));
-                policy.differentiate(layout, predictions, lean, weigh, &mut add)?;
-            }
-            coupling
-        }
-    };
-    Ok(MicroStep { loss: coupling.loss, metrics: coupling.metrics, gradients })
-}
-
-/// What the loss says of a batch, and how it changes with each sequence's log-prob.
-struct Coupling {
-    loss: f64,
-    metrics: Metrics,
-    coefficients: Vec<f64>,
-}
-
-/// Loss, statistics and the loss's derivative with respect to each sequence's log-prob.
-fn couple(
-    objective: &Objective,
-    weighted: &WeightedBatch,
-    tokens: &Tensor<1>,
-    reference: Option<Tensor<1>>,
-) -> Result<Coupling, TrainError> {
-    let sums = weighted.batch.sum_by_sequence(tokens).autodiff().require_grad();
-    let loss = objective.loss(weighted.batch.log_probs(sums.clone())?, reference)?;
-    let examples = (weighted.batch.num_sequences() / objective.sequences_per_example()) as f64;
-    let mean = loss.per_example.mean();
-    let mut gradients = (mean.clone() * weighted.weight).backward();
-    let coefficients =
-        sums.grad_remove(&mut gradients).unwrap_or_else(|| sums.without_autodiff().zeros_like());
-    let mut metrics = Metrics::default();
-    let value = scalar(mean)?;
-    metrics.add("loss", value, examples);
-    for (name, values) in loss.stats {
-        metrics.add(name, scalar(values.mean())?, examples);
+    match engine.passes {
+        GroupPasses::One => one_pass(policy, reference, objective, weighted, engine.backward),
+        GroupPasses::Two => two_passes(policy, reference, objective, weighted, engine.backward),
     }
-    let coefficients = coefficients
-        .try_into_vec_as::<f64>()
-        .map_err(|error| TrainError::Device { what: "the loss's derivatives", reason: error.to_string() })?;
-    Ok(Coupling { loss: value, metrics, coefficients })
 }
 
-fn like(tensor: &Tensor<1>, values: Vec<f64>) -> Tensor<1> {
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), (&tensor.device(), tensor.dtype()))
+/// All sequences together.
+fn one_pass(
+    policy: &CausalLm,
+    reference: Option<Tensor<1>>,
+    objective: &dyn Objective,
+    WeightedBatch { batch, weight }: &WeightedBatch,
+    options: BackwardOptions,
+) -> Result<MicroStep, TrainError> {
+    let pass = policy.log_prob_pass(batch.layout(), batch.predictions(), options)?;
+    let Coupled { loss, metrics, weights } =
+        objective.couple(batch.by_token(pass.log_probs()), reference, *weight)?;
+    let gradients = pass.backward(batch.by_prediction(weights))?;
+    Ok(MicroStep { loss, metrics, gradients })
+}
+
+/// All sequences together without a tape, for their weights; then each alone with its own.
+fn two_passes(
+    policy: &CausalLm,
+    reference: Option<Tensor<1>>,
+    objective: &dyn Objective,
+    WeightedBatch { batch, weight }: &WeightedBatch,
+    options: BackwardOptions,
+) -> Result<MicroStep, TrainError> {
+    let log_probs = policy.token_log_prob_values(batch.layout(), batch.predictions(), options.head_chunk)?;
+    let Coupled { loss, metrics, weights } =
+        objective.couple(batch.by_token(&log_probs), reference, *weight)?;
+    // Whoever asks for two passes is short of memory, not of time.
+    let checkpointing = options.checkpointing.max(Checkpointing::Selective);
+    let options = BackwardOptions { checkpointing, ..options };
+    let mut gradients = ParameterGradients::default();
+    let weights = weights.split_with_sizes(batch.completion_tokens(), 0);
+    for (index, weights) in weights.into_iter().enumerate() {
+        let alone = batch.sequence(index)?;
+        let pass = policy.log_prob_pass(alone.layout(), alone.predictions(), options)?;
+        pass.backward_into(weights, &mut gradients)?;
+    }
+    Ok(MicroStep { loss, metrics, gradients })
 }
 
 /// Makes one update.
@@ -207,7 +173,7 @@ fn like(tensor: &Tensor<1>, values: Vec<f64>) -> Tensor<1> {
 pub fn train_step(
     state: &mut TrainState,
     reference: Option<&ReferencePolicy>,
-    objective: &Objective,
+    objective: &dyn Objective,
     batches: &[WeightedBatch],
     learning_rate: f64,
     max_grad_norm: f64,
@@ -217,7 +183,7 @@ pub fn train_step(
         return Err(TrainError::BrokenBatch { sequences: 0, per_example: objective.sequences_per_example() });
     }
     let step = usize::try_from(state.optimizer.steps()).unwrap_or_default() + 1;
-    let mut sum = GradientSum::default();
+    let mut sum = ParameterGradients::default();
     let mut outcome = StepOutcome {
         loss: 0.0,
         micro_losses: Vec::new(),
@@ -235,7 +201,8 @@ pub fn train_step(
         sum.merge(micro.gradients);
     }
     sum.complete(&state.policy);
-    outcome.gradient_norm = sum.norm()?;
+    outcome.gradient_norm =
+        sum.norm().map_err(|error| TrainError::Device { what: "a gradient", reason: error.to_string() })?;
     finite(step, "gradient norm", outcome.gradient_norm)?;
     if max_grad_norm > 0.0 {
         sum = sum.clip(outcome.gradient_norm, max_grad_norm);

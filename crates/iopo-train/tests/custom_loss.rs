@@ -11,11 +11,11 @@ mod common;
 use std::fs;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
 use common::{config, train};
 use iopo_data::Task;
-use iopo_loss::{CompletionLogProbs, LossError, log_sigmoid};
-use iopo_train::{CustomLoss, Examples, Objective, ObjectiveLoss, TrainError};
+use iopo_loss::{LossError, log_sigmoid};
+use iopo_train::{BatchLogProbs, Objective, ObjectiveLoss, TrainError};
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 /// IOPO once more.
@@ -25,7 +25,11 @@ struct Margin {
     asked_as: Task,
 }
 
-impl CustomLoss for Margin {
+impl Objective for Margin {
+    fn identity(&self) -> Value {
+        json!({ "loss": "margin", "beta": self.beta })
+    }
+
     fn task(&self) -> Task {
         Task::Group
     }
@@ -34,16 +38,13 @@ impl CustomLoss for Margin {
         self.beta
     }
 
-    fn forward(
-        &self,
-        policy: Examples<CompletionLogProbs>,
-        reference: Option<Examples<Tensor<1>>>,
-    ) -> Result<ObjectiveLoss, TrainError> {
+    fn loss(&self, batch: &BatchLogProbs) -> Result<ObjectiveLoss, TrainError> {
         if self.asked_as == Task::Pair {
-            policy.clone().pairs()?;
+            batch.pairs()?;
         }
-        let reference = reference.ok_or(LossError::MissingReference)?.groups()?;
-        let ratios = policy.groups()?.zip_with(reference, |policy, reference| policy.sum - reference);
+        let (policy, reference) = batch.groups()?;
+        let reference = reference.ok_or(LossError::MissingReference)?;
+        let ratios = policy.zip_with(reference, |policy, reference| policy.sum - reference);
         let margin = ratios.matched_minus_swapped().mul_scalar(self.beta);
         Ok(ObjectiveLoss { per_example: log_sigmoid(margin).neg(), stats: Vec::new() })
     }
@@ -57,25 +58,26 @@ fn margin() -> Margin {
 fn a_loss_written_again_trains_to_the_same_weights() {
     let dir = tempdir().unwrap();
     let keys = ["stage=iopo", "max_samples=4", "max_steps=4"];
-    let run = |name: &str, objective: Option<Objective>| {
+    let run = |name: &str, objective: Option<Margin>| {
         let out = dir.path().join(name);
         let mut config = config(&out, &keys);
-        config.objective = objective.unwrap_or(config.objective);
+        if let Some(objective) = objective {
+            config.objective = Arc::new(objective);
+        }
         train(config).unwrap();
         fs::read(out.join("adapter_model.safetensors")).unwrap()
     };
-    let (built_in, custom) =
-        (run("built-in", None), run("custom", Some(Objective::Custom(Arc::new(margin())))));
+    let (built_in, custom) = (run("built-in", None), run("custom", Some(margin())));
     assert!(built_in == custom);
     let other = Margin { beta: 0.3, ..margin() };
-    assert!(built_in != run("other", Some(Objective::Custom(Arc::new(other)))));
+    assert!(built_in != run("other", Some(other)));
 }
 
 #[test]
 fn a_loss_that_asks_for_other_examples_is_an_error() {
     let dir = tempdir().unwrap();
     let mut config = config(&dir.path().join("out"), &["stage=iopo", "max_samples=4", "max_steps=4"]);
-    config.objective = Objective::Custom(Arc::new(Margin { asked_as: Task::Pair, ..margin() }));
+    config.objective = Arc::new(Margin { asked_as: Task::Pair, ..margin() });
     let error = train(config).unwrap_err();
     assert!(matches!(error, TrainError::OtherTask { found: Task::Group, needed: Task::Pair }), "{error}");
 }

@@ -369,7 +369,7 @@ fn first_loss(policy: &CausalLm, reference: CausalLm) -> f64 {
     let groups = groups(4);
     let sequences: Vec<_> = groups.iter().flat_map(EncodedExample::sequences).collect();
     let batch = WeightedBatch { batch: MicroBatch::new(&sequences).unwrap(), weight: 1.0 };
-    micro_step(policy, Some(&reference), &config.objective, &batch, &Engine::new(1_024)).unwrap().loss
+    micro_step(policy, Some(&reference), &*config.objective, &batch, &Engine::new(1_024)).unwrap().loss
 }
 
 #[test]

@@ -14,9 +14,10 @@ use std::path::Path;
 use burn::tensor::{Device, FloatDType};
 use common::{adapted, base, config, examples, relative_difference};
 use iopo_data::{TokenSequence, TokenTrie};
+use iopo_model::ParameterGradients;
 use iopo_train::{
-    Engine, GradientSum, MicroBatch, Notice, Observer, Progress, ReferencePolicy, StepPlanner, TokenBudget,
-    Trainer, WeightedBatch, micro_step,
+    Engine, MicroBatch, Notice, Observer, Progress, ReferencePolicy, StepPlanner, TokenBudget, Trainer,
+    WeightedBatch, micro_step,
 };
 use tempfile::tempdir;
 
@@ -65,9 +66,9 @@ fn every_budget_gives_the_same_gradient() {
         for budget in BUDGETS {
             let batches = first_update(&examples, budget);
             counts.push(batches.len());
-            let mut sum = GradientSum::default();
+            let mut sum = ParameterGradients::default();
             for batch in &batches {
-                let step = micro_step(&policy, Some(&reference), &objective, batch, &Engine::new(1_024));
+                let step = micro_step(&policy, Some(&reference), &*objective, batch, &Engine::new(1_024));
                 sum.merge(step.unwrap().gradients);
             }
             let values = |g: &iopo_model::NamedTensor| g.values.clone().try_into_vec_as::<f64>().unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -101,11 +102,11 @@ impl Stage {
     }
 
     /// The loss, with β = 0.1 where there is one.
-    pub fn objective(self) -> Result<Objective> {
+    pub fn objective(self) -> Result<Arc<dyn Objective>> {
         Ok(match self {
-            Self::Sft | Self::Sft2 => Objective::Sft(SftLoss),
-            Self::Dpo => Objective::Dpo(DpoLossConfig::default().init()?),
-            Self::Iopo => Objective::Iopo(IopoLossConfig::default().init()?),
+            Self::Sft | Self::Sft2 => Arc::new(SftLoss),
+            Self::Dpo => Arc::new(DpoLossConfig::default().init()?),
+            Self::Iopo => Arc::new(IopoLossConfig::default().init()?),
         })
     }
 }

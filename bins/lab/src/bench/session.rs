@@ -1,6 +1,7 @@
 //! A model in training on groups from a file, step by step.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use burn::module::Module;
@@ -30,7 +31,7 @@ pub struct Session<'a> {
     state: TrainState,
     /// The starting policy, for objectives that compare with it.
     reference: Option<ReferencePolicy>,
-    objective: Objective,
+    objective: Arc<dyn Objective>,
     engine: Engine,
     next: usize,
 }
@@ -144,7 +145,7 @@ impl<'a> Session<'a> {
         let outcome = train_step(
             &mut self.state,
             reference,
-            &self.objective,
+            &*self.objective,
             &[WeightedBatch { batch, weight: 1.0 }],
             LEARNING_RATE,
             MAX_GRAD_NORM,

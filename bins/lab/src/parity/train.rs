@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{
-    BackwardOptions, CausalLm, Checkpointing, Parameters, Precision, load_adapter, load_config, load_model,
+    BackwardOptions, CausalLm, Checkpointing, ParameterGradients, Parameters, Precision, load_adapter,
+    load_config, load_model,
 };
 use iopo_train::{
-    AdamW, ArgsError, Engine, FineTuning, GradientSum, GroupPasses, LrSchedule, MicroBatch, Problem,
-    ReferencePolicy, StepOutcome, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
+    AdamW, ArgsError, Engine, FineTuning, GroupPasses, LrSchedule, MicroBatch, Problem, ReferencePolicy,
+    StepOutcome, TrainArgs, TrainConfig, TrainState, WeightedBatch, micro_step, train_step,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -183,7 +184,7 @@ impl<'a> Replay<'a> {
             let outcome = train_step(
                 &mut self.state,
                 Some(&self.reference),
-                &self.config.objective,
+                &*self.config.objective,
                 &batches,
                 step.lr_used,
                 self.config.max_grad_norm,
@@ -239,9 +240,9 @@ impl<'a> Replay<'a> {
             return Ok(());
         }
         let step = self.record.steps.first().context("the record has no steps")?;
-        let mut sum = GradientSum::default();
+        let mut sum = ParameterGradients::default();
         for weighted in self.step_batches(step)? {
-            let (policy, objective) = (&self.state.policy, &self.config.objective);
+            let (policy, objective) = (&self.state.policy, &*self.config.objective);
             sum.merge(micro_step(policy, Some(&self.reference), objective, &weighted, engine)?.gradients);
         }
         sum.complete(&self.state.policy);

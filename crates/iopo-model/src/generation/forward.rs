@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::error::GenerateError;
 use super::kv_cache::KvCache;
-use crate::backward::{Checkpointing, chunks};
 use crate::causal_lm::{CausalLm, indices};
+use crate::checkpointing::{Checkpointing, chunks};
 use crate::decoder::DecoderLayer;
 use crate::layout::TokenLayout;
 use crate::linear::Input;

@@ -16,7 +16,10 @@ impl TrainConfig {
     /// split and what is logged.
     #[must_use]
     pub fn identity(&self) -> BTreeMap<String, Value> {
-        let mut identity = super::loss::identity(&self.objective);
+        let mut identity = match self.objective.identity() {
+            Value::Object(keys) => keys,
+            name => Map::from_iter([("stage".to_owned(), name)]),
+        };
         identity.extend(self.fine_tuning_identity());
         let name = |dtype: FloatDType| DType::from(dtype).name();
         let precision = &self.precision;
@@ -67,7 +70,7 @@ impl TrainConfig {
 }
 
 /// The entries of a JSON object.
-pub(super) fn entries(object: Value) -> Map<String, Value> {
+fn entries(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(entries) => entries,
         _ => Map::new(),

@@ -8,6 +8,7 @@ mod loss;
 mod run;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use iopo_data::{LengthPolicy, Template, UnknownLabels};
 use iopo_model::{LoraConfig, Precision};
@@ -153,7 +154,7 @@ pub struct TrainConfig {
     /// Float types of weights, adapter and loss.
     pub precision: Precision,
     /// The loss.
-    pub objective: Objective,
+    pub objective: Arc<dyn Objective>,
     /// What it compares the policy with.
     pub reference: ReferenceConfig,
     /// Rows to train on and to evaluate on.

@@ -18,7 +18,7 @@ impl Checker {
             self.conflict("do_train: false leaves nothing to do; evaluation has a program of its own");
         }
         let objective = self.objective(&args);
-        let reference = self.reference(&args, objective.as_ref());
+        let reference = self.reference(&args, objective.as_deref());
         let eval = self.eval(&args);
         Some(TrainConfig {
             notices: Vec::new(),

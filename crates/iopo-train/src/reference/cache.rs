@@ -7,9 +7,9 @@
 //!
 //! Numbers are little-endian, the log-prob is an f64; the checksum is the start of the SHA-256 of
 //! fingerprint, key and log-prob. Records are only ever appended, so a kill leaves at most one
-//! that is incomplete. It is dropped, and so is any record whose checksum is wrong (a file that
-//! lost power while it grew, a bad disk): what they held is computed anew, and the user is told.
-//! A file that does not begin as it should is an error: nothing in it can be trusted.
+//! that is incomplete. It is dropped, and so is any record whose checksum is wrong (power loss while
+//! the file grew, a bad disk): their numbers are recomputed, and the user gets a notice. A file with
+//! a wrong header is an error: nothing in it can be trusted.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -25,13 +25,13 @@ const MAGIC: &[u8; 8] = b"IOPOREF1";
 const HEADER: usize = MAGIC.len() + 32;
 const RECORD: usize = 32 + 8 + 8;
 
-/// How often a process looks whether another is done.
+/// How often a process checks whether another has released the lock.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Log-probs by sequence.
 pub(super) type Records = BTreeMap<SequenceKey, f64>;
 
-/// A cache file that no other process writes to meanwhile.
+/// A cache file, locked against other processes.
 #[derive(Debug)]
 pub(super) struct CacheFile {
     path: PathBuf,
@@ -55,7 +55,7 @@ impl CacheFile {
         dir.join(format!("{name}.logps"))
     }
 
-    /// Opens or creates the file, once no other process holds it; `wait` is told of the first vain try.
+    /// Opens or creates the file once no other process holds it; `wait` is called once if one does.
     pub(super) fn open(
         dir: &Path,
         fingerprint: Fingerprint,
@@ -68,7 +68,7 @@ impl CacheFile {
             Some(contents) if contents.dropped == 0 => contents,
             found => {
                 let contents = found.unwrap_or(Contents { records: Records::new(), dropped: 0 });
-                // What is left is written anew, so that the next record begins where a record may.
+                // The sound records are rewritten, so that the next record starts at a record boundary.
                 let mut bytes = header(&fingerprint);
                 bytes.extend(
                     contents.records.iter().flat_map(|(key, value)| record(&fingerprint, key, *value)),
@@ -84,7 +84,7 @@ impl CacheFile {
         Ok((Self { path, fingerprint, file, _lock: lock }, contents))
     }
 
-    /// Adds records in one write: another process's kill or ours leaves at most the last one torn.
+    /// Adds records in one write: a kill leaves at most the last one incomplete.
     pub(super) fn append(&mut self, records: &[(SequenceKey, f64)]) -> Result<(), TrainError> {
         let bytes: Vec<u8> =
             records.iter().flat_map(|(key, value)| record(&self.fingerprint, key, *value)).collect();
@@ -134,7 +134,7 @@ fn read(path: &Path, fingerprint: &Fingerprint) -> Result<Option<Contents>, Trai
             return Ok(Some(contents));
         }
         match parse(fingerprint, &bytes) {
-            // The first number of a sequence stays: runs may have begun with it.
+            // The first number of a sequence wins: runs may have started with it.
             Some((key, value)) => {
                 contents.records.entry(key).or_insert(value);
             }

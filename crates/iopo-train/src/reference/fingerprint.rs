@@ -42,7 +42,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The factors of all adapters, in the order of the layers: they are no tensors.
+/// The factors of all adapters, in the order of the layers: they are not among the tensors.
 fn adapter_scales(model: &CausalLm) -> impl Iterator<Item = f64> + '_ {
     linears(model).filter_map(|linear| linear.lora.as_ref()).map(|lora| lora.scale)
 }
@@ -53,7 +53,7 @@ fn linears(model: &CausalLm) -> impl Iterator<Item = &LoraLinear> {
 
 /// The model without adapters that change nothing yet, as new ones do.
 ///
-/// A new adapter's A is drawn from the seed, but its B is zero: with another seed or rank the
+/// A new adapter's A is sampled from the seed, but its B is zero: with another seed or rank the
 /// reference is the same model, and so are its numbers.
 pub(crate) fn without_idle_adapters(model: CausalLm) -> Result<CausalLm, TrainError> {
     Ok(if adapters_are_idle(&model)? { model.without_lora() } else { model })
@@ -79,8 +79,7 @@ fn adapters_are_idle(model: &CausalLm) -> Result<bool, TrainError> {
 
 /// SHA-256 of a prompt's and a completion's token ids.
 ///
-/// Template, end token and length limit have left their mark in the ids, so they need no place of
-/// their own.
+/// Template, end token and length limit act on the ids, so they are not hashed themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SequenceKey(pub(super) [u8; 32]);
 

@@ -1,4 +1,4 @@
-//! The policy that the trained one is compared with.
+//! The reference: the policy that the trained one is compared with.
 
 mod cache;
 mod fingerprint;
@@ -18,8 +18,8 @@ pub(crate) use probe::{Rounding, summation_order};
 
 /// The policy as it was at the start, frozen; or another model.
 ///
-/// A loss sees no more of it than one number for each sequence. So it is either a model, which
-/// runs with every batch, or those numbers, computed once by [`ReferencePolicy::precompute`].
+/// A loss sees one number of it for each sequence. So it is either a model, which runs with every
+/// batch, or those numbers, computed once by [`ReferencePolicy::precompute`].
 ///
 /// As a model it shares tensors with the trained one until an update replaces them: with LoRA only
 /// the adapter is ever held twice. Starting from an SFT adapter, the reference is that adapter, not
@@ -48,13 +48,13 @@ impl ReferencePolicy {
         Self { source: Source::Live(Box::new(model.valid())) }
     }
 
-    /// Whether it is a model, and not numbers that a model gave.
+    /// Whether it is a model rather than precomputed numbers.
     #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self.source, Source::Live(_))
     }
 
-    /// The model, unless there are only numbers that it gave.
+    /// The model; none where its numbers are precomputed.
     pub(crate) fn model(&self) -> Option<&CausalLm> {
         match &self.source {
             Source::Live(model) => Some(model),
@@ -76,7 +76,7 @@ impl ReferencePolicy {
         }
     }
 
-    /// How far precomputed numbers may be from the model's own; none where the model itself runs.
+    /// The tolerance of precomputed numbers; none where the model itself runs.
     pub(crate) fn rounding(&self) -> Option<Rounding> {
         match &self.source {
             Source::Live(_) => None,

@@ -1,4 +1,4 @@
-//! The reference's log-probs of a dataset: from the disk where they are there, else computed once.
+//! The reference's log-probs of a dataset: read from the disk, or computed once.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,18 +25,18 @@ pub struct Precompute {
     pub tokens: usize,
 }
 
-/// How far the computing of reference log-probs has come, for a progress bar.
+/// Progress of computing reference log-probs, for a progress bar.
 ///
-/// It is told once before anything is computed, and after each pass through the model.
+/// Observers get it once before anything is computed, and after each pass through the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReferenceProgress<'a> {
     /// The file that keeps them.
     pub file: &'a Path,
     /// Different sequences in the data.
     pub total: usize,
-    /// How many of them the file held already.
+    /// How many of them the file held at the start.
     pub found: usize,
-    /// How many were computed since.
+    /// How many were computed by this run.
     pub computed: usize,
 }
 
@@ -67,12 +67,13 @@ impl ReferenceLogProbs {
 }
 
 impl ReferencePolicy {
-    /// The same reference as numbers: those of all sequences of `examples`, and no model any more.
+    /// The same reference as numbers for all sequences of `examples`, without the model.
     ///
-    /// Numbers that the folder holds already are not computed again. They are kept by content: by
-    /// token ids, and by a hash of the model's sizes, weights, adapter and float types. What was
-    /// computed is on disk after each pass, so a killed process goes on where it was. At the end a
-    /// few sequences are computed again and compared. Numbers stay as they are.
+    /// Numbers in the folder are reused. They are keyed by content: by token ids, and by a hash of the
+    /// model's sizes, weights, adapter and float types. Each pass is written to disk, so a killed
+    /// process continues where it was. A precomputed reference is returned unchanged.
+    ///
+    /// At the end a few sequences are recomputed and compared.
     ///
     /// # Errors
     /// A file that cannot be read or written or is no cache, sequences that do not fit the model,
@@ -123,7 +124,7 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// Computes what is missing, and leaves out what the examples do not need.
+    /// Computes missing numbers, and drops those that the examples do not need.
     fn fill(mut self, examples: &[&EncodedExample], tokens: usize) -> Result<Records, TrainError> {
         let wanted: BTreeSet<SequenceKey> =
             examples.iter().flat_map(|example| example.sequences()).map(|s| SequenceKey::of(&s)).collect();
@@ -142,7 +143,7 @@ impl Filling<'_> {
             if missing.is_empty() {
                 continue;
             }
-            // What examples share makes a pass smaller than counted, never larger.
+            // Shared text makes a pass smaller than counted, never larger.
             let example_tokens = trie_tokens(&missing)?;
             if !pass.is_empty() && pass_tokens + example_tokens > tokens {
                 self.compute(&std::mem::take(&mut pass))?;
@@ -239,7 +240,7 @@ mod tests {
         let objective =
             TrainArgs::from_yaml(args, Path::new("run.yaml"), &[]).unwrap().validate().unwrap().objective;
         let batch = MicroBatch::new(&groups()[0].sequences()).unwrap();
-        let start = |reference: &ReferencePolicy| check_start(&model(), reference, &objective, &batch);
+        let start = |reference: &ReferencePolicy| check_start(&model(), reference, &*objective, &batch);
         let reference = with_errors(0.0).unwrap();
         start(&reference).unwrap();
         for (index, sequence) in groups()[0].sequences().iter().enumerate() {

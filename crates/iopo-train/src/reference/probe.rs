@@ -1,4 +1,4 @@
-//! Whether numbers on disk are those of the reference, on a few sequences.
+//! Checks on a few sequences that the numbers on disk are those of the reference.
 
 use std::path::Path;
 
@@ -14,22 +14,22 @@ use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::error::TrainError;
 use crate::step::scalar;
 
-/// Sequences that are computed again, one from each equal part of the data.
+/// Sequences that are recomputed, one from each equal part of the data.
 const PROBES: usize = 4;
 
 /// The same ones in every run of the same data.
 const SEED: u64 = 0x1090;
 
-/// Deviations from the measured noise that are put down to chance: the largest of some thousand
-/// sequences stands about four from the mean, and the noise is measured on four only.
+/// Deviations from the measured noise that chance explains: the largest of some thousand sequences
+/// is about four from the mean, and the noise is measured on four only.
 const DEVIATIONS: f64 = 8.0;
 
-/// How far two computations of one log-prob may be apart, when only the batches around it differ.
+/// The tolerance between two computations of one log-prob in different batches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rounding {
     /// Per unit of log-prob.
     relative: f64,
-    /// Per root of completion tokens: errors of single tokens are as good as independent.
+    /// Per root of completion tokens: errors of single tokens are nearly independent.
     per_root_token: f64,
 }
 
@@ -41,8 +41,8 @@ impl Rounding {
 
 /// Largest difference, per unit of log-prob, that another order of summation makes.
 ///
-/// f32 keeps 24 bits, and what was seen is a unit or two of the last place of a sum, some 1e-7 of
-/// it; bf16 keeps 8 bits.
+/// f32 keeps 24 bits, and measured differences are a unit or two of the last place of a sum, some
+/// 1e-7 of it; bf16 keeps 8 bits.
 pub(crate) fn summation_order(weights: FloatDType) -> f64 {
     match weights {
         FloatDType::F64 | FloatDType::F32 => 1e-5,
@@ -52,8 +52,8 @@ pub(crate) fn summation_order(weights: FloatDType) -> f64 {
 
 /// Computes a few sequences with the model, and compares.
 ///
-/// Each is computed alone and with the others. The difference is what this device makes of
-/// another batch (some round the factors of a product), and room for it is left.
+/// Each is computed alone and with the others. The difference is the effect of another batch on this
+/// device (some round the factors of a product), and the tolerance includes it.
 pub(super) fn probe(
     model: &CausalLm,
     examples: &[&EncodedExample],

@@ -9,12 +9,12 @@ use iopo_data::EncodedExample;
 use iopo_model::CausalLm;
 
 use super::{Counters, Evaluation, Observer, Trainer};
-use crate::batch::{MicroBatch, sequence_log_probs};
+use crate::batch::{MicroBatch, token_log_probs};
 use crate::config::IntervalStrategy;
 use crate::error::TrainError;
 use crate::log::{LogEntry, TrainLog};
+use crate::log_probs::BatchLogProbs;
 use crate::metrics::Metrics;
-use crate::step::scalar;
 
 /// Measures the policy with metrics of a program's own, such as how well its answers follow instructions.
 ///
@@ -66,12 +66,10 @@ impl Trainer {
                 Some(reference) => Some(reference.log_probs(&batch)?),
                 None => None,
             };
-            let loss = self.config.objective.loss(sequence_log_probs(&policy, &batch)?, reference)?;
-            let weight = chunk.len() as f64;
-            metrics.add("loss", scalar(loss.per_example.mean())?, weight);
-            for (name, values) in loss.stats {
-                metrics.add(name, scalar(values.mean())?, weight);
-            }
+            let objective = &self.config.objective;
+            let log_probs =
+                BatchLogProbs::new(objective.task(), token_log_probs(&policy, &batch)?, reference)?;
+            metrics.merge(&objective.loss(&log_probs)?.metrics(chunk.len())?);
         }
         Ok(metrics)
     }

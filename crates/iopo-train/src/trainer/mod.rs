@@ -210,7 +210,7 @@ impl Trainer {
         let outcome = train_step(
             &mut self.state,
             self.reference.as_ref(),
-            &self.config.objective,
+            &*self.config.objective,
             &batches,
             learning_rate,
             self.config.max_grad_norm,

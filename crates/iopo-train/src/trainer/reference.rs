@@ -42,6 +42,6 @@ impl Trainer {
         };
         let first = self.first_examples().iter().flat_map(EncodedExample::sequences);
         let batch = MicroBatch::new(&first.collect::<Vec<_>>())?;
-        check_start(&self.state.policy, reference, &self.config.objective, &batch)
+        check_start(&self.state.policy, reference, &*self.config.objective, &batch)
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::FloatDType;
 use iopo_data::TrieBatch;
-use iopo_loss::CompletionLogProbs;
-use iopo_model::{BackwardOptions, CausalLm, Checkpointing, Parameters, Precision, load_model};
+use iopo_model::{
+    BackwardOptions, CausalLm, Checkpointing, ParameterGradients, Parameters, Precision, load_model,
+};
 use iopo_train::{
-    Engine, GradientSum, GroupPasses, MicroBatch, Objective, ReferencePolicy, TrainError, WeightedBatch,
-    micro_step, sequence_log_probs,
+    BatchLogProbs, Engine, GroupPasses, MicroBatch, Objective, ReferencePolicy, TrainError, WeightedBatch,
+    micro_step,
 };
 
 use crate::common::{adapted, base, examples, fixture, fresh_lora, relative_difference};
@@ -17,11 +18,11 @@ use crate::{engine, numbers, objective, split, whole};
 
 fn gradients(
     policy: &CausalLm,
-    objective: &Objective,
+    objective: &dyn Objective,
     batches: &[WeightedBatch],
 ) -> BTreeMap<String, Vec<f64>> {
     let reference = ReferencePolicy::frozen(base(policy.precision().weights));
-    let mut sum = GradientSum::default();
+    let mut sum = ParameterGradients::default();
     for batch in batches {
         sum.merge(micro_step(policy, Some(&reference), objective, batch, &engine()).unwrap().gradients);
     }
@@ -36,9 +37,9 @@ fn micro_batches_of_any_sizes_give_the_gradient_of_one_batch() {
         for (dtype, tolerance) in [(FloatDType::F64, 1e-12), (FloatDType::F32, f32_tolerance)] {
             let policy = adapted(dtype).train();
             let (objective, examples) = (objective(stage), examples(stage, 5));
-            let whole = gradients(&policy, &objective, &split(&examples, &[5]));
+            let whole = gradients(&policy, &*objective, &split(&examples, &[5]));
             for sizes in [&[1, 1, 1, 1, 1][..], &[2, 2, 1], &[1, 4]] {
-                let parts = gradients(&policy, &objective, &split(&examples, sizes));
+                let parts = gradients(&policy, &*objective, &split(&examples, sizes));
                 let difference = relative_difference(&parts, &whole);
                 assert!(difference < tolerance, "{dtype:?} {stage:?} {sizes:?}: {difference:e}");
             }
@@ -56,24 +57,27 @@ fn a_shared_trie_changes_neither_loss_nor_gradients() {
         let policy = adapted(FloatDType::F64).train();
         let reference = ReferencePolicy::frozen(base(FloatDType::F64));
         let loss = |batch: &MicroBatch| {
-            micro_step(&policy, Some(&reference), &objective, &whole(batch.clone()), &engine()).unwrap().loss
+            micro_step(&policy, Some(&reference), &*objective, &whole(batch.clone()), &engine()).unwrap().loss
         };
         let (a, b) = (loss(&shared), loss(&unshared));
         assert!((a - b).abs() < 1e-12 * b, "{stage}: {a} {b}");
-        let [a, b] = [shared, unshared].map(|batch| gradients(&policy, &objective, &[whole(batch)]));
+        let [a, b] = [shared, unshared].map(|batch| gradients(&policy, &*objective, &[whole(batch)]));
         let difference = relative_difference(&a, &b);
         assert!(difference < 1e-11, "{stage}: {difference:e}");
     }
 }
 
 /// Gradients of the loss through one tape over everything, which the engine never builds.
-fn by_one_tape(policy: &CausalLm, objective: &Objective, batch: &MicroBatch) -> BTreeMap<String, Vec<f64>> {
+fn by_one_tape(
+    policy: &CausalLm,
+    objective: &dyn Objective,
+    batch: &MicroBatch,
+) -> BTreeMap<String, Vec<f64>> {
     let reference = ReferencePolicy::frozen(base(policy.precision().weights));
     let reference = objective.needs_reference().then(|| reference.log_probs(batch).unwrap());
     let tokens = policy.token_log_probs(batch.layout(), batch.predictions()).unwrap();
-    let sums = batch.sum_by_sequence(&tokens);
-    let counts = sequence_log_probs(policy, batch).unwrap().tokens;
-    let loss = objective.loss(CompletionLogProbs::new(sums, counts).unwrap(), reference).unwrap();
+    let log_probs = BatchLogProbs::new(objective.task(), batch.by_token(&tokens), reference).unwrap();
+    let loss = objective.loss(&log_probs).unwrap();
     let mut found = loss.per_example.mean().backward();
     policy.take_gradients(&mut found).into_iter().map(|g| (g.name, numbers(g.values))).collect()
 }
@@ -108,11 +112,11 @@ fn every_engine_gives_the_gradient_of_one_tape() {
                 adapted(dtype).merge_lora().set_require_grad(true).train(),
                 tied(dtype),
             ] {
-                let expected = by_one_tape(&policy, &objective, &batch);
+                let expected = by_one_tape(&policy, &*objective, &batch);
                 for engine in &engines {
                     let reference = ReferencePolicy::frozen(base(dtype));
                     let weighted = whole(batch.clone());
-                    let step = micro_step(&policy, Some(&reference), &objective, &weighted, engine).unwrap();
+                    let step = micro_step(&policy, Some(&reference), &*objective, &weighted, engine).unwrap();
                     let found = step.gradients.iter().map(|g| (g.name.clone(), numbers(g.values.clone())));
                     let difference = relative_difference(&found.collect(), &expected);
                     assert!(difference < tolerance, "{stage} {dtype:?} {engine:?}: {difference:e}");
@@ -139,14 +143,14 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let step =
-                    micro_step(&policy, Some(&reference), &objective(stage), &whole(batch.clone()), &engine)
+                    micro_step(&policy, Some(&reference), &*objective(stage), &whole(batch.clone()), &engine)
                         .unwrap();
                 let gradients = step.gradients.iter().map(|g| (g.name.clone(), numbers(g.values.clone())));
                 (step.loss, gradients.collect::<BTreeMap<_, _>>())
             })
         };
         let one = on(1);
-        let expected = by_one_tape(&policy, &objective(stage), &batch);
+        let expected = by_one_tape(&policy, &*objective(stage), &batch);
         let difference = relative_difference(&one.1, &expected);
         assert!(difference < 1e-5, "{difference:e}");
         for threads in [2, 3, 7] {
@@ -158,7 +162,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn parameters_that_no_loss_reaches_get_zero_gradients_of_their_own_shape() {
     let policy = fresh_lora(FloatDType::F32);
-    let mut sum = GradientSum::default();
+    let mut sum = ParameterGradients::default();
     sum.complete(&policy);
     for (gradient, parameter) in sum.iter().zip(sorted(policy.trainable_parameters())) {
         assert_eq!((&gradient.name, &gradient.shape), (&parameter.name, &parameter.shape));
@@ -179,7 +183,7 @@ fn a_weight_scales_the_gradient_and_not_the_loss() {
     let with = |weight: f64| {
         let reference = ReferencePolicy::frozen(base(FloatDType::F64));
         let weighted = WeightedBatch { batch: batch.clone(), weight };
-        micro_step(&policy, Some(&reference), &objective, &weighted, &engine()).unwrap()
+        micro_step(&policy, Some(&reference), &*objective, &weighted, &engine()).unwrap()
     };
     let (one, half) = (with(1.0), with(0.5));
     assert_eq!(one.loss, half.loss);
@@ -195,13 +199,13 @@ fn a_batch_without_whole_examples_is_refused() {
     let batch = MicroBatch::new(&examples(&[], 1)[0][..3]).unwrap();
     let policy = fresh_lora(FloatDType::F32);
     let reference = ReferencePolicy::snapshot(&policy);
-    let result = micro_step(&policy, Some(&reference), &objective(&[]), &whole(batch), &engine());
+    let result = micro_step(&policy, Some(&reference), &*objective(&[]), &whole(batch), &engine());
     assert!(matches!(result, Err(TrainError::BrokenBatch { sequences: 3, per_example: 4 })));
 }
 
 #[test]
 fn a_loss_that_needs_a_reference_says_so() {
     let batch = MicroBatch::new(&examples(&[], 1)[0]).unwrap();
-    let result = micro_step(&fresh_lora(FloatDType::F32), None, &objective(&[]), &whole(batch), &engine());
+    let result = micro_step(&fresh_lora(FloatDType::F32), None, &*objective(&[]), &whole(batch), &engine());
     assert!(matches!(result, Err(TrainError::Loss(iopo_loss::LossError::MissingReference))));
 }

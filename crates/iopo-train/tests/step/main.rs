@@ -11,7 +11,10 @@ mod common;
 mod gradients;
 mod losses;
 mod start;
+mod token_weights;
 mod updates;
+
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
@@ -25,7 +28,7 @@ use iopo_train::{
 
 const BETA: f64 = 0.1;
 
-fn objective(more: &[&str]) -> Objective {
+fn objective(more: &[&str]) -> Arc<dyn Objective> {
     config(std::path::Path::new("unused"), more).objective
 }
 
@@ -88,7 +91,7 @@ fn by_trainer_and_by_formula(more: &[&str], formula: impl Fn(&[Row]) -> f64) -> 
         .map(|((sum, sequence), reference)| Row { sum, tokens: sequence.completion.len() as f64, reference })
         .collect();
     let expected = rows.chunks(size).map(formula).sum::<f64>() / 3.0;
-    let step = micro_step(&policy, Some(&reference), &objective, &whole(batch), &engine()).unwrap();
+    let step = micro_step(&policy, Some(&reference), &*objective, &whole(batch), &engine()).unwrap();
     (step.loss, expected)
 }
 

@@ -13,7 +13,7 @@ use crate::{engine, objective, split, state, whole};
 
 fn start(policy: &CausalLm, reference: &ReferencePolicy, more: &[&str]) -> Result<(), TrainError> {
     let batch = MicroBatch::new(&examples(more, 2).concat()).unwrap();
-    check_start(policy, reference, &objective(more), &batch)
+    check_start(policy, reference, &*objective(more), &batch)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn fresh_adapters_sft_adapters_and_full_models_start_at_their_own_reference() {
             start(&policy, &reference, more).unwrap();
         }
         let batch = whole(MicroBatch::new(&examples(&[], 2).concat()).unwrap());
-        let step = micro_step(&policy, Some(&reference), &objective(&[]), &batch, &engine()).unwrap();
+        let step = micro_step(&policy, Some(&reference), &*objective(&[]), &batch, &engine()).unwrap();
         assert!((step.loss - LN_2).abs() < 1e-6, "{}", step.loss);
         assert_eq!(step.metrics.get("rewards/accuracies"), Some(0.0));
     }
@@ -57,7 +57,7 @@ fn a_snapshot_stays_behind_when_the_policy_moves_on() {
     let reference = ReferencePolicy::snapshot(&policy);
     let mut state = state(policy);
     let batches = split(&examples(&[], 1), &[1]);
-    train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-2, 1.0, &engine()).unwrap();
+    train_step(&mut state, Some(&reference), &*objective(&[]), &batches, 1e-2, 1.0, &engine()).unwrap();
     assert!(matches!(start(&state.policy, &reference, &[]), Err(TrainError::BrokenStart { .. })));
 }
 

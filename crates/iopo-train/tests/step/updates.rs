@@ -15,8 +15,9 @@ fn an_update_lowers_the_loss_and_reports_it_as_it_was_before() {
     let reference = ReferencePolicy::snapshot(&policy);
     let batches = split(&examples(&[], 3), &[2, 1]);
     let mut state = state(policy);
-    let mut step =
-        || train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0, &engine()).unwrap();
+    let mut step = || {
+        train_step(&mut state, Some(&reference), &*objective(&[]), &batches, 1e-3, 1.0, &engine()).unwrap()
+    };
     let first = step();
     assert!((first.loss - LN_2).abs() < 1e-6);
     assert_eq!(first.micro_losses.len(), 2);
@@ -39,7 +40,7 @@ fn an_update_is_as_long_as_the_clipped_gradient() {
         let outcome = train_step(
             &mut state,
             Some(&reference),
-            &objective(&[]),
+            &*objective(&[]),
             &batches,
             1.0,
             max_grad_norm,
@@ -66,7 +67,7 @@ fn a_loss_that_is_not_finite_leaves_the_state_as_it_was() {
     let mut state = state(policy);
     let before = trained_values(&state.policy);
     let batches = split(&examples(&[], 1), &[1]);
-    let error = train_step(&mut state, Some(&reference), &objective(&[]), &batches, 1e-3, 1.0, &engine())
+    let error = train_step(&mut state, Some(&reference), &*objective(&[]), &batches, 1e-3, 1.0, &engine())
         .unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { step: 1, what: "loss", .. }), "{error}");
     assert_eq!(trained_values(&state.policy), before);
@@ -75,7 +76,14 @@ fn a_loss_that_is_not_finite_leaves_the_state_as_it_was() {
 
 #[test]
 fn an_update_without_batches_is_refused() {
-    let result =
-        train_step(&mut state(fresh_lora(FloatDType::F32)), None, &objective(&[]), &[], 1e-3, 1.0, &engine());
+    let result = train_step(
+        &mut state(fresh_lora(FloatDType::F32)),
+        None,
+        &*objective(&[]),
+        &[],
+        1e-3,
+        1.0,
+        &engine(),
+    );
     assert!(matches!(result, Err(TrainError::BrokenBatch { sequences: 0, .. })));
 }

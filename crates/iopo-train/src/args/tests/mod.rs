@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::FloatDType;
 use iopo_data::Template;
-use iopo_loss::IopoVariant;
+use iopo_loss::{IopoLossConfig, IopoVariant};
 use iopo_model::LoraTargets;
 use serde_json::json;
 
@@ -113,9 +113,11 @@ fn notices_of(overrides: &[&str]) -> Vec<String> {
 #[test]
 fn the_papers_configuration_runs_as_it_is() {
     let config = read(PAPER, &[]).unwrap().validate().unwrap();
-    let Objective::Iopo(loss) = &config.objective else { panic!("{:?}", config.objective) };
-    assert_eq!(loss.config().beta, 0.1);
-    assert_eq!(loss.config().variant, IopoVariant::Full);
+    let loss = config.objective.identity();
+    assert_eq!(
+        (&loss["stage"], &loss["pref_beta"], &loss["iopo_variant"]),
+        (&json!("iopo"), &json!(0.1), &json!("full"))
+    );
     let FineTuning::Lora(lora) = &config.fine_tuning else { panic!("{:?}", config.fine_tuning) };
     assert_eq!((lora.rank, lora.alpha, &lora.targets), (8, 16.0, &LoraTargets::All));
     assert_eq!((config.precision.weights, config.precision.adapter), (FloatDType::BF16, FloatDType::F32));
@@ -179,7 +181,7 @@ ddp_timeout: 180000000
 resume_from_checkpoint: null
 ";
     let config = read(text, &[]).unwrap().validate().unwrap();
-    assert!(matches!(config.objective, Objective::Dpo(_)));
+    assert_eq!(config.objective.identity()["stage"], "dpo");
     assert_eq!(config.resume, None);
     assert_eq!(
         notice_keys(&config),
@@ -196,25 +198,20 @@ resume_from_checkpoint: null
 #[test]
 fn simpo_and_orpo_are_stages_and_losses_of_the_dpo_stage() {
     for overrides in [["stage=simpo", "seed=1"], ["stage=dpo", "pref_loss=simpo"]] {
-        let Objective::Simpo(loss) = config(&overrides).objective else { panic!("{overrides:?}") };
-        assert_eq!((loss.config().beta, loss.config().gamma), (0.1, 0.5));
+        let loss = config(&overrides).objective.identity();
+        let expected = json!({ "stage": "simpo", "pref_beta": 0.1, "simpo_gamma": 0.5, "pref_ftx": 0.0 });
+        assert_eq!(loss, expected, "{overrides:?}");
     }
-    assert!(matches!(config(&["stage=dpo", "pref_loss=orpo"]).objective, Objective::Orpo(_)));
+    assert_eq!(config(&["stage=dpo", "pref_loss=orpo"]).objective.identity()["stage"], "orpo");
     assert_eq!(notices_of(&["stage=dpo", "pref_loss=orpo"]), [""; 0]);
     assert_eq!(notices_of(&["stage=simpo", "pref_loss=simpo", "simpo_gamma=1.5"]), [""; 0]);
 }
 
 #[test]
 fn the_likelihood_term_reaches_every_preference_loss() {
-    let weight = |stage: &str| match config(&[stage, "pref_ftx=0.25"]).objective {
-        Objective::Sft(_) | Objective::Custom(_) => 0.0,
-        Objective::Dpo(loss) => loss.config().nll_weight,
-        Objective::Simpo(loss) => loss.config().nll_weight,
-        Objective::Orpo(loss) => loss.config().nll_weight,
-        Objective::Iopo(loss) => loss.config().nll_weight,
-    };
     for stage in ["stage=dpo", "stage=simpo", "stage=orpo", "stage=iopo"] {
-        assert_eq!(weight(stage), 0.25, "{stage}");
+        let loss = config(&[stage, "pref_ftx=0.25"]).objective.identity();
+        assert_eq!(loss["pref_ftx"], 0.25, "{stage}");
     }
 }
 
@@ -226,17 +223,18 @@ fn iopo_variants_are_named_after_the_preferences_they_keep() {
         ("input-only", IopoVariant::InputPreference),
         ("output-only", IopoVariant::OutputPreference),
     ] {
-        let Objective::Iopo(loss) = config(&["stage=iopo", &format!("iopo_variant={name}")]).objective else {
-            panic!("{name}")
-        };
-        assert_eq!(loss.config().variant, variant);
+        let loss = config(&["stage=iopo", &format!("iopo_variant={name}")]).objective;
+        assert_eq!(loss.identity()["iopo_variant"], name);
+        // The same loss made without a configuration has the same identity.
+        let direct = IopoLossConfig { variant, ..Default::default() }.init().unwrap();
+        assert_eq!(loss.identity(), Objective::identity(&direct));
     }
 }
 
 #[test]
 fn a_minimal_configuration_takes_the_documented_defaults_without_a_line() {
     let config = config(&[]);
-    assert!(matches!(config.objective, Objective::Sft(_)));
+    assert_eq!(config.objective.identity(), json!({ "stage": "sft" }));
     assert_eq!((config.batch_size, config.accumulation), (8, 1));
     assert_eq!((config.learning_rate, config.schedule), (5e-5, LrScheduleKind::Linear));
     assert_eq!(config.notices, []);

@@ -1,34 +1,39 @@
-//! Sums of gradients over micro-batches.
+//! Gradients of a model's parameters, and sums of them.
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, FloatDType, Tensor};
-use iopo_model::{CausalLm, CpuValues, NamedTensor, Parameters};
+use burn::tensor::{DType, FloatDType, Tensor, TensorReadError};
 use rayon::prelude::*;
 
-use crate::error::TrainError;
+use crate::causal_lm::CausalLm;
+use crate::cpu::CpuValues;
+use crate::parameters::{NamedTensor, Parameters};
 
-/// Gradients by parameter name, added up in at least f32.
+/// The gradient accumulator: gradients by parameter name, added up in at least f32.
 #[derive(Debug, Clone, Default)]
-pub struct GradientSum {
+pub struct ParameterGradients {
     by_name: BTreeMap<String, NamedTensor>,
 }
 
-impl GradientSum {
-    /// Adds a gradient to those of its name.
-    pub fn add(&mut self, mut gradient: NamedTensor) {
-        // Sums and squares of bf16 numbers lose what small gradients add.
-        gradient.values = widen(gradient.values);
-        // Taken out, a sum is nobody else's, and is added to in place.
-        if let Some(sum) = self.by_name.remove(&gradient.name) {
-            gradient.values = added(sum.values, gradient.values);
+impl Extend<NamedTensor> for ParameterGradients {
+    /// Adds each gradient to those of its name, in the order given.
+    fn extend<I: IntoIterator<Item = NamedTensor>>(&mut self, gradients: I) {
+        for mut gradient in gradients {
+            // Sums and squares of bf16 numbers lose what small gradients add.
+            gradient.values = widen(gradient.values);
+            // Taken out of the map, the sum has one owner and is added to in place.
+            if let Some(sum) = self.by_name.remove(&gradient.name) {
+                gradient.values = added(sum.values, gradient.values);
+            }
+            self.by_name.insert(gradient.name.clone(), gradient);
         }
-        self.by_name.insert(gradient.name.clone(), gradient);
     }
+}
 
-    /// Adds all gradients of another sum.
+impl ParameterGradients {
+    /// Adds all gradients of another accumulator.
     pub fn merge(&mut self, other: Self) {
-        other.by_name.into_values().for_each(|gradient| self.add(gradient));
+        self.extend(other.by_name.into_values());
     }
 
     /// Gives every trained parameter a gradient: zeros where no loss reached it.
@@ -54,16 +59,13 @@ impl GradientSum {
     ///
     /// # Errors
     /// Values that cannot be read from the device.
-    pub fn norm(&self) -> Result<f64, TrainError> {
+    pub fn norm(&self) -> Result<f64, TensorReadError> {
         let mut squares = 0.0;
         for gradient in self.by_name.values() {
-            squares +=
-                match CpuValues::of([gradient.values.clone()]) {
-                    Ok([values]) => sum_of_squares(&values.values()),
-                    Err([values]) => values.square().sum().try_into_scalar::<f64>().map_err(|error| {
-                        TrainError::Device { what: "a gradient", reason: error.to_string() }
-                    })?,
-                };
+            squares += match CpuValues::of([gradient.values.clone()]) {
+                Ok([values]) => sum_of_squares(&values.values()),
+                Err([values]) => values.square().sum().try_into_scalar::<f64>()?,
+            };
         }
         Ok(squares.sqrt())
     }
@@ -93,9 +95,9 @@ impl GradientSum {
 }
 
 /// Values in each of the blocks that threads work on.
-pub(crate) const BLOCK: usize = 1 << 15;
+const BLOCK: usize = 1 << 15;
 
-/// `a + b`, in the place of `a` where nobody else holds it.
+/// `a + b`, in place where `a` has no other owner.
 fn added(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
     match CpuValues::of([a, b]) {
         Ok([mut a, b]) => {
@@ -108,7 +110,7 @@ fn added(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
     }
 }
 
-/// `factor · x`, in the place of `x` where nobody else holds it.
+/// `factor · x`, in place where `x` has no other owner.
 fn scaled(x: Tensor<1>, factor: f64) -> Tensor<1> {
     match CpuValues::of([x]) {
         Ok([mut x]) => {
@@ -137,7 +139,7 @@ fn sum_of_squares(values: &[f32]) -> f64 {
 }
 
 /// The same values in at least f32.
-pub(crate) fn widen(values: Tensor<1>) -> Tensor<1> {
+fn widen(values: Tensor<1>) -> Tensor<1> {
     match values.dtype() {
         DType::F64 | DType::F32 => values,
         _ => values.cast(FloatDType::F32),
@@ -156,13 +158,13 @@ mod tests {
         NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
     }
 
-    fn sum(parts: Vec<Vec<NamedTensor>>) -> GradientSum {
-        let mut sum = GradientSum::default();
-        parts.into_iter().flatten().for_each(|part| sum.add(part));
+    fn sum(parts: Vec<Vec<NamedTensor>>) -> ParameterGradients {
+        let mut sum = ParameterGradients::default();
+        parts.into_iter().for_each(|part| sum.extend(part));
         sum
     }
 
-    fn values(sum: &GradientSum, name: &str) -> Vec<f64> {
+    fn values(sum: &ParameterGradients, name: &str) -> Vec<f64> {
         sum.get(name).unwrap().values.clone().try_into_vec_as::<f64>().unwrap()
     }
 
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_of_nothing_has_length_zero() {
-        assert_eq!(GradientSum::default().norm().unwrap(), 0.0);
+    fn an_empty_accumulator_has_norm_zero() {
+        assert_eq!(ParameterGradients::default().norm().unwrap(), 0.0);
     }
 }

@@ -1,5 +1,4 @@
 //! Tensors from numbers and back, for the tests of this folder.
-#![allow(dead_code, reason = "every test file uses its own part")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use iopo_loss::{

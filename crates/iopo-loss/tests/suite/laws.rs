@@ -1,12 +1,10 @@
 //! Identities of the losses, for any log-probs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use burn::tensor::Tensor;
-use common::{VARIANTS, column, ten_tokens, values};
 use iopo_loss::{DpoLossConfig, IopoLossConfig, IopoVariant, Pair, PairGrid, PreferenceLoss};
 use proptest::prelude::*;
+
+use crate::common::{VARIANTS, column, ten_tokens, values};
 
 const BETA: f64 = 0.1;
 
@@ -177,7 +175,7 @@ proptest! {
 
     #[test]
     fn every_row_is_independent_of_the_others(policy in [log_prob(), log_prob(), log_prob(), log_prob()]) {
-        for config in common::all_dpo_configs() {
+        for config in crate::common::all_dpo_configs() {
             let together = dpo(&config, [&policy[..2], &policy[2..]]);
             let alone = [dpo(&config, [&policy[..1], &policy[2..3]]), dpo(&config, [&policy[1..2], &policy[3..]])];
             prop_assert_eq!(together, alone.concat());
@@ -202,7 +200,7 @@ fn dpo(config: &DpoLossConfig, sums: [&[f64]; 2]) -> Vec<f64> {
 #[test]
 fn every_loss_type_at_equal_policies_has_the_value_of_its_formula_at_zero() {
     let log_half = 0.5f64.ln();
-    for config in common::all_dpo_configs() {
+    for config in crate::common::all_dpo_configs() {
         // Every formula of `DpoLossType` with both rewards and the margin zero, at β = 0.1.
         let expected = match config.loss_type.name() {
             "sigmoid" | "sigmoid_norm" | "robust" => -log_half,

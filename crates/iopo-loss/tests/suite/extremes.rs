@@ -1,11 +1,9 @@
 //! Losses and gradients far out: log-probs of -1e4 and of -1e-9, margins of ±1e4, in f32 and f64.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use burn::tensor::{DType, Tensor};
-use common::{all_dpo_configs, all_iopo_configs, column_of, grid_of, pair_of, values};
 use iopo_loss::{DpoLossConfig, FDivergence, IopoLossConfig, OrpoLossConfig, SftLoss, SimpoLossConfig};
+
+use crate::common::{all_dpo_configs, all_iopo_configs, column_of, grid_of, pair_of, values};
 
 /// Log-prob sums of two sides: both ends, either end, and exact zeros.
 const SIDES: [[f64; 6]; 2] = [[-1e4, -1e-9, -1e4, -1e-9, 0.0, -1e4], [-1e4, -1e-9, -1e-9, -1e4, -1e4, 0.0]];

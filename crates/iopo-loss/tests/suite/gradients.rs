@@ -1,14 +1,12 @@
 //! Every gradient against central differences in f64, with respect to every input.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use burn::tensor::Tensor;
-use common::{all_dpo_configs, all_iopo_configs, column, grid_of, pair_of, values};
 use iopo_loss::{
     CompletionLogProbs, DpoLossConfig, FDivergence, IopoLossConfig, OrpoLossConfig, Pair, SftLoss,
     SimpoLossConfig,
 };
+
+use crate::common::{all_dpo_configs, all_iopo_configs, column, grid_of, pair_of, values};
 
 const STEP: f64 = 1e-4;
 

@@ -2,20 +2,18 @@
 //!
 //! Those numbers come from plain f64 arithmetic with derivatives worked out by hand; change the
 //! generator and run `cargo xtask gen-fixtures`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fs;
 use std::path::PathBuf;
 
 use burn::tensor::Tensor;
-use common::{column, grid_of, pair_of, values};
 use iopo_loss::{
     CompletionLogProbs, DpoLossConfig, FDivergence, IopoLossConfig, IopoVariant, OrpoLossConfig, SftLoss,
     SimpoLossConfig,
 };
 use serde_json::Value;
+
+use crate::common::{column, grid_of, pair_of, values};
 
 /// A fixture, or `None` with a visible line where this crate lies alone, without its repository.
 fn fixture(name: &str) -> Option<Value> {
