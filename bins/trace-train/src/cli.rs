@@ -28,8 +28,17 @@ pub enum Command {
     Export(ExportArgs),
     /// Train a tokenizer on texts, for a model that is trained from scratch.
     Tokenizer(TokenizerArgs),
+    /// List every key of a configuration: its type, default, range and meaning.
+    Keys(KeysArgs),
     /// List the devices that this program can train on.
     Devices,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// As the Markdown tables of docs/configuration.md.
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,9 +16,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use iopo_cli::{failure, on_threads};
+use iopo_cli::{failure, on_threads, say};
+use iopo_train::TrainArgs;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, KeysArgs};
 
 /// Steps allocate and free blocks of megabytes, which this allocator hands out again without asking the system.
 #[global_allocator]
@@ -39,6 +40,8 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Tokenizer(args) => tokenizer::run(&args),
+        Command::Keys(KeysArgs { markdown: true }) => say(TrainArgs::keys_as_markdown().trim_end()),
+        Command::Keys(KeysArgs { markdown: false }) => say(TrainArgs::keys_as_text().trim_end()),
         Command::Devices => devices::list(),
     }
 }

@@ -43,7 +43,7 @@ pub enum ExampleText {
     },
 }
 
-/// What a training stage takes a row for.
+/// The kind of example that a training stage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
     /// Supervised fine-tuning: prompt and response.
@@ -66,18 +66,14 @@ impl fmt::Display for Task {
 
 /// A row that does not hold what the stage needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TaskError {
-    /// The row has fewer prompts or responses than the task.
-    #[error("{origin}: this row is {found}, and this stage needs {needed}")]
-    TooLittle {
-        /// Where the row is.
-        origin: RowLocation,
-        /// What the row is.
-        found: Task,
-        /// What was asked for.
-        needed: Task,
-    },
+#[error("{origin}: this row is {found}, and this stage needs {needed}")]
+pub struct TaskError {
+    /// Where the row is.
+    pub origin: RowLocation,
+    /// What the row is.
+    pub found: Task,
+    /// What the stage needs.
+    pub needed: Task,
 }
 
 impl ExampleText {
@@ -105,7 +101,7 @@ impl TextExample {
     ///
     /// # Errors
     ///
-    /// [`TaskError::TooLittle`]: a completion is no pair, and a pair is no group.
+    /// [`TaskError`]: a completion is no pair, and a pair is no group.
     pub fn into_task(self, task: Task) -> Result<Vec<Self>, TaskError> {
         let Self { origin, text } = self;
         let found = text.task();
@@ -123,7 +119,7 @@ impl TextExample {
             }
             (text, task) if found == task => vec![text],
             _ => {
-                return Err(TaskError::TooLittle { origin, found, needed: task });
+                return Err(TaskError { origin, found, needed: task });
             }
         };
         Ok(texts.into_iter().map(|text| Self { origin: origin.clone(), text }).collect())
@@ -179,7 +175,7 @@ mod tests {
     #[test]
     fn too_little_is_an_error_that_names_row_and_need() {
         for (row, task) in [(completion("x", "y"), Task::Pair), (pair("x", "a", "b"), Task::Group)] {
-            assert!(matches!(row.into_task(task), Err(TaskError::TooLittle { .. })));
+            assert!(row.into_task(task).is_err());
         }
         let error = pair("x", "a", "b").into_task(Task::Group).unwrap_err();
         assert_eq!(

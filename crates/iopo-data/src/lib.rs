@@ -9,7 +9,7 @@ mod template;
 mod tokenizer;
 mod trie;
 
-pub use dataset::{DatasetError, DatasetRows, FieldError, load_dataset, stream_dataset, stream_texts};
+pub use dataset::{DatasetError, DatasetRows, load_dataset, stream_dataset, stream_texts};
 pub use encode::{
     DropReason, DroppedRows, EncodeError, EncodeReport, EncodedExample, EncodedRow, Encoder, LengthPolicy,
     Lengths, PrepareError, infer_seqlen,

@@ -11,7 +11,7 @@ use iopo_model::{
     save_model, write_safetensors,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -44,7 +44,7 @@ pub struct Checkpoint {
     /// Tokens that went through the model with a tape.
     pub num_input_tokens_seen: u64,
     /// Everything that decides which updates follow; a resumed run must agree.
-    pub run: BTreeMap<String, String>,
+    pub run: BTreeMap<String, Value>,
     /// Log-prob of the first example's completions before the first update: it tells whether a
     /// resumed run starts from the same model.
     pub start_log_prob: f64,

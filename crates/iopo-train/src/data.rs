@@ -32,8 +32,8 @@ pub struct TrainData {
 /// Files that cannot be read, rows that are not what the stage needs, rows that cannot be
 /// encoded, and nothing being left.
 pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<TrainData, TrainError> {
-    let template = TemplateEncoder::new(tokenizer, config.template)?;
-    let encoder = Encoder::new(template, config.cutoff_len, config.length_policy);
+    let template = TemplateEncoder::new(tokenizer, config.data.template)?;
+    let encoder = Encoder::new(template, config.data.cutoff_len, config.data.length_policy);
     let (train, held_out) = rows(config, &encoder)?;
     let (train, report) = encoder.collect(train.into_iter().map(Ok::<_, TrainError>))?;
     let (held_out, held_out_report) = match held_out.is_empty() {
@@ -48,14 +48,14 @@ pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<Train
 
 /// Rows to train on, and rows held out.
 fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec<EncodedRow>), TrainError> {
-    let rows = read(config, encoder, &config.datasets)?;
-    if !config.eval_datasets.is_empty() {
-        return Ok((rows, read(config, encoder, &config.eval_datasets)?));
+    let rows = read(config, encoder, &config.data.train)?;
+    if !config.data.eval.is_empty() {
+        return Ok((rows, read(config, encoder, &config.data.eval)?));
     }
     let total = rows.len();
-    let (train, held_out) = split(total, config.val_size, config.seed);
+    let (train, held_out) = split(total, config.data.val_size, config.seed);
     if train.is_empty() {
-        let reason = format!("val_size {} holds all {total} rows out", config.val_size);
+        let reason = format!("val_size {} holds all {total} rows out", config.data.val_size);
         return Err(TrainError::NoExamples { reason });
     }
     let mut rows: Vec<Option<EncodedRow>> = rows.into_iter().map(Some).collect();
@@ -65,11 +65,11 @@ fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec
 
 /// The rows of some datasets as tokens: their text is dropped as soon as it is encoded.
 fn read(config: &TrainConfig, encoder: &Encoder, names: &[String]) -> Result<Vec<EncodedRow>, TrainError> {
-    let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
     let mut encoded = Vec::new();
     for name in names {
-        let rows = stream_dataset(name, &config.dataset_dir, config.unknown_labels)?;
-        let rows = rows.take(config.max_samples.unwrap_or(usize::MAX));
+        let rows = stream_dataset(name, &config.data.dir, config.data.unknown_labels)?;
+        let rows = rows.take(config.data.max_samples.unwrap_or(usize::MAX));
         for row in encoder.encode_rows(rows, config.objective.task(), threads)? {
             encoded.push(row?);
         }

@@ -28,8 +28,8 @@ pub use args::{ArgsError, Notice, Problem, TrainArgs};
 pub use batch::{MicroBatch, sequence_log_probs, token_log_probs};
 pub use checkpoint::Checkpoint;
 pub use config::{
-    EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig, SelectionConfig,
-    TrainConfig,
+    DataConfig, EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig,
+    SelectionConfig, TrainConfig,
 };
 pub use data::{TrainData, load_data};
 pub use error::TrainError;

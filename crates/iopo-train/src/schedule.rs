@@ -2,8 +2,11 @@
 
 use std::f64::consts::PI;
 
+use serde::{Deserialize, Serialize};
+
 /// The shape of the schedule after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LrScheduleKind {
     /// Half a cosine down to 0.
     Cosine,
@@ -13,16 +16,6 @@ pub enum LrScheduleKind {
     Constant,
     /// Constant after the warm-up.
     ConstantWithWarmup,
-}
-
-impl LrScheduleKind {
-    /// All kinds with the names that configurations use.
-    pub const NAMES: [(&'static str, Self); 4] = [
-        ("cosine", Self::Cosine),
-        ("linear", Self::Linear),
-        ("constant", Self::Constant),
-        ("constant_with_warmup", Self::ConstantWithWarmup),
-    ];
 }
 
 /// A learning rate for every update.

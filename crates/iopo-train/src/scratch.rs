@@ -20,7 +20,7 @@ pub(crate) fn write_generation_config(config: &TrainConfig, dir: &Path) -> Resul
         return Ok(());
     }
     let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    let template = TemplateEncoder::new(tokenizer, config.template)?;
+    let template = TemplateEncoder::new(tokenizer, config.data.template)?;
     let tokenizer = template.tokenizer();
     let mut stops = vec![template.eos_id()];
     stops.extend(tokenizer.eos_ids().iter().filter(|&&id| id != template.eos_id()));

@@ -50,7 +50,8 @@ pub struct WeightedBatch {
 }
 
 /// How often a group goes through the model for its gradient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GroupPasses {
     /// Once: all its sequences together, shared text computed once.
     One,

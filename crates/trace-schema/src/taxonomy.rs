@@ -203,7 +203,8 @@ impl<'de> Deserialize<'de> for ConstraintDimension {
 /// What to do with a label that names none of the 26 dimensions.
 ///
 /// The released evaluation file has two such labels, `输入格式约束` in row 903 and `·` in row 951.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum UnknownLabels {
     /// The row is invalid.
     #[default]

@@ -2,7 +2,6 @@
 
 use trace_schema::Message;
 
-use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
 
@@ -35,7 +34,7 @@ impl Default for Alpaca {
 }
 
 impl Alpaca {
-    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, FieldError> {
+    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, String> {
         let prompt = self.prompt(row)?;
         // In this format a response is a string; the keys are for files that write a message.
         let keys = MessageKeys::new("from", "value");
@@ -47,7 +46,7 @@ impl Alpaca {
         }])
     }
 
-    fn prompt(&self, row: &Row) -> Result<Vec<Message>, FieldError> {
+    fn prompt(&self, row: &Row) -> Result<Vec<Message>, String> {
         let mut messages: Vec<Message> =
             fields::optional_text(row, self.system.as_deref())?.map(Message::system).into_iter().collect();
         messages.extend(self.earlier_turns(row)?);
@@ -57,14 +56,14 @@ impl Alpaca {
             None => instruction.to_owned(),
         };
         if question.trim().is_empty() {
-            return Err(FieldError::EmptyPrompt { field: self.prompt.clone() });
+            return Err(fields::empty_prompt(&self.prompt));
         }
         messages.push(Message::user(question));
         Ok(messages)
     }
 
     /// The questions and answers before this one: a list of pairs of strings.
-    fn earlier_turns(&self, row: &Row) -> Result<Vec<Message>, FieldError> {
+    fn earlier_turns(&self, row: &Row) -> Result<Vec<Message>, String> {
         let Some(column) = &self.history else {
             return Ok(Vec::new());
         };
@@ -75,7 +74,7 @@ impl Alpaca {
         for (index, turn) in fields::list(history, column)?.iter().enumerate() {
             let field = format!("{column}[{index}]");
             let [question, answer] = fields::list(turn, &field)? else {
-                return Err(FieldError::Turns { field, problem: "has to be one question and one answer" });
+                return Err(format!("\"{field}\" has to be one question and one answer"));
             };
             messages.push(Message::user(fields::text(question, &field)?));
             messages.push(Message::assistant(fields::text(answer, &field)?));

@@ -2,7 +2,6 @@
 
 use trace_schema::{Message, Role};
 
-use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
 
@@ -24,7 +23,7 @@ impl Conversation {
         Self { ranking, messages, chosen, rejected, system: Some(system), keys }
     }
 
-    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, FieldError> {
+    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, String> {
         let all = fields::required(row, &self.messages)?;
         let mut turns = fields::messages(all, &self.messages, &self.keys)?;
         let mut system = fields::optional_text(row, self.system.as_deref())?.map(Message::system);
@@ -44,13 +43,13 @@ impl Conversation {
         row: &Row,
         system: Option<Message>,
         mut turns: Vec<Message>,
-    ) -> Result<ExampleText, FieldError> {
+    ) -> Result<ExampleText, String> {
         let chosen = fields::response(row, &self.chosen, &self.keys)?;
         let rejected = fields::response(row, &self.rejected, &self.keys)?;
-        let prompt = |turns: Vec<Message>| -> Result<Vec<Message>, FieldError> {
+        let prompt = |turns: Vec<Message>| -> Result<Vec<Message>, String> {
             if !is_prompt(&turns) {
                 let problem = "has to be one prompt (user and assistant in turn, the user first and last), or two prompts of equal length one after the other";
-                return Err(FieldError::Turns { field: self.messages.clone(), problem });
+                return Err(turns_error(&self.messages, problem));
             }
             Ok(system.clone().into_iter().chain(turns).collect())
         };
@@ -72,7 +71,7 @@ pub(super) fn completions(
     system: Option<Message>,
     turns: Vec<Message>,
     field: &str,
-) -> Result<Vec<ExampleText>, FieldError> {
+) -> Result<Vec<ExampleText>, String> {
     let mut said: Vec<Message> = system.into_iter().collect();
     let mut examples = Vec::new();
     for (index, turn) in turns.into_iter().enumerate() {
@@ -91,6 +90,6 @@ pub(super) fn completions(
     }
 }
 
-fn turns_error(field: &str, problem: &'static str) -> FieldError {
-    FieldError::Turns { field: field.to_owned(), problem }
+fn turns_error(field: &str, problem: &str) -> String {
+    format!("\"{field}\" {problem}")
 }

@@ -3,8 +3,6 @@
 use serde_json::{Map, Value};
 use trace_schema::{Message, Role};
 
-use super::FieldError;
-
 pub(super) type Row = Map<String, Value>;
 
 /// The keys of a message.
@@ -43,27 +41,27 @@ impl MessageKeys {
     }
 }
 
-pub(super) fn as_row(value: Value) -> Result<Row, FieldError> {
+pub(super) fn as_row(value: Value) -> Result<Row, String> {
     match value {
         Value::Object(row) => Ok(row),
-        other => Err(FieldError::NotAnObject { found: type_name(&other) }),
+        other => Err(format!("the row is {}, not an object", type_name(&other))),
     }
 }
 
-pub(super) fn required<'a>(row: &'a Row, field: &str) -> Result<&'a Value, FieldError> {
-    row.get(field).ok_or_else(|| FieldError::Missing { field: field.to_owned() })
+pub(super) fn required<'a>(row: &'a Row, field: &str) -> Result<&'a Value, String> {
+    row.get(field).ok_or_else(|| missing(field))
 }
 
-pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, FieldError> {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, String> {
     value.as_str().ok_or_else(|| wrong_type(value, field, "a string"))
 }
 
-pub(super) fn list<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], FieldError> {
+pub(super) fn list<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], String> {
     value.as_array().map(Vec::as_slice).ok_or_else(|| wrong_type(value, field, "a list"))
 }
 
-/// The text of a column that need not be; absent, null and empty are the same.
-pub(super) fn optional_text<'a>(row: &'a Row, column: Option<&str>) -> Result<Option<&'a str>, FieldError> {
+/// The text of an optional column; absent, null and empty are the same.
+pub(super) fn optional_text<'a>(row: &'a Row, column: Option<&str>) -> Result<Option<&'a str>, String> {
     let Some(field) = column else { return Ok(None) };
     match row.get(field) {
         None | Some(Value::Null) => Ok(None),
@@ -72,7 +70,7 @@ pub(super) fn optional_text<'a>(row: &'a Row, column: Option<&str>) -> Result<Op
 }
 
 /// A response: a string, a message, or a list of one message.
-pub(super) fn response(row: &Row, field: &str, keys: &MessageKeys) -> Result<String, FieldError> {
+pub(super) fn response(row: &Row, field: &str, keys: &MessageKeys) -> Result<String, String> {
     let response = match required(row, field)? {
         Value::String(response) => response.clone(),
         message @ Value::Object(_) => self::message(message, field, keys)?.content,
@@ -84,39 +82,49 @@ pub(super) fn response(row: &Row, field: &str, keys: &MessageKeys) -> Result<Str
     check_response(response, field)
 }
 
-pub(super) fn check_response(response: String, field: &str) -> Result<String, FieldError> {
+pub(super) fn check_response(response: String, field: &str) -> Result<String, String> {
     match response.trim().is_empty() {
-        true => Err(FieldError::EmptyResponse { field: field.to_owned() }),
+        true => Err(format!("\"{field}\" is an empty response")),
         false => Ok(response),
     }
 }
 
 /// A list of messages.
-pub(super) fn messages(value: &Value, field: &str, keys: &MessageKeys) -> Result<Vec<Message>, FieldError> {
+pub(super) fn messages(value: &Value, field: &str, keys: &MessageKeys) -> Result<Vec<Message>, String> {
     let list = list(value, field)?;
     if list.is_empty() {
-        return Err(FieldError::EmptyPrompt { field: field.to_owned() });
+        return Err(empty_prompt(field));
     }
     list.iter().enumerate().map(|(index, one)| message(one, &format!("{field}[{index}]"), keys)).collect()
 }
 
-fn message(value: &Value, field: &str, keys: &MessageKeys) -> Result<Message, FieldError> {
+fn message(value: &Value, field: &str, keys: &MessageKeys) -> Result<Message, String> {
     let Value::Object(row) = value else {
         return Err(wrong_type(value, field, "a message"));
     };
     let within = |key: &str| format!("{field}.{key}");
-    let get = |key: &str| -> Result<&str, FieldError> {
-        text(row.get(key).ok_or_else(|| FieldError::Missing { field: within(key) })?, &within(key))
+    let get = |key: &str| -> Result<&str, String> {
+        text(row.get(key).ok_or_else(|| missing(&within(key)))?, &within(key))
     };
     let name = get(&keys.role)?;
-    let role = keys
-        .role_named(name)
-        .ok_or_else(|| FieldError::UnknownRole { field: within(&keys.role), role: name.to_owned() })?;
+    let role = keys.role_named(name).ok_or_else(|| unknown_role(&within(&keys.role), name))?;
     Ok(Message { role, content: get(&keys.content)?.to_owned() })
 }
 
-fn wrong_type(value: &Value, field: &str, expected: &'static str) -> FieldError {
-    FieldError::WrongType { field: field.to_owned(), expected, found: type_name(value) }
+pub(super) fn missing(field: &str) -> String {
+    format!("\"{field}\" is missing")
+}
+
+pub(super) fn empty_prompt(field: &str) -> String {
+    format!("\"{field}\" is an empty prompt")
+}
+
+fn unknown_role(field: &str, role: &str) -> String {
+    format!("\"{field}\" is \"{role}\": known roles are system, user (human) and assistant (gpt)")
+}
+
+fn wrong_type(value: &Value, field: &str, expected: &str) -> String {
+    format!("\"{field}\" is {}, not {expected}", type_name(value))
 }
 
 fn type_name(value: &Value) -> &'static str {

@@ -4,7 +4,7 @@ use trace_schema::UnknownLabels;
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
 use super::fields::{MessageKeys, Row};
-use super::{FieldError, prompted, trace};
+use super::{prompted, trace};
 use crate::example::ExampleText;
 
 /// What the rows of a file look like.
@@ -18,7 +18,7 @@ pub(super) enum RowFormat {
 }
 
 impl RowFormat {
-    /// Tells the format from the keys of a file's first row.
+    /// The format by the keys of a file's first row.
     pub(super) fn detect(row: &Row) -> Option<Self> {
         let has = |key: &str| row.contains_key(key);
         let ranking = has("chosen") && has("rejected");
@@ -44,7 +44,7 @@ impl RowFormat {
     }
 
     /// The examples of one row.
-    pub(super) fn read(&self, row: &Row, labels: UnknownLabels) -> Result<Vec<ExampleText>, FieldError> {
+    pub(super) fn read(&self, row: &Row, labels: UnknownLabels) -> Result<Vec<ExampleText>, String> {
         match self {
             Self::TraceGroups => Ok(vec![trace::group(trace::parse(row, labels)?)]),
             Self::TracePairs => Ok(vec![trace::pair(trace::parse(row, labels)?)]),

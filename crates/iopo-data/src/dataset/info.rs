@@ -76,7 +76,7 @@ struct Tags {
     _function_tag: Option<String>,
 }
 
-/// A file, and what its entry says of its rows; `None` where its first row has to tell.
+/// A file, and the format in its entry; `None` where its first row identifies it.
 pub(super) struct Located {
     pub(super) path: PathBuf,
     pub(super) format: Option<RowFormat>,
@@ -85,20 +85,27 @@ pub(super) struct Located {
 /// The entries of a folder's `dataset_info.json`; none where there is no such file.
 pub(super) fn read_entries(path: &Path) -> Result<BTreeMap<String, Value>, DatasetError> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|source| DatasetError::InfoMalformed { path: path.to_owned(), source }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
+            let reason = format!("{} is malformed", path.display());
+            DatasetError::Invalid { reason, source: Some(source) }
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(source) => Err(DatasetError::Unreadable { path: path.to_owned(), source }),
     }
 }
 
-/// What an entry says, once it is known to ask for nothing that cannot be had.
+/// Reads an entry, unless it asks for something that is not supported.
 pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, DatasetError> {
-    let malformed =
-        |source| DatasetError::EntryMalformed { path: info.to_owned(), name: name.to_owned(), source };
+    let malformed = |source| {
+        let reason = format!("entry \"{name}\" of {} is malformed", info.display());
+        DatasetError::Invalid { reason, source: Some(source) }
+    };
     let entry = Entry::deserialize(entry).map_err(malformed)?;
     if let Some((key, instead)) = entry.unsupported() {
-        return Err(DatasetError::Unsupported { path: info.to_owned(), name: name.to_owned(), key, instead });
+        return Err(DatasetError::invalid(format!(
+            "entry \"{name}\" of {} has \"{key}\", which is not supported: {instead}",
+            info.display()
+        )));
     }
     let file =
         entry.file_name.as_deref().ok_or_else(|| malformed(serde::de::Error::missing_field("file_name")))?;

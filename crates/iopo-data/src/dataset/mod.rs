@@ -17,7 +17,7 @@ use std::path::Path;
 
 use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation, UnknownLabels};
 
-pub use error::{DatasetError, FieldError};
+pub use error::DatasetError;
 use format::RowFormat;
 use rows::Layout;
 pub use stream::DatasetRows;
@@ -29,14 +29,14 @@ use crate::example::{ExampleText, TextExample};
 /// Opens a dataset by its name in `dataset_dir/dataset_info.json`, or by its path, and reads its
 /// rows one at a time: of the file, no more than one row is in memory.
 ///
-/// A name outranks a path. A path is looked for as it is, then below `dataset_dir`; the
-/// keys of its first row tell its format, whether it is JSONL or one JSON array.
+/// A name outranks a path. A path is looked up as it is, then below `dataset_dir`; the
+/// keys of its first row identify its format, whether it is JSONL or one JSON array.
 /// A conversation without ranking gives one example per answer in it. `labels` says what
-/// becomes of rows in this project's own formats whose constraint labels nobody knows.
+/// happens to rows in this project's own formats that have unknown constraint labels.
 ///
 /// # Errors
 ///
-/// [`DatasetError`], naming the file, for what can be told before the first row. The rows
+/// [`DatasetError`], naming the file, for what is known before the first row. The rows
 /// themselves are results, whose errors name file, row and field. A file without rows is an error.
 pub fn stream_dataset(
     name_or_path: &str,
@@ -53,9 +53,11 @@ pub fn stream_dataset(
     let below = dataset_dir.join(name_or_path);
     match [Path::new(name_or_path), &below].into_iter().find(|path| path.is_file()) {
         Some(path) => stream_file(path, None, labels),
-        None => {
-            Err(DatasetError::Unknown { name: name_or_path.to_owned(), info, known: list_names(&entries) })
-        }
+        None => Err(DatasetError::invalid(format!(
+            "no dataset \"{name_or_path}\": it is neither a file nor a name in {} (which has {})",
+            info.display(),
+            list_names(&entries)
+        ))),
     }
 }
 
@@ -107,17 +109,25 @@ fn stream_file(
 
 fn detect_in_lines(path: &Path) -> Result<RowFormat, DatasetError> {
     let mut rows = JsonlReader::<_, serde_json::Value>::open(path)?;
-    let first = rows.next().ok_or_else(|| DatasetError::Empty { path: path.to_owned() })??;
+    let first = rows.next().ok_or_else(|| no_rows(path))??;
     let origin = rows::location(path, 0, &first);
-    let row = fields::as_row(first).map_err(|source| DatasetError::Row { origin, source })?;
+    let row = fields::as_row(first).map_err(|reason| DatasetError::Row { origin, reason })?;
     detect(path, &row)
 }
 
 fn detect(path: &Path, row: &fields::Row) -> Result<RowFormat, DatasetError> {
     RowFormat::detect(row).ok_or_else(|| {
         let keys = row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        DatasetError::UnknownFormat { path: path.to_owned(), keys }
+        DatasetError::invalid(format!(
+            "row 1 of {} is of no known format: it has {keys}; known are x1 y1 x2 y2 | instruction chosen rejected | \
+             conversations | messages | prompt chosen rejected | prompt completion | instruction output",
+            path.display()
+        ))
     })
+}
+
+fn no_rows(path: &Path) -> DatasetError {
+    DatasetError::invalid(format!("{} has no rows", path.display()))
 }
 
 fn typed_rows<T, F>(
@@ -138,7 +148,7 @@ where
     }))
 }
 
-/// Rows of which only the format says what they mean; the first row tells it where nobody did.
+/// Rows read through their format, which the first row identifies unless it is given.
 fn untyped_rows<I: Iterator<Item = rows::Row> + Send>(
     path: &Path,
     rows: I,
@@ -148,7 +158,7 @@ fn untyped_rows<I: Iterator<Item = rows::Row> + Send>(
     let path = path.to_owned();
     let mut read = move |row: rows::Row| {
         let (origin, value) = row?;
-        let at = |source| DatasetError::Row { origin: origin.clone(), source };
+        let at = |reason| DatasetError::Row { origin: origin.clone(), reason };
         let row = fields::as_row(value).map_err(at)?;
         let format = match &format {
             Some(format) => format,

@@ -3,12 +3,11 @@
 use serde_json::Value;
 use trace_schema::Message;
 
-use super::FieldError;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
 
 /// A prompt with `chosen` and `rejected`, or with `completion`.
-pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, FieldError> {
+pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, String> {
     let keys = MessageKeys::new("role", "content");
     let response = |field: &str| fields::response(row, field, &keys);
     // Some files repeat the prompt: as text, and at the head of both conversations.
@@ -27,23 +26,21 @@ pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, FieldError> {
     Ok(vec![text])
 }
 
-fn prompt(row: &Row, keys: &MessageKeys) -> Result<Vec<Message>, FieldError> {
+fn prompt(row: &Row, keys: &MessageKeys) -> Result<Vec<Message>, String> {
     match fields::required(row, "prompt")? {
-        Value::String(text) if text.trim().is_empty() => {
-            Err(FieldError::EmptyPrompt { field: "prompt".to_owned() })
-        }
+        Value::String(text) if text.trim().is_empty() => Err(fields::empty_prompt("prompt")),
         Value::String(text) => Ok(vec![Message::user(text)]),
         list => fields::messages(list, "prompt", keys),
     }
 }
 
 /// `chosen` and `rejected` are whole conversations: all but the last message is the prompt.
-fn read_implicit_prompt(row: &Row, keys: &MessageKeys) -> Result<ExampleText, FieldError> {
-    let conversation = |field: &str| -> Result<(Vec<Message>, String), FieldError> {
+fn read_implicit_prompt(row: &Row, keys: &MessageKeys) -> Result<ExampleText, String> {
+    let conversation = |field: &str| -> Result<(Vec<Message>, String), String> {
         let value = fields::required(row, field)?;
         if value.is_string() {
-            // Where the prompt ends in a plain text, nobody says.
-            return Err(FieldError::Missing { field: "prompt".to_owned() });
+            // A plain text does not show where its prompt ends.
+            return Err(fields::missing("prompt"));
         }
         let mut messages = fields::messages(value, field, keys)?;
         let last = messages.pop().map(|message| message.content).unwrap_or_default();
@@ -52,11 +49,10 @@ fn read_implicit_prompt(row: &Row, keys: &MessageKeys) -> Result<ExampleText, Fi
     let (prompt, chosen) = conversation("chosen")?;
     let (other, rejected) = conversation("rejected")?;
     if prompt.is_empty() {
-        return Err(FieldError::Missing { field: "prompt".to_owned() });
+        return Err(fields::missing("prompt"));
     }
     if prompt != other {
-        let problem = "has to repeat the messages of \"chosen\" up to the last";
-        return Err(FieldError::Turns { field: "rejected".to_owned(), problem });
+        return Err("\"rejected\" has to repeat the messages of \"chosen\" up to the last".to_owned());
     }
     Ok(ExampleText::Pair { prompt, chosen, rejected })
 }

@@ -19,7 +19,7 @@ pub(super) enum Layout {
     Array,
 }
 
-/// Tells the layout from the first character, whatever the file is called.
+/// The layout by the first character, whatever the file is called.
 pub(super) fn layout(path: &Path) -> Result<Layout, DatasetError> {
     let unreadable = |source| DatasetError::Unreadable { path: path.to_owned(), source };
     let mut file = open(path)?;
@@ -27,7 +27,7 @@ pub(super) fn layout(path: &Path) -> Result<Layout, DatasetError> {
         let bytes = file.fill_buf().map_err(unreadable)?;
         let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else {
             if bytes.is_empty() {
-                return Err(DatasetError::Empty { path: path.to_owned() });
+                return Err(super::no_rows(path));
             }
             let blank = bytes.len();
             file.consume(blank);
@@ -62,7 +62,8 @@ pub(super) fn elements(path: &Path) -> Result<impl Iterator<Item = Row> + Send +
                 DatasetError::Syntax { origin: location(&path, index, &Value::Null), source }
             }
             ArrayError::TooLong { limit } => {
-                DatasetError::RowTooLong { origin: location(&path, index, &Value::Null), limit }
+                let reason = format!("longer than {limit} bytes: a string or bracket that is never closed?");
+                DatasetError::Row { origin: location(&path, index, &Value::Null), reason }
             }
         }))
     }))

@@ -47,9 +47,7 @@ impl Iterator for DatasetRows {
             return None;
         }
         let next = match self.examples.next() {
-            None if self.state == State::NothingYet => {
-                Some(Err(DatasetError::Empty { path: self.path.clone() }))
-            }
+            None if self.state == State::NothingYet => Some(Err(super::no_rows(&self.path))),
             next => next,
         };
         self.state = if matches!(next, Some(Ok(_))) { State::Reading } else { State::Ended };

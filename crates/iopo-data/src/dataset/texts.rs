@@ -15,11 +15,11 @@ const TEXT: &str = "text";
 
 /// The texts of a dataset file one at a time: prompts and responses, or rows of the form `{"text": ...}`.
 ///
-/// Every format that [`stream_dataset`](crate::stream_dataset) reads is read; the first row tells it.
+/// Every format that [`stream_dataset`](crate::stream_dataset) reads is read; the first row identifies it.
 ///
 /// # Errors
 ///
-/// [`DatasetError`], naming the file, for what can be told before the first row. The texts themselves
+/// [`DatasetError`], naming the file, for what is known before the first row. The texts themselves
 /// are results, whose errors name file, row and field.
 pub fn stream_texts(
     path: impl AsRef<Path>,
@@ -38,7 +38,7 @@ pub fn stream_texts(
     if plain {
         return Ok(Box::new(rows.map(plain_text)));
     }
-    // Labels are no text, so unknown ones are no matter.
+    // A tokenizer learns no labels, so unknown ones do not matter.
     let rows = stream_file(path, None, UnknownLabels::Keep)?;
     Ok(Box::new(rows.flat_map(|row| match row {
         Ok(row) => texts_of(row).into_iter().map(Ok).collect(),
@@ -48,11 +48,11 @@ pub fn stream_texts(
 
 fn plain_text(row: rows::Row) -> Result<String, DatasetError> {
     let (origin, value) = row?;
-    let read = || {
+    let read = || -> Result<String, String> {
         let row = fields::as_row(value)?;
         Ok(fields::text(fields::required(&row, TEXT)?, TEXT)?.to_owned())
     };
-    read().map_err(|source| DatasetError::Row { origin, source })
+    read().map_err(|reason| DatasetError::Row { origin, reason })
 }
 
 /// Prompts first, then responses.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A row is as long as its longest prompt and its longest completion together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LengthPolicy {
     /// It is an error that names the row.

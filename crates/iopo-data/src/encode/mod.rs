@@ -24,37 +24,19 @@ use crate::tokenizer::Pieces;
 /// A row that cannot become tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "fields are places, lengths, reasons and sources")]
 pub enum EncodeError {
     /// The template or the tokenizer refuses the row.
     #[error("{origin}: {source}")]
-    Template {
-        /// Where the row is.
-        origin: RowLocation,
-        /// Why.
-        source: TemplateError,
-    },
+    Template { origin: RowLocation, source: TemplateError },
     /// The row is longer than the limit, under [`LengthPolicy::Error`].
     #[error(
         "{origin}: {prompt_tokens} prompt tokens and {completion_tokens} response tokens exceed cutoff_len {cutoff_len}; raise it, or choose another length policy"
     )]
-    TooLong {
-        /// Where the row is.
-        origin: RowLocation,
-        /// Length of the longest prompt.
-        prompt_tokens: usize,
-        /// Length of the longest completion.
-        completion_tokens: usize,
-        /// The limit.
-        cutoff_len: usize,
-    },
-    /// Every row was left out.
+    TooLong { origin: RowLocation, prompt_tokens: usize, completion_tokens: usize, cutoff_len: usize },
+    /// Every row was left out; the report has the reason for each.
     #[error("no row is left under cutoff_len {cutoff_len}: {report}")]
-    NothingKept {
-        /// The limit.
-        cutoff_len: usize,
-        /// Why each row was left out.
-        report: Box<EncodeReport>,
-    },
+    NothingKept { cutoff_len: usize, report: Box<EncodeReport> },
     /// There are no threads to encode on.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
@@ -89,7 +71,7 @@ impl Encoder {
         Ok(self.encode_examples(std::slice::from_ref(example))?.examples.pop())
     }
 
-    /// Encodes a dataset on all cores, in order, and reports what became of its rows.
+    /// Encodes a dataset on the threads of the current rayon pool, in order, and reports what happened to its rows.
     ///
     /// # Errors
     ///
@@ -99,12 +81,12 @@ impl Encoder {
         &self,
         examples: &[TextExample],
     ) -> Result<(Vec<EncodedExample>, EncodeReport), EncodeError> {
-        let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
         let encode = |example| self.encode_examples(std::slice::from_ref(example));
         self.collect(OrderedMap::new(examples.iter(), threads, encode)?)
     }
 
-    /// The examples of one row, tokenised with one memory of what was tokenised before.
+    /// The examples of one row, tokenised with one cache of earlier pieces.
     pub(super) fn encode_examples(&self, examples: &[TextExample]) -> Result<EncodedRow, EncodeError> {
         let mut pieces = Pieces::new(self.template.tokenizer());
         let mut row = EncodedRow::default();

@@ -7,7 +7,7 @@ use crate::dataset::DatasetError;
 use crate::example::{Task, TaskError, TextExample};
 use crate::ordered::OrderedMap;
 
-/// What one row of a dataset became.
+/// The examples of one row of a dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedRow {
     /// The examples that were kept: none to two.
@@ -45,7 +45,7 @@ impl Encoder {
     ///
     /// Results come in the order of the rows and do not depend on the number of threads. At most
     /// 128 rows for each thread are in memory, however many there are: reading waits until they
-    /// are asked for. After a row's error the stream goes on with the next row.
+    /// are asked for. After a row's error the stream continues with the next row.
     ///
     /// # Errors
     ///

@@ -27,14 +27,20 @@ pub(super) struct ChatTemplate {
 pub(super) struct RenderedCompletion {
     pub(super) response: String,
     pub(super) ending: String,
-    /// Whether the ending has a stop token; if not, the eos id is yet to be added.
+    /// Whether the ending has a stop token; if not, the eos id is still to be added.
     pub(super) stops: bool,
 }
 
 impl ChatTemplate {
     pub(super) fn new(tokenizer: &TextTokenizer) -> Result<Self, TemplateError> {
         let source =
-            tokenizer.chat_template().ok_or(TemplateError::NoChatTemplate { known: super::KNOWN })?;
+            tokenizer.chat_template().ok_or_else(|| {
+                TemplateError::invalid(format!(
+                    "the tokenizer has no chat template, neither in tokenizer_config.json nor in chat_template.jinja: name a \
+                     template ({})",
+                    super::KNOWN
+                ))
+            })?;
         let mut environment = environment().map_err(parse_error)?;
         environment.add_template_owned(NAME, without_generation_tags(source)).map_err(parse_error)?;
         Ok(Self {
@@ -47,7 +53,7 @@ impl ChatTemplate {
 
     pub(super) fn prompt(&self, messages: &[Message]) -> Result<String, TemplateError> {
         if !messages.iter().any(|message| message.role == Role::User) {
-            return Err(TemplateError::NoUserMessage);
+            return Err(TemplateError::no_user_message());
         }
         self.render(messages, None, true)
     }
@@ -55,8 +61,8 @@ impl ChatTemplate {
     /// What follows the prompt when the response is rendered as the model's turn.
     ///
     /// Training on it is sound only if the model, given the prompt as it is rendered for
-    /// generation, could go on with exactly this text. So the whole conversation must
-    /// begin with the prompt, and go on with the response: as it is, or, in templates
+    /// generation, could continue with exactly this text. So the whole conversation must
+    /// begin with the prompt, and continue with the response: as it is, or, in templates
     /// that trim their messages, without the white space around it.
     ///
     /// `prompt` is what [`ChatTemplate::prompt`] makes of `messages`.
@@ -69,13 +75,19 @@ impl ChatTemplate {
         let whole = self.render(messages, Some(response), false)?;
         let Some(after) = whole.strip_prefix(prompt) else {
             let (expected, found) = parting(prompt, &whole);
-            return Err(TemplateError::PromptNotPrefix { expected, found });
+            return Err(TemplateError::invalid(format!(
+                "the chat template renders the prompt differently when the response follows: expected {expected:?}, found \
+                 {found:?}; train with a template of the model's family"
+            )));
         };
         let as_rendered =
             [response, response.trim()].into_iter().find_map(|text| Some((text, after.strip_prefix(text)?)));
         let Some((response, ending)) = as_rendered else {
             let (expected, found) = parting(response.trim(), after);
-            return Err(TemplateError::ResponseAltered { expected, found });
+            return Err(TemplateError::invalid(format!(
+                "the chat template does not render the response as it is: expected {expected:?} after the prompt, found \
+                 {found:?}; train with a template of the model's family"
+            )));
         };
         let stop = self.stops.iter().filter_map(|stop| Some(ending.find(stop)? + stop.len())).min();
         let ending = stop.map_or_else(|| ending.trim_end(), |end| &ending[..end]);
@@ -106,7 +118,8 @@ impl ChatTemplate {
             eos_token => self.eos.as_str(),
         };
         let render = || self.environment.get_template(NAME)?.render(context);
-        render().map_err(|error| TemplateError::Render { source: error.into() })
+        let refused = "the chat template refuses this conversation";
+        render().map_err(|error| TemplateError::ChatTemplate { reason: refused, source: error.into() })
     }
 }
 
@@ -150,7 +163,8 @@ fn without_generation_tags(source: &str) -> String {
 }
 
 fn parse_error(error: Error) -> TemplateError {
-    TemplateError::Parse { source: error.into() }
+    let reason = "the tokenizer's chat template cannot be parsed";
+    TemplateError::ChatTemplate { reason, source: error.into() }
 }
 
 /// Both texts from just before their first difference, cut to a readable length.

@@ -51,14 +51,23 @@ pub(super) const LLAMA3: FixedTemplate = FixedTemplate {
 impl FixedTemplate {
     /// The eos id, when the tokenizer has every token that the template is made of.
     pub(super) fn eos_id(&self, tokenizer: &TextTokenizer) -> Result<u32, TemplateError> {
-        let missing = |token| TemplateError::MissingSpecialToken { template: self.name, token };
+        let missing = |token: &str| {
+            TemplateError::invalid(format!(
+                "template {} needs the special token \"{token}\", which this tokenizer does not have: take the template of \
+                 the model's family, or `chat`",
+                self.name
+            ))
+        };
         for token in self.required {
-            tokenizer.token_id(token).ok_or(missing(token))?;
+            tokenizer.token_id(token).ok_or_else(|| missing(token))?;
         }
         if self.bos && tokenizer.bos_id().is_none() {
-            return Err(TemplateError::NoBos { template: self.name });
+            return Err(TemplateError::invalid(format!(
+                "template {} begins with the bos token, and tokenizer_config.json names no bos_token",
+                self.name
+            )));
         }
-        tokenizer.token_id(self.eos).ok_or(missing(self.eos))
+        tokenizer.token_id(self.eos).ok_or_else(|| missing(self.eos))
     }
 
     pub(super) fn prompt(
@@ -101,18 +110,24 @@ fn wrap([before, after]: [&str; 2], content: &str) -> String {
 
 fn check_turns(turns: &[Message], offset: usize) -> Result<(), TemplateError> {
     if turns.is_empty() {
-        return Err(TemplateError::NoUserMessage);
+        return Err(TemplateError::no_user_message());
     }
     let both = [Role::User, Role::Assistant];
     for (index, turn) in turns.iter().enumerate() {
         let expected = both[index % 2];
         if turn.role != expected {
-            return Err(TemplateError::Turn { index: offset + index, expected, found: turn.role });
+            return Err(out_of_turn(offset + index, expected, turn.role));
         }
     }
     if turns.len().is_multiple_of(2) {
-        let index = offset + turns.len() - 1;
-        return Err(TemplateError::Turn { index, expected: Role::User, found: Role::Assistant });
+        return Err(out_of_turn(offset + turns.len() - 1, Role::User, Role::Assistant));
     }
     Ok(())
+}
+
+fn out_of_turn(index: usize, expected: Role, found: Role) -> TemplateError {
+    TemplateError::invalid(format!(
+        "message {index} of the prompt is from {found}, expected {expected}: after an optional system message, user and \
+         assistant take turns and the user has the last word"
+    ))
 }

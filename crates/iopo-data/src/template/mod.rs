@@ -10,6 +10,7 @@ use std::fmt;
 use chat::ChatTemplate;
 pub use error::TemplateError;
 use fixed::FixedTemplate;
+use serde::{Deserialize, Serialize};
 use trace_schema::Message;
 
 use crate::TokenSequence;
@@ -19,7 +20,8 @@ use crate::tokenizer::{Pieces, TextTokenizer};
 const KNOWN: &str = "qwen, llama3, chat";
 
 /// How a conversation becomes tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Template {
     /// ChatML as the paper's trainer writes it for Qwen: a default system text, and no
@@ -36,13 +38,15 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::UnknownName`], which lists the known names.
+    /// An unknown name; the message lists the known ones.
     pub fn from_name(name: Option<&str>) -> Result<Self, TemplateError> {
         match name {
             Some("qwen") => Ok(Self::Qwen),
             Some("llama3") => Ok(Self::Llama3),
             Some("chat") | None => Ok(Self::Chat),
-            Some(name) => Err(TemplateError::UnknownName { name: name.to_owned(), known: KNOWN }),
+            Some(name) => Err(TemplateError::invalid(format!(
+                "unknown template \"{name}\": known are {KNOWN}; without a name the tokenizer's own chat template is used"
+            ))),
         }
     }
 
@@ -96,9 +100,7 @@ impl TemplateEncoder {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::MissingSpecialToken`] or [`TemplateError::NoBos`] when the
-    /// tokenizer belongs to another family, [`TemplateError::NoChatTemplate`] and
-    /// [`TemplateError::Parse`] for [`Template::Chat`].
+    /// A tokenizer of another family, and for [`Template::Chat`] one without a valid chat template.
     pub fn new(tokenizer: TextTokenizer, template: Template) -> Result<Self, TemplateError> {
         let (eos_id, writer) = match template {
             Template::Qwen => (fixed::QWEN.eos_id(&tokenizer)?, Writer::Fixed(fixed::QWEN)),
@@ -112,8 +114,7 @@ impl TemplateEncoder {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::NoUserMessage`], [`TemplateError::Turn`] (fixed templates) and
-    /// [`TemplateError::Render`] (chat templates) for a conversation that makes no prompt.
+    /// A conversation that makes no prompt.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TemplateError> {
         let (prompt, []) = self.encode_each(&mut Pieces::new(&self.tokenizer), messages, [])?;
         Ok(prompt)
@@ -133,8 +134,7 @@ impl TemplateEncoder {
     ///
     /// # Errors
     ///
-    /// As [`TemplateEncoder::prompt`]. With a chat template also
-    /// [`TemplateError::PromptNotPrefix`] and [`TemplateError::ResponseAltered`] when what it
+    /// As [`TemplateEncoder::prompt`]. With a chat template also an error when what it
     /// renders for training is not what the model would see and write when it answers.
     pub fn encode(&self, messages: &[Message], response: &str) -> Result<TokenSequence, TemplateError> {
         let (prompt, [completion]) =

@@ -80,7 +80,7 @@ impl GenerationConfig {
 
 /// Reads a JSON file that must be there.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TokenizerError> {
-    read_json_if_present(path)?.ok_or_else(|| TokenizerError::Missing { path: path.to_owned() })
+    read_json_if_present(path)?.ok_or_else(|| TokenizerError::missing(path))
 }
 
 /// Reads a JSON file; `None` when there is none.
@@ -88,8 +88,7 @@ pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<O
     let Some(text) = read_if_present(path)? else {
         return Ok(None);
     };
-    let value = serde_json::from_slice(&text)
-        .map_err(|source| TokenizerError::Malformed { path: path.to_owned(), source: source.into() })?;
+    let value = serde_json::from_slice(&text).map_err(|source| TokenizerError::malformed(path, source))?;
     Ok(Some(value))
 }
 
@@ -98,6 +97,6 @@ pub(super) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, TokenizerE
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(TokenizerError::Unreadable { path: path.to_owned(), source }),
+        Err(source) => Err(TokenizerError::because(format!("cannot read {}", path.display()), source)),
     }
 }

@@ -68,7 +68,11 @@ impl TextTokenizer {
             None => eos_ids
                 .first()
                 .and_then(|&id| Some(SpecialToken { text: inner.id_to_token(id)?, id }))
-                .ok_or(TokenizerError::NoEos { path: config_path })?,
+                .ok_or_else(|| {
+                let path = config_path.display();
+                let reason = format!("{path} names no eos_token, and generation_config.json no eos_token_id");
+                TokenizerError::new(reason)
+            })?,
         };
         eos_ids.retain(|id| *id != eos.id);
         eos_ids.insert(0, eos.id);
@@ -86,11 +90,14 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// [`TokenizerError::Encode`] where the tokenizer's model refuses the text.
+    /// A text that the tokenizer's model refuses.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         match self.inner.encode_fast(text, false) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(source) => Err(TokenizerError::Encode { bytes: text.len(), source }),
+            Err(source) => {
+                let reason = format!("the tokenizer cannot encode a text of {} bytes", text.len());
+                Err(TokenizerError::because(reason, source))
+            }
         }
     }
 
@@ -98,7 +105,7 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// [`TokenizerError::Decode`] where the tokenizer's decoder fails.
+    /// Ids that the tokenizer's decoder refuses.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
         self.decode_ids(ids, false)
     }
@@ -107,15 +114,15 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// [`TokenizerError::Decode`] where the tokenizer's decoder fails.
+    /// Ids that the tokenizer's decoder refuses.
     pub fn decode_plain(&self, ids: &[u32]) -> Result<String, TokenizerError> {
         self.decode_ids(ids, true)
     }
 
     fn decode_ids(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, TokenizerError> {
-        self.inner
-            .decode(ids, skip_special_tokens)
-            .map_err(|source| TokenizerError::Decode { tokens: ids.len(), source })
+        self.inner.decode(ids, skip_special_tokens).map_err(|source| {
+            TokenizerError::because(format!("the tokenizer cannot decode {} tokens", ids.len()), source)
+        })
     }
 
     /// The token that ends a sequence.
@@ -160,13 +167,16 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// [`TokenizerError::VocabularyTooLarge`]: the tokenizer belongs to another model.
+    /// A tokenizer that belongs to another model.
     pub fn check_vocabulary(&self, model_vocab_size: usize) -> Result<(), TokenizerError> {
         let size = self.vocab_size();
         if size <= model_vocab_size {
             return Ok(());
         }
-        Err(TokenizerError::VocabularyTooLarge { largest_id: (size - 1) as u32, model_vocab_size })
+        Err(TokenizerError::new(format!(
+            "this tokenizer does not belong to this model: it has ids up to {}, the model's vocab_size is {model_vocab_size}",
+            size - 1
+        )))
     }
 
     /// The Jinja source of the folder's own chat template.
@@ -184,9 +194,8 @@ impl TextTokenizer {
 }
 
 fn read_tokenizer(path: &Path) -> Result<Tokenizer, TokenizerError> {
-    let bytes =
-        config::read_if_present(path)?.ok_or_else(|| TokenizerError::Missing { path: path.to_owned() })?;
-    let malformed = |source| TokenizerError::Malformed { path: path.to_owned(), source };
+    let bytes = config::read_if_present(path)?.ok_or_else(|| TokenizerError::missing(path))?;
+    let malformed = |source| TokenizerError::malformed(path, source);
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(malformed)?;
     // Lengths are the encoder's business: a limit saved in the file would cut silently.
     tokenizer.with_truncation(None).map_err(malformed)?;
@@ -201,7 +210,7 @@ fn read_chat_template(dir: &Path) -> Result<Option<String>, TokenizerError> {
     };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
-        Err(source) => Err(TokenizerError::Malformed { path, source: source.into() }),
+        Err(source) => Err(TokenizerError::malformed(&path, source)),
     }
 }
 
@@ -213,6 +222,9 @@ fn special_token(
 ) -> Result<SpecialToken, TokenizerError> {
     match tokenizer.token_to_id(&text) {
         Some(id) => Ok(SpecialToken { text, id }),
-        None => Err(TokenizerError::UnknownToken { path: path.to_owned(), role, token: text }),
+        None => Err(TokenizerError::new(format!(
+            "{} names \"{text}\" as {role}, which is not in the vocabulary of tokenizer.json",
+            path.display()
+        ))),
     }
 }

@@ -63,41 +63,24 @@ impl Default for TokenizerTraining {
 /// A tokenizer that cannot be trained or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "fields are reasons and sources")]
 pub enum TokenizerTrainingError {
-    /// A vocabulary without room for all bytes and special tokens.
-    #[error("a vocabulary of {vocab_size} is too small: 256 bytes and the special tokens alone are {least}")]
-    VocabularyTooSmall {
-        /// What was asked for.
-        vocab_size: usize,
-        /// What is needed before the first pair is merged.
-        least: usize,
-    },
-    /// A special token that is empty or given twice.
-    #[error("the special token {token:?} is empty or given twice")]
-    SpecialToken {
-        /// The token.
-        token: String,
-    },
-    /// Nothing to learn from.
-    #[error("there is no text to train a tokenizer on")]
-    NoText,
+    /// A configuration or texts from which no tokenizer can be trained.
+    #[error("{reason}")]
+    Invalid { reason: String },
     /// The tokenizer's trainer failed.
     #[error("the tokenizer cannot be trained")]
-    Train {
-        /// What it said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Train { source: Box<dyn std::error::Error + Send + Sync> },
     /// The folder cannot be made.
     #[error("cannot create {}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Folder { path: PathBuf, source: std::io::Error },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] FileError),
+}
+
+fn invalid(reason: String) -> TokenizerTrainingError {
+    TokenizerTrainingError::Invalid { reason }
 }
 
 /// A tokenizer that was just trained, to be written as a Hugging Face folder.
@@ -141,11 +124,14 @@ pub fn train_tokenizer(
     let special_tokens = special_tokens(&config.special_tokens)?;
     let least = BYTES + special_tokens.len();
     if config.vocab_size < least {
-        return Err(TokenizerTrainingError::VocabularyTooSmall { vocab_size: config.vocab_size, least });
+        return Err(invalid(format!(
+            "a vocabulary of {} is too small: 256 bytes and the special tokens alone are {least}",
+            config.vocab_size
+        )));
     }
     let mut texts = texts.filter(|text| !text.is_empty()).peekable();
     if texts.peek().is_none() {
-        return Err(TokenizerTrainingError::NoText);
+        return Err(invalid("there is no text to train a tokenizer on".to_owned()));
     }
     let inner = learn(texts, config.vocab_size - special_tokens.len(), config.min_frequency, &special_tokens)
         .map_err(|source| TokenizerTrainingError::Train { source })?;
@@ -156,7 +142,7 @@ fn special_tokens(further: &[String]) -> Result<Vec<String>, TokenizerTrainingEr
     let mut tokens = [END_OF_TEXT, TURN_START, TURN_END].map(str::to_owned).to_vec();
     for token in further {
         if token.is_empty() || tokens.contains(token) {
-            return Err(TokenizerTrainingError::SpecialToken { token: token.clone() });
+            return Err(invalid(format!("the special token {token:?} is empty or given twice")));
         }
         tokens.push(token.clone());
     }

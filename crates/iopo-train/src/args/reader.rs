@@ -3,23 +3,21 @@
 use serde_json::{Map, Value};
 use trace_schema::nearest;
 
-use super::keys::{IGNORED, UNSUPPORTED, written};
+use super::foreign::{IGNORED, UNSUPPORTED, written};
+use super::values::{KeyValue, Misfit, Range};
 use super::{Notice, Problem};
 
+#[derive(Default)]
 pub(super) struct Reader {
     map: Map<String, Value>,
     known: Vec<&'static str>,
     problems: Vec<Problem>,
+    invalid: Vec<Problem>,
 }
 
 impl Reader {
     pub(super) fn new(map: Map<String, Value>) -> Self {
-        Self { map, known: Vec::new(), problems: Vec::new() }
-    }
-
-    #[cfg(test)]
-    pub(super) fn known(&self) -> &[&'static str] {
-        &self.known
+        Self { map, ..Self::default() }
     }
 
     /// Takes a value; null counts as absent.
@@ -28,85 +26,28 @@ impl Reader {
         self.map.remove(key).filter(|value| !value.is_null())
     }
 
-    fn typed<T>(
-        &mut self,
-        key: &'static str,
-        expected: &'static str,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.take(key)?;
-        let typed = read(&value);
-        if typed.is_none() {
-            self.problems.push(Problem::WrongType { key, expected, found: shorten(&value.to_string()) });
+    /// Takes a value of a type; the default stands for one that is absent or wrong.
+    pub(super) fn read<T: KeyValue>(&mut self, key: &'static str, default: T, range: Range) -> T {
+        let Some(value) = self.take(key) else { return default };
+        let found = || shorten(&written(&value));
+        match T::read(&value) {
+            Ok(read) if range.contains(read.number()) => return read,
+            Ok(_) | Err(Misfit::Range) => {
+                self.invalid.push(Problem::OutOfRange { key, value: found(), range: range.text });
+            }
+            Err(Misfit::Name(names)) => {
+                self.invalid.push(Problem::UnknownName { key, value: found(), known: names.join(", ") });
+            }
+            Err(Misfit::Type) => {
+                let found = shorten(&value.to_string());
+                self.problems.push(Problem::WrongType { key, expected: T::EXPECTED, found });
+            }
         }
-        typed
-    }
-
-    /// A text. Numbers are not: `007` would come out as 7.
-    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
-        self.typed(key, "a text (in quotes if it looks like something else)", |value| {
-            value.as_str().map(str::to_owned)
-        })
-    }
-
-    /// A text, where `no`, `true` and `false` are values too; whether YAML takes them for texts
-    /// depends on its version.
-    pub(super) fn text_or_flag(&mut self, key: &'static str) -> Option<String> {
-        self.typed(key, "a text, true or false", |value| match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Bool(flag) => Some(flag.to_string()),
-            _ => None,
-        })
-    }
-
-    pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> String {
-        self.text(key).unwrap_or_else(|| default.to_owned())
-    }
-
-    pub(super) fn flag_or_none(&mut self, key: &'static str) -> Option<bool> {
-        self.typed(key, "true or false", Value::as_bool)
-    }
-
-    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        self.typed(key, "true or false", Value::as_bool).unwrap_or(default)
-    }
-
-    pub(super) fn integer(&mut self, key: &'static str) -> Option<i64> {
-        self.typed(key, "an integer", |value| {
-            // `500.0` is an integer to everybody but a parser.
-            value
-                .as_i64()
-                .or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 1e15).map(|x| x as i64))
-        })
-    }
-
-    pub(super) fn integer_or(&mut self, key: &'static str, default: i64) -> i64 {
-        self.integer(key).unwrap_or(default)
-    }
-
-    /// A number; `5e-6`, which YAML takes for a text, is one too.
-    pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
-        self.typed(key, "a number", |value| value.as_f64().or_else(|| value.as_str()?.parse().ok()))
-    }
-
-    pub(super) fn number_or(&mut self, key: &'static str, default: f64) -> f64 {
-        self.number(key).unwrap_or(default)
-    }
-
-    /// A list, or a text with commas.
-    pub(super) fn list(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let split = |text: &str| {
-            text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-        };
-        self.typed(key, "a list of texts", |value| match value {
-            Value::String(text) => Some(split(text)),
-            Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-            _ => None,
-        })
+        default
     }
 
     /// Takes the keys that are accepted without effect.
-    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
+    pub(super) fn notices(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
         for ignored in IGNORED {
             if let Some(value) = self.take(ignored.key)
@@ -118,7 +59,12 @@ impl Reader {
         notices
     }
 
-    /// Everything that is wrong, leftover keys included.
+    /// Values outside their ranges and unknown names.
+    pub(super) fn invalid(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.invalid)
+    }
+
+    /// Wrong types, and keys that are left over.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         for (key, value) in std::mem::take(&mut self.map) {
             self.problems.extend(self.leftover(key, &value));

@@ -1,48 +1,38 @@
 //! When the model is evaluated, and what evaluations decide.
 
-use super::checker::{Checker, no_effect};
+use super::checker::Checker;
 use super::{IntervalStrategy, SelectionConfig};
-use crate::args::TrainArgs;
+use crate::args::{Interval, TrainArgs};
 use crate::verified::{REFERENCE, is_share};
 
 impl Checker {
-    pub(super) fn eval(&mut self, args: &TrainArgs) -> Option<IntervalStrategy> {
-        let steps = args.eval_steps.map(|steps| self.at_least("eval_steps", steps, 1));
-        match args.eval_strategy.as_str() {
-            "no" | "false" => {
-                no_effect!(self, args, "eval_strategy is no", [eval_steps]);
-                Some(IntervalStrategy::No)
+    pub(super) fn eval(&mut self, args: &TrainArgs) -> IntervalStrategy {
+        // transformers renamed the key; both are in use.
+        match args.eval_strategy.or(args.evaluation_strategy).unwrap_or(Interval::No) {
+            Interval::No => {
+                self.no_effect(args, &["eval_steps"], "eval_strategy is no");
+                IntervalStrategy::No
             }
-            "epoch" => {
-                no_effect!(self, args, "eval_strategy is epoch", [eval_steps]);
-                Some(IntervalStrategy::Epoch)
+            Interval::Epoch => {
+                self.no_effect(args, &["eval_steps"], "eval_strategy is epoch");
+                IntervalStrategy::Epoch
             }
             // As in transformers, evaluation follows logging unless it has a number of its own.
-            "steps" => match steps {
-                Some(steps) => steps.map(IntervalStrategy::Steps),
-                None => usize::try_from(args.logging_steps).ok().map(IntervalStrategy::Steps),
-            },
-            other => self.unknown_name("eval_strategy", other, "no, steps, epoch"),
+            Interval::Steps => IntervalStrategy::Steps(args.eval_steps.unwrap_or(args.logging_steps)),
         }
     }
 
-    pub(super) fn held_out(&mut self, args: &TrainArgs, eval: Option<IntervalStrategy>) {
+    pub(super) fn held_out(&mut self, args: &TrainArgs, eval: IntervalStrategy) {
         let has_rows = !args.eval_dataset.is_empty() || args.val_size > 0.0;
-        match eval {
-            None => {}
-            Some(IntervalStrategy::No) => {
-                let reason = "eval_strategy is no: rows are held out, and not evaluated while training";
-                if args.val_size > 0.0 {
-                    self.notice("val_size", reason);
-                }
-                if !args.eval_dataset.is_empty() {
-                    self.notice("eval_dataset", reason);
-                }
+        if eval == IntervalStrategy::No {
+            let reason = "eval_strategy is no: rows are held out, and not evaluated while training";
+            for key in ["val_size", "eval_dataset"].into_iter().filter(|key| !args.is_default(key)) {
+                self.notice(key, reason);
             }
-            Some(_) if !has_rows && !self.has_evaluator && args.eval_prompts.is_empty() => {
-                self.conflict("eval_strategy needs something to evaluate on: set val_size, eval_dataset or eval_prompts");
-            }
-            Some(_) => {}
+        } else if !has_rows && !self.has_evaluator && args.eval_prompts.is_empty() {
+            self.conflict(
+                "eval_strategy needs something to evaluate on: set val_size, eval_dataset or eval_prompts",
+            );
         }
         if !args.eval_dataset.is_empty() && args.val_size > 0.0 {
             self.conflict("val_size and eval_dataset exclude each other");
@@ -50,13 +40,8 @@ impl Checker {
     }
 
     /// What `metric_for_best_model` and the keys around it ask for; nothing where none of them is set.
-    pub(super) fn selection(
-        &mut self,
-        args: &TrainArgs,
-        eval: Option<IntervalStrategy>,
-    ) -> Option<SelectionConfig> {
-        let patience = args.early_stopping_steps.map(|steps| self.at_least("early_stopping_steps", steps, 1));
-        if eval == Some(IntervalStrategy::No) {
+    pub(super) fn selection(&mut self, args: &TrainArgs, eval: IntervalStrategy) -> Option<SelectionConfig> {
+        if eval == IntervalStrategy::No {
             for (key, asked) in [
                 ("load_best_model_at_end", args.load_best_model_at_end),
                 ("early_stopping_steps", args.early_stopping_steps.is_some()),
@@ -65,15 +50,15 @@ impl Checker {
                     self.conflict(&format!("{key} needs evaluations: set eval_strategy"));
                 }
             }
-            let reason = "eval_strategy is no";
-            no_effect!(self, args, reason, [eval_on_start, metric_for_best_model, greater_is_better]);
+            let keys = ["eval_on_start", "metric_for_best_model", "greater_is_better"];
+            self.no_effect(args, &keys, "eval_strategy is no");
             return None;
         }
         let asked = args.load_best_model_at_end
             || args.early_stopping_steps.is_some()
             || args.metric_for_best_model.is_some();
         if !asked {
-            no_effect!(self, args, "no metric_for_best_model is given", [greater_is_better]);
+            self.no_effect(args, &["greater_is_better"], "no metric_for_best_model is given");
             return None;
         }
         // As in transformers: with or without `eval_`, and the loss where no metric is named.
@@ -84,7 +69,7 @@ impl Checker {
             greater_is_better: args.greater_is_better.unwrap_or(!metric.ends_with("loss")),
             metric,
             load_best: args.load_best_model_at_end,
-            patience: patience.flatten(),
+            patience: args.early_stopping_steps,
         })
     }
 

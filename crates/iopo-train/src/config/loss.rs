@@ -1,13 +1,14 @@
 //! The loss that a configuration asks for.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use iopo_loss::{DpoLossType, PreferenceLink, SimpoLossConfig};
+use iopo_loss::{DpoLossType, PreferenceLink};
 
 use super::ReferenceConfig;
-use super::checker::{Checker, no_effect};
-use crate::args::TrainArgs;
+use super::checker::Checker;
+use crate::args::{Problem, TrainArgs};
 use crate::objective::{IOPO_VARIANTS, Objective, STAGES, Stage};
 
 impl Checker {
@@ -21,16 +22,11 @@ impl Checker {
             .find(|stage| by_pref_loss(stage))
             .or_else(|| stages().find(|stage| stage.name == args.stage))
             .or_else(|| self.unknown_name("stage", &args.stage, &STAGES.map(|stage| stage.name).join(", ")));
-        // Values are checked in every stage: an invalid value is reported even for an unused key.
-        self.positive("pref_beta", args.pref_beta);
-        self.non_negative("pref_ftx", args.pref_ftx);
-        let gamma = args.simpo_gamma.unwrap_or(SimpoLossConfig::default().gamma);
-        self.non_negative("simpo_gamma", gamma);
-        self.below("dpo_label_smoothing", args.dpo_label_smoothing, 0.5, "in [0, 0.5)");
-        self.below("iopo_label_smoothing", args.iopo_label_smoothing, 0.5, "in [0, 0.5)");
+        // Names are checked in every stage: an unknown one is reported even for an unused key.
         self.named("iopo_variant", &args.iopo_variant, &IOPO_VARIANTS);
         self.pref_loss(args);
-        if self.problems.len() > problems {
+        let is_invalid = |problem: &Problem| matches!(problem, Problem::OutOfRange { key, .. } if loss_keys().contains(key));
+        if self.problems.len() > problems || args.invalid.iter().any(is_invalid) {
             // The loss would report the same problem again, without naming its key.
             return None;
         }
@@ -47,16 +43,12 @@ impl Checker {
     ) -> ReferenceConfig {
         if objective.is_some_and(|objective| !objective.needs_reference()) {
             let reason = "this objective compares with no reference";
-            no_effect!(
-                self,
-                args,
-                reason,
-                [ref_model, ref_model_adapters, precompute_ref_log_probs, reference_cache]
-            );
+            let keys = ["ref_model", "ref_model_adapters", "precompute_ref_log_probs", "reference_cache"];
+            self.no_effect(args, &keys, reason);
             return ReferenceConfig::default();
         }
         if !args.precompute_ref_log_probs {
-            no_effect!(self, args, "precompute_ref_log_probs is false", [reference_cache]);
+            self.no_effect(args, &["reference_cache"], "precompute_ref_log_probs is false");
         }
         let path = |text: &Option<String>| text.as_ref().map(PathBuf::from);
         let beside_results =
@@ -94,25 +86,15 @@ impl Checker {
     }
 
     fn unused_loss_keys(&mut self, args: &TrainArgs, stage: &Stage) {
-        let (defaults, reason) = (TrainArgs::default(), format!("stage {} does not use it", stage.name));
-        for (key, differs) in LOSS_KEYS.iter().filter(|(key, _)| !stage.keys.contains(key)) {
-            // `stage: simpo` with that name in pref_loss says the same thing twice.
-            let is_stage = *key == "pref_loss" && args.pref_loss == stage.name;
-            self.no_effect(key, differs(args, &defaults) && !is_stage, &reason);
-        }
+        // `stage: simpo` with that name in pref_loss says the same thing twice.
+        let is_stage = |key: &str| key == "pref_loss" && args.pref_loss == stage.name;
+        let is_unused = |key: &&str| !stage.keys.contains(key) && !is_stage(key);
+        let unused: Vec<&str> = loss_keys().into_iter().filter(is_unused).collect();
+        self.no_effect(args, &unused, &format!("stage {} does not use it", stage.name));
     }
 }
 
-/// Keys of losses, and whether two configurations differ there.
-type LossKey = (&'static str, fn(&TrainArgs, &TrainArgs) -> bool);
-
-const LOSS_KEYS: [LossKey; 8] = [
-    ("pref_beta", |a, b| a.pref_beta != b.pref_beta),
-    ("pref_ftx", |a, b| a.pref_ftx != b.pref_ftx),
-    ("pref_loss", |a, b| a.pref_loss != b.pref_loss),
-    ("reference_free", |a, b| a.reference_free != b.reference_free),
-    ("simpo_gamma", |a, b| a.simpo_gamma != b.simpo_gamma),
-    ("dpo_label_smoothing", |a, b| a.dpo_label_smoothing != b.dpo_label_smoothing),
-    ("iopo_label_smoothing", |a, b| a.iopo_label_smoothing != b.iopo_label_smoothing),
-    ("iopo_variant", |a, b| a.iopo_variant != b.iopo_variant),
-];
+/// Keys of hyper-parameters of any stage.
+fn loss_keys() -> BTreeSet<&'static str> {
+    STAGES.iter().flat_map(|stage| stage.keys).copied().collect()
+}

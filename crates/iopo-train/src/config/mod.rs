@@ -3,6 +3,7 @@
 mod checker;
 mod eval_prompts;
 mod evaluation;
+mod identity;
 mod loss;
 mod run;
 
@@ -112,6 +113,29 @@ impl Warmup {
     }
 }
 
+/// Which rows are read, and how they become examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataConfig {
+    /// Names in `dataset_info.json`, or paths.
+    pub train: Vec<String>,
+    /// The same, for evaluation.
+    pub eval: Vec<String>,
+    /// Where `dataset_info.json` lies.
+    pub dir: PathBuf,
+    /// How prompts are rendered.
+    pub template: Template,
+    /// Longest sequence in tokens.
+    pub cutoff_len: usize,
+    /// What happens to longer ones.
+    pub length_policy: LengthPolicy,
+    /// What happens to rows whose constraint labels are none of the 26 dimensions.
+    pub unknown_labels: UnknownLabels,
+    /// How many rows of each dataset are used: the first ones, before anything is split or converted.
+    pub max_samples: Option<usize>,
+    /// Held-out rows: a share below 1, else a number.
+    pub val_size: f64,
+}
+
 /// A run, ready to go.
 #[derive(Debug, Clone)]
 pub struct TrainConfig {
@@ -119,7 +143,7 @@ pub struct TrainConfig {
     pub notices: Vec<Notice>,
     /// Hugging Face folder.
     pub model: PathBuf,
-    /// Whether training starts from new weights, drawn from the seed, instead of those in `model`.
+    /// Whether training starts from new weights, sampled with the seed, instead of those in `model`.
     pub from_scratch: bool,
     /// PEFT folder to start from.
     pub adapter: Option<PathBuf>,
@@ -133,29 +157,13 @@ pub struct TrainConfig {
     pub objective: Arc<dyn Objective>,
     /// What it compares the policy with.
     pub reference: ReferenceConfig,
-    /// Names in `dataset_info.json`, or paths.
-    pub datasets: Vec<String>,
-    /// The same, for evaluation.
-    pub eval_datasets: Vec<String>,
-    /// Where `dataset_info.json` lies.
-    pub dataset_dir: PathBuf,
-    /// How prompts are rendered.
-    pub template: Template,
-    /// Longest sequence in tokens.
-    pub cutoff_len: usize,
-    /// What happens to longer ones.
-    pub length_policy: LengthPolicy,
-    /// What becomes of rows whose constraint labels are none of the 26 dimensions.
-    pub unknown_labels: UnknownLabels,
-    /// How many rows of each dataset are used: the first ones, before anything is split or converted.
-    pub max_samples: Option<usize>,
-    /// Held-out rows: a share below 1, else a number.
-    pub val_size: f64,
+    /// Rows to train on and to evaluate on.
+    pub data: DataConfig,
     /// Where results go.
     pub output_dir: PathBuf,
     /// Whether results in it may be replaced.
     pub overwrite_output_dir: bool,
-    /// Checkpoint to go on from; an empty path for the latest in `output_dir`.
+    /// Checkpoint to continue from; an empty path for the latest in `output_dir`.
     pub resume: Option<PathBuf>,
     /// Every so many updates, a line is logged.
     pub logging_steps: usize,
@@ -172,7 +180,7 @@ pub struct TrainConfig {
     pub accumulation: usize,
     /// Whether an update may take micro-batches of two epochs, as the paper's trainer does.
     pub accumulate_across_epochs: bool,
-    /// Whether layers are computed again on the way back instead of keeping their activations.
+    /// Whether the backward pass recomputes layers instead of keeping their activations.
     pub gradient_checkpointing: bool,
     /// How often a group goes through the model for its gradient.
     pub group_passes: GroupPasses,
@@ -212,7 +220,7 @@ impl TrainConfig {
 }
 
 impl TrainArgs {
-    /// Checks ranges, names and combinations.
+    /// Checks how keys go together, and reports values that no key can have.
     ///
     /// # Errors
     /// All problems at once.
@@ -229,16 +237,12 @@ impl TrainArgs {
         self.validated(true)
     }
 
-    fn validated(self, has_evaluator: bool) -> Result<TrainConfig, ArgsError> {
+    fn validated(mut self, has_evaluator: bool) -> Result<TrainConfig, ArgsError> {
         let origin = self.origin.clone();
-        let mut check = Checker::new(self.notices.clone());
-        check.has_evaluator = has_evaluator;
-        let config = check.config(self);
-        match config {
-            Some(mut config) if check.problems.is_empty() => {
-                config.notices = check.notices;
-                Ok(config)
-            }
+        let notices = std::mem::take(&mut self.notices);
+        let mut check = Checker { problems: self.invalid.clone(), notices, has_evaluator };
+        match check.config(self) {
+            Some(config) if check.problems.is_empty() => Ok(TrainConfig { notices: check.notices, ..config }),
             _ => Err(ArgsError::Invalid { origin, problems: check.problems }),
         }
     }

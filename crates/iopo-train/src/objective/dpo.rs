@@ -31,11 +31,11 @@ impl Objective for DpoLoss {
     fn identity(&self) -> Value {
         let config = self.config();
         json!({
-            "loss": "dpo",
-            "beta": config.beta,
-            "loss_type": config.loss_type.name(),
-            "label_smoothing": config.label_smoothing,
-            "nll_weight": config.nll_weight,
+            "stage": "dpo",
+            "pref_beta": config.beta,
+            "pref_loss": config.loss_type.name(),
+            "dpo_label_smoothing": config.label_smoothing,
+            "pref_ftx": config.nll_weight,
             "divergence": config.divergence.to_string(),
             "reference_free": config.reference_free,
         })

@@ -44,12 +44,12 @@ impl Objective for IopoLoss {
         let config = self.config();
         let variant = VARIANTS.iter().find(|(_, variant)| *variant == config.variant);
         json!({
-            "loss": "iopo",
-            "beta": config.beta,
-            "variant": variant.map(|(name, _)| name),
-            "link": config.link.name(),
-            "label_smoothing": config.label_smoothing,
-            "nll_weight": config.nll_weight,
+            "stage": "iopo",
+            "pref_beta": config.beta,
+            "iopo_variant": variant.map(|(name, _)| name),
+            "pref_loss": config.link.name(),
+            "iopo_label_smoothing": config.label_smoothing,
+            "pref_ftx": config.nll_weight,
             "reference_free": config.reference_free,
         })
     }

@@ -34,7 +34,8 @@ pub(crate) use iopo::VARIANTS as IOPO_VARIANTS;
 /// [`Objective::couple`], which differentiates [`Objective::loss`]. A loss of sums over sequences has
 /// equal weights within each sequence; a loss of single tokens need not.
 pub trait Objective: Debug + Send + Sync {
-    /// Name and hyper-parameters. Checkpoints keep them, and a run resumes only with an equal identity.
+    /// Name and hyper-parameters, by configuration key where there is one. Checkpoints keep them, and a run resumes
+    /// only with an equal identity.
     fn identity(&self) -> Value;
 
     /// What an example consists of.

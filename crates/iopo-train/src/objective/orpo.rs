@@ -20,7 +20,7 @@ pub(super) const STAGE: Stage = Stage {
 impl Objective for OrpoLoss {
     fn identity(&self) -> Value {
         let OrpoLossConfig { beta, nll_weight } = self.config();
-        json!({ "loss": "orpo", "beta": beta, "nll_weight": nll_weight })
+        json!({ "stage": "orpo", "pref_beta": beta, "pref_ftx": nll_weight })
     }
 
     fn task(&self) -> Task {

@@ -15,7 +15,7 @@ pub(super) const STAGE: Stage =
 
 impl Objective for SftLoss {
     fn identity(&self) -> Value {
-        json!({ "loss": "sft" })
+        json!({ "stage": "sft" })
     }
 
     fn task(&self) -> Task {

@@ -24,7 +24,7 @@ pub(super) const STAGE: Stage = Stage {
 impl Objective for SimpoLoss {
     fn identity(&self) -> Value {
         let SimpoLossConfig { beta, gamma, nll_weight } = self.config();
-        json!({ "loss": "simpo", "beta": beta, "gamma": gamma, "nll_weight": nll_weight })
+        json!({ "stage": "simpo", "pref_beta": beta, "simpo_gamma": gamma, "pref_ftx": nll_weight })
     }
 
     fn task(&self) -> Task {

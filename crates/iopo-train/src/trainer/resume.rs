@@ -1,4 +1,4 @@
-//! Going on from a checkpoint, as if the run had never stopped.
+//! Continuing from a checkpoint, as if the run had never stopped.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fnv::FnvHasher;
 use iopo_data::EncodedExample;
+use serde_json::Value;
 
 use super::{Counters, Observer, Selection, StartLogProbs, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
@@ -14,7 +15,6 @@ use crate::error::TrainError;
 use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::output::latest_checkpoint;
-use crate::plan::StepPlanner;
 use crate::reference::summation_order;
 use crate::step::scalar;
 use crate::verified::is_share;
@@ -79,13 +79,7 @@ impl Trainer {
         dir: &Path,
     ) -> Result<(), TrainError> {
         let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
-        let ours = self.settings();
-        let differing: Vec<String> = ours
-            .iter()
-            .map(|(key, here)| (key, here, checkpoint.run.get(key).map_or("not recorded", String::as_str)))
-            .filter(|(_, here, there)| here != there)
-            .map(|(key, here, there)| format!("{key}: {there} there, {here} here"))
-            .collect();
+        let differing = differences(&checkpoint.run, &self.settings());
         if !differing.is_empty() {
             return refuse(format!("it belongs to a run with other settings; {}", differing.join("; ")));
         }
@@ -155,34 +149,18 @@ impl Trainer {
         Ok(StartLogProbs { policy, reference })
     }
 
-    /// Everything that decides which updates follow, by the key that sets it.
-    pub(super) fn settings(&self) -> BTreeMap<String, String> {
-        // How an update is split decides nothing of it: less memory is no reason to begin again.
-        let StepPlanner { examples, batch_size, accumulation, across_epochs, seed, budget: _ } = self.planner;
-        let config = &self.config;
-        let mut settings: BTreeMap<String, String> = [
-            ("stage and loss", config.objective.identity().to_string()),
-            ("finetuning_type", format!("{:?}", config.fine_tuning)),
-            ("precision", format!("{:?}", config.precision)),
-            ("examples", format!("{examples}, hash {:016x}", hash(self.data.train.as_slice()))),
-            ("per_device_train_batch_size", batch_size.to_string()),
-            ("gradient_accumulation_steps", accumulation.to_string()),
-            ("accumulate_across_epochs", across_epochs.to_string()),
-            ("seed", seed.to_string()),
-            ("updates in all", self.schedule.total_steps.to_string()),
-            ("learning_rate", self.schedule.peak.to_string()),
-            ("lr_scheduler_type", format!("{:?}", self.schedule.kind)),
-            ("warm-up updates", self.schedule.warmup_steps.to_string()),
-            ("optimizer", format!("{:?}", config.optimizer)),
-            ("max_grad_norm", config.max_grad_norm.to_string()),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
+    /// Everything that decides which updates follow: the configuration's identity, and what follows from data and
+    /// several keys.
+    pub(super) fn settings(&self) -> BTreeMap<String, Value> {
+        let mut settings = self.config.identity();
+        let examples = self.data.train.as_slice();
+        let mut insert = |key: &str, value: Value| settings.insert(key.to_owned(), value);
+        insert("examples", format!("{}, hash {:016x}", examples.len(), hash(examples)).into());
+        insert("updates in all", self.schedule.total_steps.into());
+        insert("warm-up updates", self.schedule.warmup_steps.into());
         // Values over other rows or prompts could not be compared with those that chose the best model so far.
-        if let Some(choice) = &config.selection {
-            settings.insert("greater_is_better".to_owned(), choice.greater_is_better.to_string());
-            let measured = match &self.prompts {
+        if let Some(choice) = &self.config.selection {
+            let (key, measured) = match &self.prompts {
                 Some(evaluation) if is_share(&choice.metric) => {
                     ("eval_prompts", evaluation.prompts().describe(|asked| hash(asked)))
                 }
@@ -191,10 +169,25 @@ impl Trainer {
                     ("held-out examples", format!("{}, hash {:016x}", held_out.len(), hash(held_out)))
                 }
             };
-            settings.insert(measured.0.to_owned(), measured.1);
+            insert(key, measured.into());
         }
         settings
     }
+}
+
+/// What is set differently there and here, by key. A key that only the other run has decides nothing here.
+fn differences(there: &BTreeMap<String, Value>, here: &BTreeMap<String, Value>) -> Vec<String> {
+    let written = |value: Option<&Value>| match value {
+        None => "not recorded".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    here.iter()
+        .filter(|(key, value)| there.get(*key) != Some(value))
+        .map(|(key, value)| {
+            format!("{key}: {} there, {} here", written(there.get(key)), written(Some(value)))
+        })
+        .collect()
 }
 
 /// FNV-1a; the standard library's hash may change from release to release.

@@ -43,7 +43,7 @@ impl EvalPrompts {
         config: &TrainConfig,
         tokenizer: TextTokenizer,
     ) -> Result<Self, TrainError> {
-        let respondent = Respondent::new(tokenizer, config.template)?;
+        let respondent = Respondent::new(tokenizer, config.data.template)?;
         let (mut prompts, mut seen) = (Vec::new(), BTreeSet::new());
         for file in &eval.files {
             let wrong = |source: EvalPromptsError| TrainError::EvalPrompts {

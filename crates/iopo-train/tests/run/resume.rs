@@ -83,15 +83,15 @@ fn a_run_with_other_settings_is_not_resumed_and_leaves_everything_as_it_was() {
     let log = bytes(dir.path(), "trainer_log.jsonl");
     for (line, named) in [
         ("learning_rate=2e-3", "learning_rate: 0.001 there, 0.002 here"),
-        ("pref_beta=0.2", "stage and loss"),
-        ("iopo_variant=simplified", "stage and loss"),
+        ("pref_beta=0.2", "pref_beta: 0.1 there, 0.2 here"),
+        ("iopo_variant=simplified", "iopo_variant: full there, simplified here"),
         ("seed=7", "seed"),
         ("max_steps=8", "updates in all"),
         ("max_samples=5", "examples"),
         ("dataset=eval_groups.jsonl", "examples"),
         ("gradient_accumulation_steps=2", "gradient_accumulation_steps"),
         ("warmup_steps=2", "warm-up updates"),
-        ("weight_decay=0.1", "optimizer"),
+        ("weight_decay=0.1", "weight_decay"),
         ("finetuning_type=full", "finetuning_type"),
         ("bf16=true", "precision"),
     ] {

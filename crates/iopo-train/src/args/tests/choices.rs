@@ -18,7 +18,7 @@ fn training_from_scratch_is_full_and_without_adapters() {
 }
 
 #[test]
-fn the_best_model_is_chosen_by_the_loss_unless_told_otherwise_and_by_the_metrics_direction() {
+fn the_best_model_is_chosen_by_the_loss_or_by_the_named_metric_in_its_direction() {
     let eval = ["val_size=2", "eval_strategy=epoch"];
     let choice = |more: &[&str]| {
         let choice = config(&[&eval[..], more].concat()).selection?;
@@ -55,7 +55,7 @@ fn prompts_to_answer_make_held_out_rows_dispensable_and_bring_their_settings() {
     let plain = eval(&[]);
     assert_eq!(plain.files, [Path::new("a.jsonl"), Path::new("b.jsonl")]);
     assert_eq!((plain.greedy, plain.samples, plain.logged), (true, 0, 16));
-    let drawn = eval(&[
+    let sampled = eval(&[
         "eval_decoding=sampled",
         "eval_num_samples=3",
         "eval_temperature=0.7",
@@ -64,8 +64,8 @@ fn prompts_to_answer_make_held_out_rows_dispensable_and_bring_their_settings() {
         "eval_max_new_tokens=64",
         "seed=5",
     ]);
-    assert_eq!((drawn.greedy, drawn.samples), (false, 3));
-    let generation = &drawn.generation;
+    assert_eq!((sampled.greedy, sampled.samples), (false, 3));
+    let generation = &sampled.generation;
     assert_eq!((generation.temperature, generation.top_p, generation.top_k), (0.7, 0.9, 20));
     assert_eq!((generation.max_new_tokens, generation.seed), (64, 5));
     assert_eq!(eval(&["eval_decoding=both", "eval_seed=0"]).generation.seed, 0);

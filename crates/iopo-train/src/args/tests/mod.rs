@@ -11,7 +11,8 @@ use iopo_loss::{IopoLossConfig, IopoVariant};
 use iopo_model::LoraTargets;
 use serde_json::json;
 
-use super::keys::{IGNORED, UNSUPPORTED};
+use super::foreign::{IGNORED, UNSUPPORTED};
+use super::tables::{Table, tables};
 use super::{ArgsError, Problem, TrainArgs};
 use crate::{FineTuning, IntervalStrategy, LrScheduleKind, Objective, ReferenceConfig, TrainConfig};
 
@@ -114,20 +115,20 @@ fn the_papers_configuration_runs_as_it_is() {
     let config = read(PAPER, &[]).unwrap().validate().unwrap();
     let loss = config.objective.identity();
     assert_eq!(
-        (&loss["loss"], &loss["beta"], &loss["variant"]),
+        (&loss["stage"], &loss["pref_beta"], &loss["iopo_variant"]),
         (&json!("iopo"), &json!(0.1), &json!("full"))
     );
     let FineTuning::Lora(lora) = &config.fine_tuning else { panic!("{:?}", config.fine_tuning) };
     assert_eq!((lora.rank, lora.alpha, &lora.targets), (8, 16.0, &LoraTargets::All));
     assert_eq!((config.precision.weights, config.precision.adapter), (FloatDType::BF16, FloatDType::F32));
     assert_eq!(
-        (config.template, config.cutoff_len, config.max_samples),
+        (config.data.template, config.data.cutoff_len, config.data.max_samples),
         (Template::Qwen, 6_000, Some(120_000))
     );
     assert_eq!((config.batch_size, config.accumulation, config.eval_batch_size), (1, 8, 1));
     assert_eq!((config.learning_rate, config.epochs, config.schedule), (5e-6, 3.0, LrScheduleKind::Cosine));
     assert_eq!(config.warmup_steps(101), 11);
-    assert_eq!((config.val_size, config.eval), (0.1, IntervalStrategy::Steps(500)));
+    assert_eq!((config.data.val_size, config.eval), (0.1, IntervalStrategy::Steps(500)));
     assert_eq!(config.save.strategy, IntervalStrategy::Steps(500));
     assert_eq!(config.logging_steps, 100);
 }
@@ -180,7 +181,7 @@ ddp_timeout: 180000000
 resume_from_checkpoint: null
 ";
     let config = read(text, &[]).unwrap().validate().unwrap();
-    assert_eq!(config.objective.identity()["loss"], "dpo");
+    assert_eq!(config.objective.identity()["stage"], "dpo");
     assert_eq!(config.resume, None);
     assert_eq!(
         notice_keys(&config),
@@ -198,10 +199,10 @@ resume_from_checkpoint: null
 fn simpo_and_orpo_are_stages_and_losses_of_the_dpo_stage() {
     for overrides in [["stage=simpo", "seed=1"], ["stage=dpo", "pref_loss=simpo"]] {
         let loss = config(&overrides).objective.identity();
-        let expected = json!({ "loss": "simpo", "beta": 0.1, "gamma": 0.5, "nll_weight": 0.0 });
+        let expected = json!({ "stage": "simpo", "pref_beta": 0.1, "simpo_gamma": 0.5, "pref_ftx": 0.0 });
         assert_eq!(loss, expected, "{overrides:?}");
     }
-    assert_eq!(config(&["stage=dpo", "pref_loss=orpo"]).objective.identity()["loss"], "orpo");
+    assert_eq!(config(&["stage=dpo", "pref_loss=orpo"]).objective.identity()["stage"], "orpo");
     assert_eq!(notices_of(&["stage=dpo", "pref_loss=orpo"]), [""; 0]);
     assert_eq!(notices_of(&["stage=simpo", "pref_loss=simpo", "simpo_gamma=1.5"]), [""; 0]);
 }
@@ -210,7 +211,7 @@ fn simpo_and_orpo_are_stages_and_losses_of_the_dpo_stage() {
 fn the_likelihood_term_reaches_every_preference_loss() {
     for stage in ["stage=dpo", "stage=simpo", "stage=orpo", "stage=iopo"] {
         let loss = config(&[stage, "pref_ftx=0.25"]).objective.identity();
-        assert_eq!(loss["nll_weight"], 0.25, "{stage}");
+        assert_eq!(loss["pref_ftx"], 0.25, "{stage}");
     }
 }
 
@@ -223,7 +224,7 @@ fn iopo_variants_are_named_after_the_preferences_they_keep() {
         ("output-only", IopoVariant::OutputPreference),
     ] {
         let loss = config(&["stage=iopo", &format!("iopo_variant={name}")]).objective;
-        assert_eq!(loss.identity()["variant"], name);
+        assert_eq!(loss.identity()["iopo_variant"], name);
         // The same loss made without a configuration has the same identity.
         let direct = IopoLossConfig { variant, ..Default::default() }.init().unwrap();
         assert_eq!(loss.identity(), Objective::identity(&direct));
@@ -233,7 +234,7 @@ fn iopo_variants_are_named_after_the_preferences_they_keep() {
 #[test]
 fn a_minimal_configuration_takes_the_documented_defaults_without_a_line() {
     let config = config(&[]);
-    assert_eq!(config.objective.identity(), json!({ "loss": "sft" }));
+    assert_eq!(config.objective.identity(), json!({ "stage": "sft" }));
     assert_eq!((config.batch_size, config.accumulation), (8, 1));
     assert_eq!((config.learning_rate, config.schedule), (5e-5, LrScheduleKind::Linear));
     assert_eq!(config.notices, []);

@@ -149,6 +149,9 @@ fn a_name_that_is_none_of_the_known_ones_lists_them() {
         ("eval_strategy=often", "eval_strategy", "no, steps, epoch"),
         ("iopo_variant=half", "iopo_variant", "full, simplified, input-only, output-only"),
         ("unknown_labels=drop", "unknown_labels", "error, keep"),
+        ("template=vicuna", "template", "qwen, llama3, chat"),
+        ("group_passes=three", "group_passes", "one, two"),
+        ("eval_decoding=beam", "eval_decoding", "greedy, sampled, both"),
     ] {
         let found = problems_of(&[text]);
         let expected = Problem::UnknownName {
@@ -185,7 +188,6 @@ fn keys_that_exclude_each_other_are_a_conflict() {
         vec!["eval_strategy=steps"],
         vec!["lora_target=lm_head"],
         vec!["lora_target=[]"],
-        vec!["template=vicuna"],
         vec!["stage=dpo", "pref_loss=hinge", "dpo_label_smoothing=0.1"],
         vec!["stage=iopo", "pref_loss=exo_pair"],
     ] {

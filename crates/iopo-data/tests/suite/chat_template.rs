@@ -1,10 +1,9 @@
 //! Chat templates that come with the tokenizer: what is rendered, and what is refused.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use iopo_data::{Message, Template, TemplateEncoder, TemplateError, TextTokenizer};
 use serde_json::{Value, json};
+
+use crate::common;
 
 fn tokenizer_with(template: impl Into<Value>) -> TextTokenizer {
     let dir = common::edited_tokenizer("qwen2-tiny", |config| config["chat_template"] = template.into());
@@ -127,28 +126,30 @@ fn a_tokenizer_without_a_chat_template_is_an_error() {
         [Value::Null, json!([]), json!([{"name": "a", "template": ""}, {"name": "b", "template": ""}])]
     {
         let error = TemplateEncoder::new(tokenizer_with(none), Template::Chat).unwrap_err();
-        assert!(matches!(error, TemplateError::NoChatTemplate { .. }), "{error}");
+        assert!(error.to_string().starts_with("the tokenizer has no chat template"), "{error}");
     }
 }
 
 #[test]
 fn a_template_that_is_not_jinja_is_an_error() {
     let error = TemplateEncoder::new(tokenizer_with("{% for %}"), Template::Chat).unwrap_err();
-    assert!(matches!(error, TemplateError::Parse { .. }));
+    assert_eq!(error.to_string(), "the tokenizer's chat template cannot be parsed");
+    assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]
 fn what_the_template_raises_is_the_error() {
     let error =
         chat("{{ raise_exception('roles must alternate') }}").prompt(&[Message::user("q")]).unwrap_err();
-    assert!(matches!(error, TemplateError::Render { .. }));
+    assert_eq!(error.to_string(), "the chat template refuses this conversation");
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("roles must alternate"), "{cause}");
 }
 
 #[test]
 fn a_chat_prompt_without_a_user_message_is_an_error() {
-    assert!(matches!(ending_with("").prompt(&[Message::system("s")]), Err(TemplateError::NoUserMessage)));
+    let error = ending_with("").prompt(&[Message::system("s")]).unwrap_err();
+    assert_eq!(error.to_string(), "a prompt needs at least one user message");
 }
 
 #[test]
@@ -156,10 +157,7 @@ fn a_prompt_that_changes_when_the_response_follows_is_an_error() {
     let encoder =
         chat("{{ messages | length }} messages: {% for m in messages %}{{ m.content }}{% endfor %}");
     let error = completion_text(&encoder, "y").unwrap_err();
-    assert!(
-        matches!(&error, TemplateError::PromptNotPrefix { expected, found } if expected == "1 messages: q" && found == "2 messages: qy"),
-        "{error}"
-    );
+    assert!(error.to_string().contains(r#"expected "1 messages: q", found "2 messages: qy""#), "{error}");
 }
 
 #[test]
@@ -167,22 +165,13 @@ fn a_generation_prompt_that_training_lacks_is_an_error() {
     let encoder = chat(
         "{% for m in messages %}{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
     );
-    assert!(matches!(completion_text(&encoder, "y"), Err(TemplateError::PromptNotPrefix { .. })));
+    let error = completion_text(&encoder, "y").unwrap_err().to_string();
+    assert!(error.contains("renders the prompt differently when the response follows"), "{error}");
 }
 
 #[test]
 fn a_response_that_is_not_rendered_as_it_is_is_an_error() {
     let encoder = chat("{% for m in messages %}{{ m.content | upper }}|{% endfor %}");
     let error = completion_text(&encoder, "yes").unwrap_err();
-    assert!(
-        matches!(&error, TemplateError::ResponseAltered { expected, found } if expected == "yes" && found == "YES|"),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_failing_tokenizer_fails_the_row() {
-    let error = TemplateError::from(iopo_data::TokenizerError::Decode { tokens: 1, source: "cause".into() });
-    assert!(matches!(error, TemplateError::Tokenizer(_)));
-    assert_eq!(error.to_string(), "the tokenizer cannot decode 1 tokens");
+    assert!(error.to_string().contains(r#"expected "yes" after the prompt, found "YES|""#), "{error}");
 }

@@ -1,13 +1,12 @@
 //! What each length policy does to rows that are too long, and what it reports.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use iopo_data::{
     DropReason, EncodeError, EncodedExample, Encoder, ExampleText, LengthPolicy, Message, RowLocation,
     Template, TextExample, TrieBatch,
 };
 use proptest::prelude::*;
+
+use crate::common;
 
 fn encoder(cutoff_len: usize, policy: LengthPolicy) -> Encoder {
     Encoder::new(common::encoder("qwen2-tiny", Template::Qwen), cutoff_len, policy)

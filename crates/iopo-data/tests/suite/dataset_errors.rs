@@ -1,9 +1,8 @@
 //! What can be wrong with a dataset: each says where, and what to do.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 use std::error::Error;
 
-use iopo_data::{DatasetError, FieldError, UnknownLabels, load_dataset};
+use iopo_data::{DatasetError, UnknownLabels, load_dataset};
 use serde_json::{Value, json};
 
 /// The error of a dataset folder that holds one file.
@@ -13,19 +12,19 @@ fn error_of(name: &str, content: impl AsRef<[u8]>) -> DatasetError {
     load_dataset(name, dir.path(), UnknownLabels::Error).unwrap_err()
 }
 
-/// The error of the second of two rows, as JSONL and as an array, without the file's name.
-fn field_error(good: &Value, bad: &Value) -> FieldError {
+/// The reason why the second of two rows is refused, as JSONL and as an array.
+fn field_error(good: &Value, bad: &Value) -> String {
     let as_lines = error_of("a.jsonl", format!("{good}\n{bad}\n"));
     let as_array = error_of("a.json", json!([good, bad]).to_string());
-    let mut fields = [as_lines, as_array].map(|error| match error {
-        DatasetError::Row { origin, source } => {
+    let [lines, array] = [as_lines, as_array].map(|error| match error {
+        DatasetError::Row { origin, reason } => {
             assert_eq!(origin.row, 2);
-            source
+            reason
         }
         other => panic!("{other}"),
     });
-    assert_eq!(fields[0].to_string(), fields[1].to_string());
-    std::mem::replace(&mut fields[0], FieldError::NotAnObject { found: "" })
+    assert_eq!(lines, array);
+    lines
 }
 
 fn trl() -> Value {
@@ -42,7 +41,7 @@ fn entry_error(entry: Value) -> DatasetError {
 #[test]
 fn a_missing_key_is_named_with_its_row() {
     let error = field_error(&trl(), &json!({"prompt": "q", "chosen": "good"}));
-    assert!(matches!(&error, FieldError::Missing { field } if field == "rejected"), "{error}");
+    assert_eq!(error, "\"rejected\" is missing");
     let error = error_of("a.jsonl", format!("{}\n{}", trl(), json!({"prompt": "q", "chosen": "good"})));
     assert!(error.to_string().ends_with("a.jsonl: \"rejected\" is missing"), "{error}");
     assert!(error.to_string().starts_with("row 2 of "), "{error}");
@@ -51,19 +50,19 @@ fn a_missing_key_is_named_with_its_row() {
 #[test]
 fn a_value_of_another_type_is_named() {
     let error = field_error(&trl(), &json!({"prompt": "q", "chosen": 7, "rejected": "bad"}));
-    assert_eq!(error.to_string(), "\"chosen\" is a number, not a string or one message");
+    assert_eq!(error, "\"chosen\" is a number, not a string or one message");
     let error = field_error(&trl(), &json!({"prompt": null, "chosen": "good", "rejected": "bad"}));
-    assert!(matches!(error, FieldError::WrongType { .. }));
+    assert_eq!(error, "\"prompt\" is null, not a list");
     let alpaca = json!({"instruction": "q", "output": "y"});
     let error = field_error(&alpaca, &json!({"instruction": "q", "output": "y", "history": "a"}));
-    assert_eq!(error.to_string(), "\"history\" is a string, not a list");
+    assert_eq!(error, "\"history\" is a string, not a list");
 }
 
 #[test]
 fn an_empty_response_is_an_error() {
     for empty in ["", " \n"] {
         let error = field_error(&trl(), &json!({"prompt": "q", "chosen": "good", "rejected": empty}));
-        assert!(matches!(&error, FieldError::EmptyResponse { field } if field == "rejected"), "{error}");
+        assert_eq!(error, "\"rejected\" is an empty response");
     }
 }
 
@@ -74,21 +73,19 @@ fn an_empty_prompt_is_an_error() {
         json!({"prompt": [], "chosen": "a", "rejected": "b"}),
     ] {
         let error = field_error(&trl(), &bad);
-        assert!(matches!(&error, FieldError::EmptyPrompt { field } if field == "prompt"), "{error}");
+        assert_eq!(error, "\"prompt\" is an empty prompt");
     }
     let alpaca = json!({"instruction": "q", "output": "y"});
     let error = field_error(&alpaca, &json!({"instruction": "", "output": "y"}));
-    assert!(matches!(error, FieldError::EmptyPrompt { .. }));
+    assert_eq!(error, "\"instruction\" is an empty prompt");
 }
 
 #[test]
 fn a_row_that_is_not_an_object_is_an_error() {
     let error = field_error(&trl(), &json!(["q"]));
-    assert!(matches!(error, FieldError::NotAnObject { found: "a list" }));
-    assert!(matches!(
-        error_of("a.jsonl", "7\n"),
-        DatasetError::Row { source: FieldError::NotAnObject { .. }, .. }
-    ));
+    assert_eq!(error, "the row is a list, not an object");
+    let error = error_of("a.jsonl", "7\n").to_string();
+    assert!(error.ends_with("the row is a number, not an object"), "{error}");
 }
 
 #[test]
@@ -96,9 +93,7 @@ fn an_unknown_role_is_an_error() {
     let message = |role: &str| json!([{"role": role, "content": "q"}]);
     let good = json!({"prompt": message("user"), "chosen": "a", "rejected": "b"});
     let error = field_error(&good, &json!({"prompt": message("tool"), "chosen": "a", "rejected": "b"}));
-    assert!(
-        matches!(&error, FieldError::UnknownRole { field, role } if field == "prompt[0].role" && role == "tool")
-    );
+    assert!(error.starts_with("\"prompt[0].role\" is \"tool\": known roles are "), "{error}");
 }
 
 #[test]
@@ -113,11 +108,11 @@ fn turns_that_make_no_example_are_an_error() {
     };
     for roles in [&["human", "gpt"] as &[_], &["gpt"], &["system"], &["human", "human", "human"]] {
         let error = field_error(&ranking(&["human"]), &ranking(roles));
-        assert!(matches!(&error, FieldError::Turns { field, .. } if field == "conversations"), "{error}");
+        assert!(error.starts_with("\"conversations\" "), "{error}");
     }
     for roles in [&["human"] as &[_], &["gpt", "human"]] {
         let error = field_error(&row(&["human", "gpt"]), &row(roles));
-        assert!(matches!(&error, FieldError::Turns { field, .. } if field == "conversations"), "{error}");
+        assert!(error.starts_with("\"conversations\" "), "{error}");
     }
 }
 
@@ -126,9 +121,9 @@ fn conversations_that_differ_before_their_last_message_are_no_pair() {
     let talk = |question: &str, answer: &str| json!([{"role": "user", "content": question}, {"role": "assistant", "content": answer}]);
     let good = json!({"chosen": talk("q", "a"), "rejected": talk("q", "b")});
     let error = field_error(&good, &json!({"chosen": talk("q", "a"), "rejected": talk("other", "b")}));
-    assert!(matches!(&error, FieldError::Turns { field, .. } if field == "rejected"), "{error}");
+    assert_eq!(error, "\"rejected\" has to repeat the messages of \"chosen\" up to the last");
     let error = field_error(&good, &json!({"chosen": "plain text", "rejected": "plain text"}));
-    assert!(matches!(&error, FieldError::Missing { field } if field == "prompt"), "{error}");
+    assert_eq!(error, "\"prompt\" is missing");
 }
 
 fn trace_group() -> Value {
@@ -141,12 +136,11 @@ fn a_broken_group_in_an_array_is_an_error() {
     let mut unknown_key = trace_group();
     unknown_key["z"] = json!(1);
     let error = error_of("a.json", json!([trace_group(), unknown_key]).to_string());
-    assert!(matches!(error, DatasetError::Row { source: FieldError::Shape { .. }, .. }), "{error}");
-    assert!(error.to_string().contains("unknown field `z`"), "{error}");
+    assert!(error.to_string().contains(": not a row of this format: unknown field `z`"), "{error}");
     let mut empty = trace_group();
     empty["y2"] = json!("");
     let error = error_of("a.json", json!([trace_group(), empty]).to_string());
-    assert!(matches!(error, DatasetError::Row { source: FieldError::Invalid(_), .. }), "{error}");
+    assert!(matches!(error, DatasetError::Row { .. }), "{error}");
     assert!(error.to_string().contains("y2 is an empty response"), "{error}");
 }
 
@@ -180,7 +174,7 @@ fn bytes_that_are_not_text_are_an_error() {
 #[test]
 fn a_file_without_rows_is_an_error() {
     for (name, content) in [("a.jsonl", ""), ("a.jsonl", " \n\n"), ("a.json", "[]")] {
-        assert!(matches!(error_of(name, content), DatasetError::Empty { .. }), "{content:?}");
+        assert!(error_of(name, content).to_string().ends_with(" has no rows"), "{content:?}");
     }
 }
 
@@ -189,11 +183,10 @@ fn a_first_row_of_no_known_format_is_an_error_that_lists_its_keys() {
     for name in ["a.jsonl", "a.json"] {
         let row = json!({"question": "q", "answer": "y"});
         let content = if name == "a.json" { json!([row]).to_string() } else { row.to_string() };
-        let error = error_of(name, content);
-        assert!(
-            matches!(&error, DatasetError::UnknownFormat { keys, .. } if keys == "answer, question" || keys == "question, answer"),
-            "{error}"
-        );
+        let error = error_of(name, content).to_string();
+        let has_keys =
+            ["it has answer, question;", "it has question, answer;"].iter().any(|keys| error.contains(keys));
+        assert!(error.starts_with("row 1 of ") && has_keys, "{error}");
     }
 }
 
@@ -201,10 +194,10 @@ fn a_first_row_of_no_known_format_is_an_error_that_lists_its_keys() {
 fn a_name_that_is_nowhere_is_an_error_that_lists_the_names() {
     let dir = tempfile::tempdir().unwrap();
     let error = load_dataset("absent", dir.path(), UnknownLabels::Error).unwrap_err();
-    assert!(matches!(&error, DatasetError::Unknown { known, .. } if known == "none"), "{error}");
+    assert!(error.to_string().ends_with("(which has none)"), "{error}");
     std::fs::write(dir.path().join("dataset_info.json"), r#"{"a": {}, "b": {}}"#).unwrap();
     let error = load_dataset("absent", dir.path(), UnknownLabels::Error).unwrap_err();
-    assert!(matches!(&error, DatasetError::Unknown { known, .. } if known == "a, b"), "{error}");
+    assert!(error.to_string().ends_with("(which has a, b)"), "{error}");
 }
 
 #[test]
@@ -222,10 +215,9 @@ fn a_malformed_info_file_is_an_error() {
     for content in ["[", "[]"] {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("dataset_info.json"), content).unwrap();
-        assert!(matches!(
-            load_dataset("a", dir.path(), UnknownLabels::Error),
-            Err(DatasetError::InfoMalformed { .. })
-        ));
+        let error = load_dataset("a", dir.path(), UnknownLabels::Error).unwrap_err();
+        assert!(error.to_string().ends_with("dataset_info.json is malformed"), "{error}");
+        assert!(error.source().is_some());
     }
 }
 
@@ -239,7 +231,8 @@ fn a_malformed_entry_is_an_error_that_names_it() {
         json!("rows.json"),
     ] {
         let error = entry_error(entry);
-        assert!(matches!(&error, DatasetError::EntryMalformed { name, .. } if name == "mine"), "{error}");
+        let message = error.to_string();
+        assert!(message.starts_with("entry \"mine\" of ") && message.ends_with(" is malformed"), "{error}");
         assert!(error.source().is_some());
     }
 }
@@ -255,6 +248,7 @@ fn an_entry_that_asks_for_the_impossible_is_an_error_that_says_what_to_do() {
     ];
     for (expected, entry) in expected {
         let error = entry_error(entry);
-        assert!(matches!(&error, DatasetError::Unsupported { key, .. } if *key == expected), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(&format!("has \"{expected}\", which is not supported: ")), "{error}");
     }
 }

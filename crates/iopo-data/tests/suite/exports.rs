@@ -1,7 +1,4 @@
 //! What trace-schema exports is read here as the texts that were exported.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use std::path::Path;
 
@@ -11,6 +8,8 @@ use trace_schema::export::{DatasetInfo, ExportFormat, ExportOptions, ExportWrite
 use trace_schema::{
     Constraint, ConstraintOperation, DatasetReader, Instruction, JsonlWriter, PreferenceGroup,
 };
+
+use crate::common;
 
 /// Texts that a careless writer or reader changes.
 const AWKWARD: [&str; 6] = [

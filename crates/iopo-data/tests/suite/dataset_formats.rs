@@ -1,10 +1,9 @@
 //! Every format that is read, and what its rows become.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use iopo_data::{ExampleText, Message, Task, TextExample, UnknownLabels, load_dataset};
 use serde_json::{Value, json};
+
+use crate::common;
 
 /// Reads rows written as one JSON array, and again as JSONL: both must give the same.
 fn read(rows: &[Value]) -> Vec<ExampleText> {

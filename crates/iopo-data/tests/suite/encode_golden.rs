@@ -1,13 +1,12 @@
 //! Encoding against what the paper's trainer fed to its model.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use iopo_data::{
     EncodedExample, Encoder, LengthPolicy, Template, TextExample, TokenSequence, UnknownLabels, infer_seqlen,
     load_dataset,
 };
 use safetensors::SafeTensors;
+
+use crate::common;
 
 #[test]
 fn every_recorded_truncation_is_reproduced() {

@@ -1,10 +1,4 @@
 //! Laws of the token trie, checked against the four separate sequences it stands for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::single_range_in_vec_init,
-    reason = "a failing helper fails its test"
-)]
 
 use std::collections::BTreeSet;
 

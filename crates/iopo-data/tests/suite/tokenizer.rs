@@ -1,10 +1,9 @@
 //! Reading tokenizer folders: special tokens, awkward texts, and what can be wrong.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
-mod common;
-
-use iopo_data::{TextTokenizer, TokenizerError};
+use iopo_data::TextTokenizer;
 use serde_json::json;
+
+use crate::common;
 
 #[test]
 fn special_tokens_follow_the_configuration() {
@@ -95,8 +94,10 @@ fn a_model_with_more_rows_than_tokens_is_accepted() {
 #[test]
 fn the_tokenizer_of_another_model_is_an_error() {
     let error = common::tokenizer("qwen2-tiny").check_vocabulary(999).unwrap_err();
-    assert!(matches!(error, TokenizerError::VocabularyTooLarge { largest_id: 999, model_vocab_size: 999 }));
-    assert!(error.to_string().starts_with("this tokenizer does not belong to this model"));
+    assert_eq!(
+        error.to_string(),
+        "this tokenizer does not belong to this model: it has ids up to 999, the model's vocab_size is 999"
+    );
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn a_missing_file_is_named() {
         let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
         std::fs::remove_file(dir.path().join(name)).unwrap();
         let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
-        assert!(matches!(&error, TokenizerError::Missing { path } if path.ends_with(name)), "{error}");
+        assert!(error.to_string().contains(&format!("{name} is missing: ")), "{error}");
     }
 }
 
@@ -115,7 +116,7 @@ fn an_unreadable_file_is_named() {
     let path = dir.path().join("generation_config.json");
     std::fs::create_dir(&path).unwrap();
     let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
-    assert!(matches!(&error, TokenizerError::Unreadable { path: named, .. } if *named == path), "{error}");
+    assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn a_malformed_file_is_named() {
         let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
         std::fs::write(dir.path().join(name), bytes).unwrap();
         let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
-        assert!(matches!(&error, TokenizerError::Malformed { path, .. } if path.ends_with(name)), "{error}");
+        assert!(error.to_string().ends_with(&format!("{name} is malformed")), "{error}");
         assert!(std::error::Error::source(&error).is_some());
     }
 }
@@ -141,14 +142,16 @@ fn a_special_token_outside_the_vocabulary_is_an_error() {
     let dir = common::edited_tokenizer("qwen2-tiny", |config| config["pad_token"] = json!("<pad>"));
     let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
     assert!(
-        matches!(&error, TokenizerError::UnknownToken { role: "pad_token", token, .. } if token == "<pad>")
+        error.to_string().contains("names \"<pad>\" as pad_token, which is not in the vocabulary"),
+        "{error}"
     );
 }
 
 #[test]
 fn a_tokenizer_without_an_end_is_an_error() {
     let dir = common::edited_tokenizer("qwen2-tiny", |config| config["eos_token"] = json!(null));
-    assert!(matches!(TextTokenizer::from_dir(dir.path()), Err(TokenizerError::NoEos { .. })));
+    let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("names no eos_token"), "{error}");
 }
 
 #[test]
@@ -163,5 +166,7 @@ fn a_text_that_the_model_cannot_encode_is_an_error() {
     std::fs::write(dir.path().join("tokenizer_config.json"), r#"{"eos_token": "<eos>"}"#).unwrap();
     let tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
     assert_eq!(tokenizer.encode("a").unwrap(), [0]);
-    assert!(matches!(tokenizer.encode("unknown"), Err(TokenizerError::Encode { bytes: 7, .. })));
+    let error = tokenizer.encode("unknown").unwrap_err();
+    assert_eq!(error.to_string(), "the tokenizer cannot encode a text of 7 bytes");
+    assert!(std::error::Error::source(&error).is_some());
 }

@@ -1,9 +1,8 @@
 //! The fixed templates beyond the recorded cases: turns, awkward contents, errors.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
-mod common;
+use iopo_data::{Message, Template, TemplateEncoder};
 
-use iopo_data::{Message, Role, Template, TemplateEncoder, TemplateError};
+use crate::common;
 
 fn qwen_text(messages: &[Message]) -> String {
     let encoder = common::encoder("qwen2-tiny", Template::Qwen);
@@ -90,30 +89,35 @@ fn names_are_read_back() {
 #[test]
 fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
     let error = Template::from_name(Some("qwen3")).unwrap_err();
-    assert!(matches!(&error, TemplateError::UnknownName { name, .. } if name == "qwen3"));
-    assert!(error.to_string().contains("qwen, llama3, chat"));
+    assert!(
+        error.to_string().starts_with("unknown template \"qwen3\": known are qwen, llama3, chat;"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_template_of_another_family_is_an_error() {
     let error = TemplateEncoder::new(common::tokenizer("llama3-tiny"), Template::Qwen).unwrap_err();
-    assert!(matches!(error, TemplateError::MissingSpecialToken { template: "qwen", token: "<|im_start|>" }));
+    let message = error.to_string();
+    assert!(message.starts_with("template qwen needs the special token \"<|im_start|>\", "), "{message}");
     let error = TemplateEncoder::new(common::tokenizer("qwen2-tiny"), Template::Llama3).unwrap_err();
-    assert!(matches!(error, TemplateError::MissingSpecialToken { template: "llama3", .. }));
+    assert!(error.to_string().starts_with("template llama3 needs the special token "), "{error}");
 }
 
 #[test]
 fn llama3_without_a_bos_token_is_an_error() {
     let dir = common::edited_tokenizer("llama3-tiny", |config| config["bos_token"] = serde_json::Value::Null);
     let tokenizer = iopo_data::TextTokenizer::from_dir(dir.path()).unwrap();
-    assert!(matches!(TemplateEncoder::new(tokenizer, Template::Llama3), Err(TemplateError::NoBos { .. })));
+    let error = TemplateEncoder::new(tokenizer, Template::Llama3).unwrap_err();
+    assert!(error.to_string().contains("tokenizer_config.json names no bos_token"), "{error}");
 }
 
 #[test]
 fn a_prompt_without_a_user_message_is_an_error() {
     let encoder = common::encoder("qwen2-tiny", Template::Qwen);
     for messages in [vec![], vec![Message::system("s")]] {
-        assert!(matches!(encoder.prompt(&messages), Err(TemplateError::NoUserMessage)));
+        let error = encoder.prompt(&messages).unwrap_err();
+        assert_eq!(error.to_string(), "a prompt needs at least one user message");
     }
 }
 
@@ -121,7 +125,9 @@ fn a_prompt_without_a_user_message_is_an_error() {
 fn roles_out_of_turn_are_an_error_that_names_the_message() {
     let encoder = common::encoder("qwen2-tiny", Template::Qwen);
     let error = encoder.prompt(&[Message::system("s"), Message::user("a"), Message::user("b")]).unwrap_err();
-    assert!(matches!(error, TemplateError::Turn { index: 2, expected: Role::Assistant, found: Role::User }));
+    let message = error.to_string();
+    assert!(message.starts_with("message 2 of the prompt is from user, expected assistant: "), "{message}");
     let error = encoder.prompt(&[Message::user("a"), Message::assistant("b")]).unwrap_err();
-    assert!(matches!(error, TemplateError::Turn { index: 1, expected: Role::User, found: Role::Assistant }));
+    let message = error.to_string();
+    assert!(message.starts_with("message 1 of the prompt is from assistant, expected user: "), "{message}");
 }

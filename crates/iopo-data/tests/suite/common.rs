@@ -1,5 +1,4 @@
 //! Where the fixtures lie, and how tests read them.
-#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::path::PathBuf;
 

@@ -8,7 +8,7 @@ pub(super) struct Ignored {
     /// The value that asks for what happens anyway, and so needs no line.
     silent: &'static str,
     /// What happens instead.
-    text: &'static str,
+    pub(super) text: &'static str,
 }
 
 impl Ignored {
@@ -40,9 +40,9 @@ pub(super) const IGNORED: &[Ignored] = &[
     ignored(
         "precompute_ref_batch_size",
         "",
-        "reference log-probs are computed by a number of tokens at a time",
+        "reference log-probs are computed for tokens_per_batch tokens at a time, or 4,096; a longer example goes alone",
     ),
-    ignored("preprocessing_num_workers", "", "rows are prepared on all cores"),
+    ignored("preprocessing_num_workers", "", "--threads says how many cores prepare rows"),
     ignored("remove_unused_columns", "", "only the columns that a stage needs are read"),
     ignored("report_to", "none", "metrics go to trainer_log.jsonl and trainer_state.json"),
     ignored("run_name", "", "a run is named by its output_dir"),
@@ -61,7 +61,7 @@ pub(super) const IGNORED: &[Ignored] = &[
 pub(super) struct Unsupported {
     pub(super) key: &'static str,
     /// Values that ask for what happens anyway.
-    harmless: &'static [&'static str],
+    pub(super) harmless: &'static [&'static str],
     /// Why, or what to do.
     pub(super) reason: &'static str,
 }

@@ -1,7 +1,4 @@
 //! New tokenizers: what they hold, that they are the same every time, and what is refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +10,8 @@ use iopo_data::{
 use proptest::collection::vec;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use tempfile::TempDir;
+
+use crate::common;
 
 /// Prompts and responses of the quickstart's groups.
 fn texts() -> Vec<String> {
@@ -148,15 +147,16 @@ fn texts_are_prompts_and_responses_or_rows_of_text() {
 #[test]
 fn what_cannot_be_trained_is_named() {
     let error = |texts: &[&str], config: &TokenizerTraining| {
-        train_tokenizer(texts.iter().map(|&text| text.to_owned()), config).unwrap_err()
+        train_tokenizer(texts.iter().map(|&text| text.to_owned()), config).unwrap_err().to_string()
     };
-    assert!(matches!(error(&[], &sized(400)), TokenizerTrainingError::NoText));
-    assert!(matches!(error(&["", ""], &sized(400)), TokenizerTrainingError::NoText));
+    for none in [&[][..], &["", ""]] {
+        assert_eq!(error(none, &sized(400)), "there is no text to train a tokenizer on");
+    }
     let small = error(&["a"], &sized(258));
-    assert!(matches!(small, TokenizerTrainingError::VocabularyTooSmall { vocab_size: 258, least: 259 }));
+    assert_eq!(small, "a vocabulary of 258 is too small: 256 bytes and the special tokens alone are 259");
     for token in ["", "<|im_end|>"] {
         let config = TokenizerTraining { special_tokens: vec![token.to_owned()], ..sized(400) };
-        assert!(matches!(error(&["a"], &config), TokenizerTrainingError::SpecialToken { .. }));
+        assert_eq!(error(&["a"], &config), format!("the special token {token:?} is empty or given twice"));
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     let trained = train_tokenizer(["a".to_owned()].into_iter(), &sized(400)).unwrap();

@@ -1,9 +1,8 @@
 //! The fixed templates against token ids recorded from the paper's trainer.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
-
-mod common;
 
 use iopo_data::{Message, Template};
+
+use crate::common;
 
 #[test]
 fn every_recorded_case_has_the_recorded_ids() {
