@@ -1,4 +1,4 @@
-//! Files and folders that are complete or not there.
+//! Files and folders that are complete or absent.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -49,7 +49,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
     gone(path, fs::remove_file(path))
 }
 
-/// What was not there is gone as well.
+/// Removing a missing path is not an error.
 fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
     match result {
         Err(source) if source.kind() != ErrorKind::NotFound => {

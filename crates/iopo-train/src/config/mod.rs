@@ -5,6 +5,7 @@ mod eval_prompts;
 mod evaluation;
 mod loss;
 mod run;
+mod shares;
 
 use std::path::PathBuf;
 

@@ -126,7 +126,7 @@ impl Checker {
                 if args.adapter_name_or_path.is_some() {
                     self.notice(
                         "adapter_name_or_path",
-                        "the adapter is merged into the weights before full tuning",
+                        "the adapter is merged into the weights before full fine-tuning",
                     );
                 }
                 Some(FineTuning::Full)
