@@ -384,7 +384,7 @@ fn the_quickstart_shows_answers_and_where_the_report_is() {
 #[test]
 fn a_killed_run_leaves_a_checkpoint_that_can_be_gone_on_from() {
     let place = Workplace::new();
-    place.write_config("max_steps: 400\nsave_steps: 3\n");
+    place.write_config("max_steps: 100\nsave_steps: 3\n");
     let mut child = program(&["run", place.path("run.yaml").to_str().unwrap()])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
