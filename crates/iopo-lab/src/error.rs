@@ -1,5 +1,4 @@
 //! Every way in which a bench can fail.
-#![allow(missing_docs, reason = "the fields of an error are named after what its message says")]
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -15,6 +14,7 @@ use trace_world::WorldError;
 /// A bench that cannot go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields of an error are named after what its message says")]
 pub enum LabError {
     /// The trainer, the world, a model or a writer of files fails.
     #[error(transparent)]

@@ -1,5 +1,4 @@
 //! Every way in which a run can fail.
-#![allow(missing_docs, reason = "the fields of an error are named after what its message says")]
 
 use std::error::Error;
 use std::fmt::Display;
@@ -17,6 +16,7 @@ use crate::args::ArgsError;
 /// A run that cannot start, or has to stop.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields of an error are named after what its message says")]
 pub enum TrainError {
     /// The configuration is wrong.
     #[error(transparent)]
