@@ -1,6 +1,6 @@
 //! Rules about the repository that no compiler checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,19 +23,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("iopo-loss", &[]),
     ("iopo-model", &["iopo-files"]),
     ("iopo-answer", &["iopo-data", "iopo-model"]),
-    (
-        "iopo-train",
-        &[
-            "iopo-files",
-            "trace-schema",
-            "trace-world",
-            "trace-score",
-            "iopo-data",
-            "iopo-loss",
-            "iopo-model",
-            "iopo-answer",
-        ],
-    ),
+    ("iopo-train", &["iopo-files", "trace-schema", "iopo-data", "iopo-loss", "iopo-model"]),
     (
         "iopo-lab",
         &[
@@ -83,6 +71,22 @@ const LAYERS: [(&str, &[&str]); 16] = [
 
 /// Programs of the repository's own, which may use every crate.
 const UNPUBLISHED: [&str; 3] = ["lab", "trace-replay", "xtask"];
+
+/// The trainer and the crates below it: a run on local files compiles no program of the network.
+const WITHOUT_NETWORK: [&str; 9] = [
+    "iopo-files",
+    "trace-schema",
+    "trace-world",
+    "iopo-data",
+    "iopo-loss",
+    "iopo-model",
+    "iopo-answer",
+    "iopo-cli",
+    "iopo-train",
+];
+
+/// Packages through which programs reach the network.
+const NETWORK: [&str; 3] = ["reqwest", "rustls", "tokio"];
 
 /// Crates that must work without a tensor library; of optional dependencies, without those.
 const WITHOUT_BURN: [&str; 11] = [
@@ -305,6 +309,32 @@ fn crates_for_data_do_not_know_burn() {
     }
     // The search finds what is there.
     assert!(path_to(&manifests, "iopo-train", "burn").is_some());
+}
+
+/// The names of all packages that a crate is compiled with, as users of the crate compile it.
+fn packages_below(name: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--package", name, "--edges", "normal", "--prefix", "none", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_trainer_and_the_crates_below_it_do_not_know_the_network() {
+    for name in WITHOUT_NETWORK {
+        let packages = packages_below(name);
+        for network in NETWORK {
+            let hint = format!("`cargo tree -p {name} -e normal -i {network}` shows through what");
+            assert!(!packages.contains(network), "{name} needs {network}; {hint}");
+        }
+    }
+    // The search finds what is there.
+    assert!(NETWORK.iter().all(|network| packages_below("chat-client").contains(*network)));
 }
 
 fn chooser() -> PathBuf {

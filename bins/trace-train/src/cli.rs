@@ -45,7 +45,7 @@ pub struct KeysArgs {
 pub struct RunArgs {
     /// A YAML file with LLaMA-Factory's keys.
     pub config: PathBuf,
-    /// Values that win over the file's.
+    /// Values that override the file's.
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Where to train: `auto`, `cpu`, `cuda:N`, or `wgpu[:N]`.

@@ -14,7 +14,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar that learns from the first update how many there are; silent where the terminal is none.
+    /// A bar whose length the first update tells; hidden where standard error is not a terminal.
     pub fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(bar_style("{msg} ETA {eta}"));
@@ -88,11 +88,11 @@ impl Observer for Bar {
 
     fn on_resume(&mut self, step: usize, dir: &Path) {
         self.bar.set_position(step as u64);
-        self.line(&format!("going on after update {step} of {}", dir.display()));
+        self.line(&format!("resuming after update {step} of {}", dir.display()));
     }
 }
 
-/// A log line for people: the few numbers that tell how it goes.
+/// A log line for people: the few numbers that show how training goes.
 fn describe(entry: &LogEntry) -> String {
     const SHOWN: [(&str, &str); 5] = [
         ("loss", "loss"),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use burn::tensor::Device;
 use iopo_cli::{label, note, say};
+use iopo_lab::trainer;
 use iopo_train::{TrainArgs, TrainConfig, TrainSummary, Trainer};
 
 use crate::cli::RunArgs;
@@ -19,13 +20,13 @@ pub fn run(args: &RunArgs) -> Result<()> {
     say(&format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
 }
 
-/// Trains, with everything worth knowing on standard error; evaluates before and after.
+/// Trains, reporting on standard error; evaluates before and after.
 pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, TrainSummary)> {
     for notice in &config.notices {
         note(&format!("note: {}: {}", notice.key, notice.text));
     }
     note(&format!("device: {}", label(device)));
-    let mut trainer = Trainer::new(config, device)?;
+    let mut trainer = trainer(config, device)?;
     note(&trainer.data().report.to_string());
     let before = evaluations(&trainer)?;
     let mut bar = Bar::new();

@@ -17,11 +17,22 @@ pub(crate) const MAX_NEW_TOKENS: usize = 96;
 pub enum Decoding {
     /// The most likely token each time.
     Greedy,
-    /// Drawn from the model's distribution as it is: temperature 1, nothing cut off.
+    /// Sampled from the model's distribution as it is: temperature 1, nothing cut off.
     Sampled,
 }
 
-/// One answer to each task; `seed` decides what is drawn.
+impl Decoding {
+    /// The name in tables and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Greedy => "greedy",
+            Self::Sampled => "sampled",
+        }
+    }
+}
+
+/// One answer to each task; `seed` decides the samples.
 ///
 /// # Errors
 /// A prompt that the template cannot render, and logits that are not numbers.

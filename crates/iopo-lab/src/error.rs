@@ -1,5 +1,6 @@
 //! Every way in which a bench can fail.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use iopo_answer::AnswerError;
@@ -13,40 +14,38 @@ use trace_world::WorldError;
 /// A bench that cannot go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields of an error are named after what its message says")]
 pub enum LabError {
-    /// A stage's configuration.
+    /// The trainer, the world, a model or a writer of files fails.
     #[error(transparent)]
-    Args(#[from] ArgsError),
-    /// A stage.
-    #[error(transparent)]
-    Train(Box<TrainError>),
-    /// A model's files.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// Answers that do not come.
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    /// Rows that cannot be drawn.
-    #[error(transparent)]
-    World(#[from] WorldError),
-    /// A tokenizer that cannot be trained.
-    #[error(transparent)]
-    TokenizerTraining(#[from] TokenizerTrainingError),
-    /// A file that cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
-    /// A file that cannot be read or made.
+    Library(Box<dyn Error + Send + Sync>),
+    /// A file of `eval_prompts` cannot be used.
+    #[error("eval_prompts: {}: {source}", path.display())]
+    EvalPrompts { path: PathBuf, source: Box<dyn Error + Send + Sync> },
+    /// The prompts do not give the metric that is to choose the best model.
+    #[error("metric_for_best_model: {metric} is not measured; an evaluation gives {known}")]
+    MissingMetric { metric: String, known: String },
+    /// A file or folder cannot be read or written.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
 }
 
-impl From<TrainError> for LabError {
-    fn from(error: TrainError) -> Self {
-        Self::Train(Box::new(error))
-    }
+macro_rules! from_library {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for LabError {
+            fn from(error: $error) -> Self {
+                Self::Library(Box::new(error))
+            }
+        })*
+    };
 }
+
+from_library!(
+    AnswerError,
+    ArgsError,
+    TokenizerTrainingError,
+    TrainError,
+    WeightsError,
+    WorldError,
+    FileError,
+);

@@ -271,7 +271,7 @@ impl Lab {
         keys
     }
 
-    /// The update is kept whose answers to validation rows, most likely and drawn, follow the most instructions.
+    /// The update is kept whose answers to validation rows, greedy and sampled, follow the most instructions.
     fn selection_keys(&self, eval_steps: usize) -> Result<Vec<(&'static str, String)>, LabError> {
         if self.validation.questions.is_empty() {
             return Ok(Vec::new());

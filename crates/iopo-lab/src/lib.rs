@@ -10,6 +10,7 @@ mod own_samples;
 mod recipe;
 mod rows;
 mod stage;
+mod verified;
 
 pub use answer::Decoding;
 pub use error::LabError;
@@ -19,3 +20,4 @@ pub use method::{METHODS, Method, Rows};
 pub use recipe::{ExamSizes, ModelShape, PreferenceStage, Recipe, SupervisedStage, Writing};
 pub use rows::{PreferenceRows, Reserved, supervised_rows};
 pub use stage::{Stage, Trained};
+pub use verified::{PromptEvaluator, trainer};

@@ -177,6 +177,7 @@ impl Recipe {
     #[must_use]
     pub fn smoke() -> Self {
         let mut recipe = Self::quickstart();
+        recipe.model = ModelShape::SMALLEST;
         recipe.base.rows = 64;
         recipe.base.epochs = 1.0;
         recipe.sft.rows = 64;
@@ -194,6 +195,16 @@ impl Recipe {
 }
 
 impl ModelShape {
+    /// Fifty thousand parameters, which learn nothing.
+    pub const SMALLEST: Self = Self {
+        hidden_size: 32,
+        layers: 1,
+        heads: 2,
+        key_value_heads: 1,
+        intermediate_size: 64,
+        vocabulary: 1_024,
+    };
+
     /// A million parameters.
     pub const SMALL: Self = Self {
         hidden_size: 160,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use iopo_train::{LogEntry, Objective, Observer, Selection, TrainArgs, Trainer};
+use iopo_train::{LogEntry, Objective, Observer, Selection, TrainArgs};
 
 use crate::error::LabError;
 use crate::files::write_lines;
+use crate::verified::trainer;
 
 /// A stage: its configuration as a file, and what a file cannot say.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ impl Stage {
     /// Writes the configuration, and trains as it says.
     ///
     /// # Errors
-    /// As [`Trainer::new`] and [`Trainer::run`], and files that cannot be written.
+    /// As [`trainer`] and [`Trainer::run`](iopo_train::Trainer::run), and files that cannot be written.
     pub fn run(&self, device: &Device, observer: &mut dyn Observer) -> Result<Trained, LabError> {
         let path = self.config_path();
         write_lines(&path, self.lines())?;
@@ -64,7 +65,7 @@ impl Stage {
         if let Some(loss) = &self.loss {
             config.objective = Arc::clone(loss);
         }
-        let mut trainer = Trainer::new(config, device)?;
+        let mut trainer = trainer(config, device)?;
         let started = Instant::now();
         let summary = trainer.run(observer)?;
         let best = best(&summary.log, &summary.selection);

@@ -1,4 +1,4 @@
-//! Checkpoints: complete or not there at all.
+//! Checkpoints, each of them complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
+use iopo_files::write_file;
 use iopo_model::{
     CausalLm, NamedTensor, Parameters, Precision, WeightFiles, load_adapter, load_model, save_adapter,
     save_model, write_safetensors,
@@ -15,9 +16,7 @@ use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::{
-    create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder, write_atomically,
-};
+use crate::files::{create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder};
 use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::optimizer::AdamW;
@@ -41,7 +40,7 @@ pub struct Checkpoint {
     pub epoch: f64,
     /// Examples trained on, repeats counted.
     pub examples_seen: usize,
-    /// Tokens that went through the model with a tape.
+    /// Tokens that went through the model for gradients.
     pub num_input_tokens_seen: u64,
     /// Everything that decides which updates follow; a resumed run must agree.
     pub run: BTreeMap<String, Value>,
@@ -125,7 +124,7 @@ impl Checkpoint {
             write_safetensors(&dir.join(OPTIMIZER), &state.optimizer.state())?;
         }
         let text = format!("{:#}\n", json!(self));
-        write_atomically(&dir.join(STATE), text.as_bytes())?;
+        write_file(dir.join(STATE), text)?;
         sync_contents(dir)
     }
 
@@ -135,7 +134,7 @@ impl Checkpoint {
     /// No such checkpoint, or one that is broken.
     pub fn open(dir: &Path) -> Result<Self, TrainError> {
         let path = dir.join(STATE);
-        let broken = |reason: String| TrainError::Checkpoint { dir: dir.to_owned(), reason };
+        let broken = |reason: String| TrainError::at(dir, reason);
         let text = fs::read_to_string(&path)
             .map_err(|error| broken(format!("not a checkpoint: {STATE}: {error}")))?;
         serde_json::from_str(&text).map_err(|error| broken(format!("{STATE} is broken: {error}")))
@@ -152,7 +151,7 @@ impl Checkpoint {
         config: &TrainConfig,
     ) -> Result<TrainState, TrainError> {
         let device = state.policy.device().without_autodiff();
-        let broken = |reason: String| TrainError::Checkpoint { dir: dir.to_owned(), reason };
+        let broken = |reason: String| TrainError::at(dir, reason);
         let policy = load_weights(dir, state.policy, config.precision, &device)?;
         let moments = read_moments(&dir.join(OPTIMIZER), config.precision, &device)?;
         check_moments(&policy, &moments).map_err(broken)?;
@@ -195,8 +194,7 @@ fn read_moments(path: &Path, precision: Precision, device: &Device) -> Result<Ve
     Ok(moments)
 }
 
-/// Every trained parameter has both moments, of its own shape: without them training would go on
-/// as if it had only begun.
+/// Every trained parameter has both moments, of its own shape: without them the optimizer would start anew.
 fn check_moments(policy: &CausalLm, moments: &[NamedTensor]) -> Result<(), String> {
     let shapes: BTreeMap<&str, &[usize]> =
         moments.iter().map(|moment| (moment.name.as_str(), moment.shape.as_slice())).collect();

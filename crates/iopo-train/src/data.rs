@@ -55,8 +55,10 @@ fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec
     let total = rows.len();
     let (train, held_out) = split(total, config.data.val_size, config.seed);
     if train.is_empty() {
-        let reason = format!("val_size {} holds all {total} rows out", config.data.val_size);
-        return Err(TrainError::NoExamples { reason });
+        return Err(TrainError::no_examples(&format!(
+            "val_size {} holds all {total} rows out",
+            config.data.val_size
+        )));
     }
     let mut rows: Vec<Option<EncodedRow>> = rows.into_iter().map(Some).collect();
     let mut pick = |indices: Vec<usize>| indices.into_iter().filter_map(|i| rows[i].take()).collect();

@@ -32,7 +32,7 @@ const PROBE_LENGTH: usize = 24;
 ///
 /// A merge that rounds every update away stands at 1. Rounding errors are as good as independent of
 /// the effect, so at one half four fifths of what the merged model changed, in squares, is what the
-/// adapter learnt.
+/// adapter learned.
 const LOST_SHARE: f64 = 0.5;
 
 /// Merges an adapter into its model and writes a Hugging Face folder, unless their logits differ.
@@ -55,27 +55,34 @@ pub fn export_merged(
     device: &Device,
 ) -> Result<ExportReport, TrainError> {
     if !read_folder(out)?.is_empty() {
-        return Err(TrainError::ExportExists { dir: out.to_owned() });
+        return Err(TrainError::at(
+            out,
+            "it is not empty; choose another folder to export to, or remove it first",
+        ));
     }
     let base = load_model(model, Precision::default(), device)?;
     let adapted = load_adapter(base.clone(), adapter)?;
     let merged = adapted.clone().merge_lora().with_weights_as(dtype);
     let report = compare(&base, &adapted, &merged.clone().with_weights_as(FloatDType::F32), dtype)?;
-    check(&report, dtype)?;
+    check(&report, adapter, dtype)?;
     write(&merged, model, out)?;
     Ok(report)
 }
 
-fn check(report: &ExportReport, dtype: FloatDType) -> Result<(), TrainError> {
+fn check(report: &ExportReport, adapter: &Path, dtype: FloatDType) -> Result<(), TrainError> {
     let &ExportReport { difference, tolerance, rms_difference, effect, .. } = report;
-    let dtype = || format!("{dtype:?}");
     // NaN fails both.
     if !is_within(difference, tolerance) {
-        return Err(TrainError::MergeDiffers { difference, tolerance, dtype: dtype() });
+        let reason = format!(
+            "the merged model's logits differ from the adapter's by {difference:.2e}, more than {tolerance:.2e} for \
+             {dtype:?} weights; nothing was exported"
+        );
+        return Err(TrainError::at(adapter, reason));
     }
     // An adapter that changes nothing has nothing to lose.
     if effect != 0.0 && !is_within(rms_difference, LOST_SHARE * effect) {
-        return Err(TrainError::MergeLosesUpdate { difference: rms_difference, effect, dtype: dtype() });
+        let dtype = format!("{dtype:?}");
+        return Err(TrainError::MergeLosesUpdate { difference: rms_difference, effect, dtype });
     }
     Ok(())
 }

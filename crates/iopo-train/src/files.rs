@@ -1,18 +1,10 @@
-//! Files and folders that are complete or not there.
+//! Files and folders that are complete or absent.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use iopo_files::FileLock;
-
 use crate::error::TrainError;
-
-/// A reader sees the old bytes or the new ones.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    iopo_files::write_file(path, bytes)
-        .map_err(|error| TrainError::Write { path: error.path, source: error.source })
-}
 
 /// What a folder holds, by name; nothing where there is no folder.
 pub(crate) fn read_folder(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
@@ -48,7 +40,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
     gone(path, fs::remove_file(path))
 }
 
-/// A missing path is not an error.
+/// Removing a missing path is not an error.
 fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
     match result {
         Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -56,16 +48,6 @@ fn gone(path: &Path, result: std::io::Result<()>) -> Result<(), TrainError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Takes a lock; `None` where another holds it.
-pub(crate) fn take_lock(path: &Path) -> Result<Option<FileLock>, TrainError> {
-    FileLock::take(path).map_err(|error| TrainError::Write { path: error.path, source: error.source })
-}
-
-/// Whether another holds a lock.
-pub(crate) fn is_locked(path: &Path) -> Result<bool, TrainError> {
-    FileLock::is_held(path).map_err(|error| TrainError::Read { path: error.path, source: error.source })
 }
 
 /// Syncs every file of a folder, and the folder.

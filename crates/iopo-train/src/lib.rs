@@ -22,7 +22,6 @@ mod setup;
 mod start;
 mod step;
 mod trainer;
-mod verified;
 
 pub use args::{ArgsError, Notice, Problem, TrainArgs};
 pub use batch::{MicroBatch, sequence_log_probs, token_log_probs};
@@ -48,5 +47,7 @@ pub use start::check_start;
 pub use step::{
     Engine, GroupPasses, MicroStep, StepOutcome, TrainState, WeightedBatch, micro_step, train_step,
 };
-pub use trainer::{Evaluation, Evaluator, Observer, Progress, Selection, TrainSummary, Trainer};
-pub use verified::{AnswerProgress, EvalPromptsError};
+pub use trainer::{
+    AnswerProgress, Evaluation, Evaluator, EvaluatorError, Observer, Progress, Selection, StartReference,
+    TrainSummary, Trainer, stable_hash,
+};

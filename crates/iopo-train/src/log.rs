@@ -4,12 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use iopo_files::write_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::TrainError;
-use crate::files::write_atomically;
 use crate::metrics::Metrics;
+use crate::output::LOG;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,14 +50,14 @@ pub struct TrainLog {
 }
 
 impl TrainLog {
-    /// Starts `trainer_log.jsonl` in `dir` with `entries`, which a resumed run brings along.
+    /// Starts `trainer_log.jsonl` in `dir` with the `entries` of the run that is resumed.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn start(dir: &Path, entries: Vec<LogEntry>) -> Result<Self, TrainError> {
-        let path = dir.join("trainer_log.jsonl");
+        let path = dir.join(LOG);
         let text: String = entries.iter().map(|entry| format!("{}\n", json!(entry))).collect();
-        write_atomically(&path, text.as_bytes())?;
+        write_file(&path, text)?;
         let file = OpenOptions::new()
             .append(true)
             .open(&path)
@@ -64,7 +65,7 @@ impl TrainLog {
         Ok(Self { path, file, entries })
     }
 
-    /// Adds a line, in one write: whoever reads along sees whole lines.
+    /// Adds a line, in one write, so that a reader sees whole lines.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, FloatDType, Tensor};
+use iopo_model::kernels::{AdamWUpdate, adamw_update};
 use iopo_model::{CausalLm, NamedTensor, ParameterGradients, Parameters};
-
-use crate::adamw_update::AdamWUpdate;
 
 /// Hyper-parameters.
 ///

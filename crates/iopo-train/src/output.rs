@@ -7,13 +7,20 @@ use iopo_files::FileLock;
 use crate::checkpoint::{Checkpoint, FINAL};
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::{create_folder, is_locked, read_folder, remove_file, remove_folder, take_lock};
+use crate::files::{create_folder, read_folder, remove_file, remove_folder};
 
 pub(crate) const STATE: &str = "trainer_state.json";
 pub(crate) const LOG: &str = "trainer_log.jsonl";
 pub(crate) const CHECKPOINT: &str = "checkpoint-";
-/// Answers to `eval_prompts`.
-pub(crate) const ANSWERS: &str = "eval_answers";
+const ANSWERS: &str = "eval_answers";
+
+impl TrainConfig {
+    /// The folder for answers to `eval_prompts`; a run that starts anew removes it with the other results.
+    #[must_use]
+    pub fn answers_dir(&self) -> PathBuf {
+        self.output_dir.join(ANSWERS)
+    }
+}
 
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 
@@ -61,25 +68,31 @@ pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
         [Some(&config.model), config.adapter.as_ref(), reference.model.as_ref(), reference.adapter.as_ref()];
     for input in inputs.into_iter().flatten() {
         if is_same_folder(input, dir) {
-            return Err(TrainError::OutputIsInput { dir: dir.clone() });
+            let reason = "this is the folder of the model or adapter that training starts from, or of its reference; \
+                          choose another output_dir";
+            return Err(TrainError::at(dir, reason));
         }
     }
-    if is_locked(&dir.join(LOCK))? {
-        return Err(TrainError::OutputInUse { dir: dir.clone() });
+    if FileLock::is_held(&dir.join(LOCK))? {
+        return Err(in_use(dir));
     }
     check_contents(config)
 }
 
-/// Makes the output folder, takes its lock, and takes out of it what must not stand beside new results.
+fn in_use(dir: &Path) -> TrainError {
+    TrainError::at(dir, "another run is writing to it; wait for it to end, or choose another output_dir")
+}
+
+/// Makes the output folder that [`check_output`] has accepted, takes its lock, and removes what must not stand beside
+/// new results.
 ///
 /// Checkpoints of an earlier run would outrank this one's when resuming, and an adapter beside a
 /// full model would be taken for a part of it.
 pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainError> {
-    check_output(config)?;
     let dir = &config.output_dir;
     create_folder(dir)?;
-    let lock = take_lock(&dir.join(LOCK))?.ok_or_else(|| TrainError::OutputInUse { dir: dir.clone() })?;
-    // Another run may have come and gone since the first look.
+    let lock = FileLock::take(&dir.join(LOCK))?.ok_or_else(|| in_use(dir))?;
+    // Another run may have come and gone since the check.
     check_contents(config)?;
     if config.resume.is_none() {
         checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))?;
@@ -97,10 +110,18 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainErro
 fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
     if config.resume.is_none() && !config.overwrite_output_dir {
-        return if is_occupied(dir)? { Err(TrainError::OutputExists { dir: dir.clone() }) } else { Ok(()) };
+        let reason = "it holds results already; set overwrite_output_dir: true to replace them, or \
+                      resume_from_checkpoint to go on";
+        return if is_occupied(dir)? { Err(TrainError::at(dir, reason)) } else { Ok(()) };
     }
     match foreign(dir, config.resume.is_some())? {
-        Some(file) => Err(TrainError::OutputIsForeign { dir: dir.clone(), file }),
+        Some(file) => Err(TrainError::at(
+            dir,
+            format!(
+                "it holds {file}, but no {STATE} of a run of ours beside it: it may be another program's model, and is \
+                 not replaced; choose another output_dir, or move it away first"
+            ),
+        )),
         None => Ok(()),
     }
 }
@@ -151,7 +172,7 @@ fn is_temporary(path: &Path) -> bool {
 pub(crate) fn is_same_folder(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
-        // One that is not there yet is no other.
+        // A folder that does not exist yet has no other name.
         _ => a == b,
     }
 }

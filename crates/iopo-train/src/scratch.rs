@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use iopo_data::{TemplateEncoder, TextTokenizer};
+use iopo_files::write_file;
 use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::write_atomically;
 
 const GENERATION: &str = "generation_config.json";
 
@@ -29,5 +29,5 @@ pub(crate) fn write_generation_config(config: &TrainConfig, dir: &Path) -> Resul
     if let Some(bos) = tokenizer.bos_id() {
         value["bos_token_id"] = Value::from(bos);
     }
-    write_atomically(&dir.join(GENERATION), format!("{value:#}\n").as_bytes())
+    Ok(write_file(dir.join(GENERATION), format!("{value:#}\n"))?)
 }

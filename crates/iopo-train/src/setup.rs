@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::TextTokenizer;
-use iopo_model::{CausalLm, init_model, load_adapter, load_model};
+use iopo_model::{CausalLm, init_model, load_adapter, load_config, load_model};
 
 use crate::config::{FineTuning, TrainConfig};
 use crate::data::{TrainData, load_data};
@@ -13,7 +13,6 @@ use crate::error::TrainError;
 use crate::optimizer::AdamW;
 use crate::reference::ReferencePolicy;
 use crate::step::TrainState;
-use crate::verified::EvalPrompts;
 
 /// Everything that a run starts from.
 #[derive(Debug, Clone)]
@@ -24,8 +23,6 @@ pub struct Prepared {
     pub reference: Option<ReferencePolicy>,
     /// Encoded examples.
     pub data: TrainData,
-    /// Prompts that are answered at evaluations.
-    pub(crate) prompts: Option<EvalPrompts>,
 }
 
 /// Loads model, adapter, tokenizer and data.
@@ -35,16 +32,10 @@ pub struct Prepared {
 pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainError> {
     // Cheap things first: a wrong file name should not cost the loading of a large model.
     let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    tokenizer.check_vocabulary(
-        iopo_model::load_config(&config.model).map_err(iopo_model::WeightsError::from)?.vocab_size,
-    )?;
+    tokenizer.check_vocabulary(load_config(&config.model)?.vocab_size)?;
     if let Some(reference) = &config.reference.model {
         check_same_vocabulary(&tokenizer, reference)?;
     }
-    let prompts = match &config.eval_prompts {
-        Some(eval) => Some(EvalPrompts::load(eval, config, tokenizer.clone())?),
-        None => None,
-    };
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
     let reference = match config.objective.needs_reference() {
@@ -52,7 +43,7 @@ pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainE
         false => None,
     };
     let state = TrainState { policy, optimizer: AdamW::new(config.optimizer), decayed: None };
-    Ok(Prepared { state, reference, data, prompts })
+    Ok(Prepared { state, reference, data })
 }
 
 /// The starting policy with autodiff on, and gradients for what is trained.
@@ -96,7 +87,8 @@ fn load_reference(
 /// Refuses a reference to which the policy's token ids mean other texts.
 fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), TrainError> {
     let other = TextTokenizer::from_dir(dir)?;
-    let differs = |reason: String| TrainError::ReferenceVocabulary { dir: dir.to_owned(), reason };
+    let differs =
+        |reason| TrainError::at(dir, format!("it cannot be the reference of this policy: {reason}"));
     let (here, there) = (tokenizer.vocab_size(), other.vocab_size());
     if here != there {
         return Err(differs(format!("its tokenizer has {there} tokens, the policy's {here}")));
@@ -109,7 +101,7 @@ fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), Tr
             "token {id} is {there:?} there, and {here:?} in the policy's tokenizer"
         )));
     }
-    let model = iopo_model::load_config(dir).map_err(iopo_model::WeightsError::from)?;
+    let model = load_config(dir)?;
     Ok(other.check_vocabulary(model.vocab_size)?)
 }
 

@@ -22,7 +22,6 @@ use super::prompts::Prompt;
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
 use crate::provenance::Provenance;
-use iopo_cli::note;
 
 /// A model as it was asked for, before its weights are read.
 struct Setup {

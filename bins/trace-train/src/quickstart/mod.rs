@@ -22,7 +22,7 @@ use systems::{System, Systems};
 /// responses: the baseline that is strongest on this bench, IOPO, and IOPO with a likelihood term.
 const METHODS: [(&str, &str); 3] = [("sft-star", "3e-4"), ("iopo", "1e-4"), ("iopo-nll", "3e-4")];
 
-/// What the stages left behind, for those who tell of it.
+/// The results of all stages, for the report and the terminal.
 struct Run {
     lab: Lab,
     base: Trained,

@@ -35,8 +35,10 @@ fn summary(run: &Run) -> String {
     format!(
         "A base model of about a million parameters was trained from random weights on rows whose writer often overlooked \
          constraints. From it, each method learned from the same {} instructions and right responses. All answered {} \
-         instructions that no row had, once with the most likely answer and once drawn at temperature 1; an instruction counts as followed if every constraint and every default of its \
-         description holds. Intervals are Wilson's, 95 %.",
+         instructions that no row had, greedily and by one sample at temperature 1. An instruction counts as followed if \
+         every constraint and every default of its description holds. IF-S are instructions with one constraint, IF-M \
+         with several; held-out pairs combine dimensions that no row combines. SFT* is supervised training on both \
+         instructions of each group. Intervals are Wilson's, 95 %.",
         run.lab.recipe().preference.groups,
         run.lab.test.questions.len()
     )
@@ -72,8 +74,8 @@ fn curves(run: &Run) -> Vec<Block> {
     };
     vec![
         chart("Loss of the base model", "loss", vec![series("Base", &run.base, "loss", 1.0)]),
-        chart("Validation: most likely answers that follow", "%", beside_start("greedy")),
-        chart("Validation: drawn answers that follow", "%", beside_start("sampled")),
+        chart("Validation: greedy answers that follow", "%", beside_start("greedy")),
+        chart("Validation: sampled answers that follow", "%", beside_start("sampled")),
         chart("Margin: matched − swapped", "reward", tuned("rewards/margins", 1.0)),
     ]
 }

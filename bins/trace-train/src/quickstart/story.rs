@@ -3,21 +3,30 @@
 use std::path::Path;
 
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 use iopo_cli::say;
 use iopo_lab::Decoding;
-use trace_score::stats::p_value_text;
+use trace_score::stats::{Estimate, p_value_text};
 use trace_score::{Judged, PairedShare};
 use trace_world::EvaluationKind;
 
 use super::Run;
-use super::systems::{COLUMNS, System};
+use super::systems::{COLUMNS, System, Systems};
 
 /// How many answers are shown before and after.
 const EXAMPLES: usize = 3;
 
+/// What the heads of the table stand for.
+const LEGEND: &str = "\
+Greedy and sampled answers to instructions that no training row had; in brackets 95 % intervals.
+IF-S: instructions with one constraint that are followed. IF-M: with several constraints.
+pairs: held-out pairs, IF-M with constraints that never meet in training.
+more: more constraints than in training.
+SFT*: supervised training on both instructions of each group, with their right responses.";
+
 /// Prints the table, the differences, some answers, and where everything lies.
 pub fn tell(run: &Run, report: &Path) -> Result<()> {
-    say(&run.systems.comparison.table_of_intervals().to_text())?;
+    say(&format!("{}\n{LEGEND}\n", table(&run.systems)))?;
     for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
         let columns = COLUMNS.iter().zip(differences).filter(|((kind, _), _)| *kind == EvaluationKind::Multi);
         let columns = columns.map(|((_, decoding), share)| difference(*decoding, share));
@@ -33,6 +42,35 @@ pub fn tell(run: &Run, report: &Path) -> Result<()> {
         run.elapsed.as_secs_f64(),
         report.display()
     ))
+}
+
+/// Systems in rows, every value above its interval: less than a hundred columns.
+fn table(systems: &Systems) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    let head = |(kind, decoding): (EvaluationKind, Decoding)| {
+        let kind = match kind {
+            EvaluationKind::Single | EvaluationKind::Multi => kind.label(),
+            EvaluationKind::Pairs | EvaluationKind::More => kind.name(),
+        };
+        format!("{}, %\n{kind}", decoding.name())
+    };
+    table.set_header([String::new()].into_iter().chain(COLUMNS.map(head)));
+    for system in systems.comparison.systems() {
+        table.add_row([system.method.clone()].into_iter().chain(system.values.iter().map(share)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn share(share: &Estimate) -> String {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let value = share.value.map_or_else(|| "–".to_owned(), percent);
+    let interval = share.interval.as_ref();
+    let interval = interval.map(|ends| format!("[{}, {}]", percent(ends.low), percent(ends.high)));
+    format!("{value}\n{}", interval.unwrap_or_default())
 }
 
 /// The first instructions that one of two systems followed and the other did not, whichever it was.
@@ -52,17 +90,14 @@ fn examples(before: &System, after: &System) -> Result<()> {
     Ok(())
 }
 
-/// `drawn +6.2 [+3.1, +9.4], p 0.021`
+/// `sampled +6.2 [+3.1, +9.4], p 0.021`
 fn difference(decoding: Decoding, share: &PairedShare) -> String {
-    let name = match decoding {
-        Decoding::Greedy => "most likely",
-        Decoding::Sampled => "drawn",
-    };
     let points = share.difference.map_or_else(|| "-".to_owned(), |value| format!("{:+.1}", value * 100.0));
     let interval = share.interval.as_ref();
     let interval =
         interval.map(|interval| format!(" [{:+.1}, {:+.1}]", interval.low * 100.0, interval.high * 100.0));
-    format!("{name} {points}{}, p {}", interval.unwrap_or_default(), p_value_text(share.p_value, 3))
+    let (name, p_value) = (decoding.name(), p_value_text(share.p_value, 3));
+    format!("{name} {points}{}, p {p_value}", interval.unwrap_or_default())
 }
 
 fn answer(name: &str, row: &Judged) -> String {

@@ -20,9 +20,8 @@ pub const COLUMNS: [(EvaluationKind, Decoding); 6] = [
 /// A model's answered exam.
 pub struct System {
     pub name: String,
-    /// The most likely answers.
     pub greedy: Vec<Judged>,
-    /// Answers drawn at temperature 1.
+    /// Sampled at temperature 1.
     pub sampled: Vec<Judged>,
 }
 
@@ -54,11 +53,7 @@ pub struct Systems {
 impl Systems {
     pub fn of(all: Vec<System>) -> Result<Self> {
         let metric = |(kind, decoding): (EvaluationKind, Decoding)| {
-            let answers = match decoding {
-                Decoding::Greedy => "most likely answers, %",
-                Decoding::Sampled => "drawn answers, %",
-            };
-            Metric::percent(answers, kind.label())
+            Metric::percent(format!("{}, %", decoding.name()), kind.label())
         };
         let mut comparison = Comparison::new(COLUMNS.map(metric).to_vec());
         for system in &all {
@@ -82,11 +77,7 @@ impl Systems {
 }
 
 fn key(kind: EvaluationKind, decoding: Decoding) -> String {
-    let suffix = match decoding {
-        Decoding::Greedy => "greedy",
-        Decoding::Sampled => "sampled",
-    };
-    format!("{}_{suffix}", kind.name())
+    format!("{}_{}", kind.name(), decoding.name())
 }
 
 fn against(start: &System, system: &System) -> Result<Vec<PairedShare>> {

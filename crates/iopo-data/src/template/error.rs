@@ -1,4 +1,3 @@
-
 use crate::TokenizerError;
 
 /// A conversation that a template cannot turn into tokens, or a template that cannot be used.

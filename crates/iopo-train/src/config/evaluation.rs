@@ -1,9 +1,8 @@
 //! When the model is evaluated, and what evaluations decide.
 
 use super::checker::Checker;
-use super::{IntervalStrategy, SelectionConfig};
+use super::{EvalPromptsConfig, IntervalStrategy, SelectionConfig};
 use crate::args::{Interval, TrainArgs};
-use crate::verified::{REFERENCE, is_share};
 
 impl Checker {
     pub(super) fn eval(&mut self, args: &TrainArgs) -> IntervalStrategy {
@@ -94,13 +93,13 @@ impl Checker {
         if args.eval_prompts.is_empty() {
             return;
         }
-        if is_share(metric) && args.greater_is_better == Some(false) {
+        if EvalPromptsConfig::is_share(metric) && args.greater_is_better == Some(false) {
             self.conflict(&format!(
                 "greater_is_better: false would keep the model that follows the fewest instructions: eval_{metric} is \
                  a share, and more of it is better"
             ));
         }
-        if metric.strip_prefix(REFERENCE).is_some_and(is_share) {
+        if EvalPromptsConfig::is_reference_share(metric) {
             self.conflict(&format!(
                 "metric_for_best_model: eval_{metric} is the reference's, which does not change, so it chooses nothing"
             ));

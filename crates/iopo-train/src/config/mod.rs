@@ -6,6 +6,7 @@ mod evaluation;
 mod identity;
 mod loss;
 mod run;
+mod shares;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -17,11 +17,11 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use iopo_files::FileLock;
+use iopo_files::{FileLock, write_file};
 
 use super::fingerprint::{Fingerprint, Framed, SequenceKey};
 use crate::error::TrainError;
-use crate::files::{create_folder, take_lock, write_atomically};
+use crate::files::create_folder;
 
 const MAGIC: &[u8; 8] = b"IOPOREF1";
 const HEADER: usize = MAGIC.len() + 32;
@@ -75,7 +75,7 @@ impl CacheFile {
                 bytes.extend(
                     contents.records.iter().flat_map(|(key, value)| record(&fingerprint, key, *value)),
                 );
-                write_atomically(&path, &bytes)?;
+                write_file(&path, bytes)?;
                 contents
             }
         };
@@ -103,7 +103,7 @@ fn lock(path: &Path, wait: impl FnOnce(&Path)) -> Result<FileLock, TrainError> {
     let path = path.with_extension("lock");
     let mut wait = Some(wait);
     loop {
-        if let Some(lock) = take_lock(&path)? {
+        if let Some(lock) = FileLock::take(&path)? {
             return Ok(lock);
         }
         if let Some(wait) = wait.take() {

@@ -1,4 +1,4 @@
-//! What a run tells whoever watches it.
+//! What a run reports while it goes on.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,11 +8,10 @@ use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::reference::ReferenceProgress;
 use crate::step::StepOutcome;
-use crate::verified::AnswerProgress;
 
 use super::Selection;
 
-/// Means over held-out rows.
+/// Means over held-out rows, and metrics of the program's own.
 pub type Evaluation = Metrics;
 
 /// Where a run stands, for a progress bar.
@@ -32,15 +31,26 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
 }
 
-/// Told of what happens; every method may be left as it is.
+/// How far an evaluator has come with a model's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerProgress {
+    /// Whether the reference answers, and not the policy.
+    pub is_reference: bool,
+    /// Answers so far.
+    pub done: usize,
+    /// Answers in all.
+    pub total: usize,
+}
+
+/// Follows a run; by default every event is ignored.
 pub trait Observer {
     /// An update was made.
     fn on_step(&mut self, _progress: &Progress<'_>) {}
     /// Reference log-probs were found or computed.
     fn on_reference(&mut self, _progress: &ReferenceProgress<'_>) {}
-    /// Prompts were answered at an evaluation.
+    /// An evaluator has answered prompts.
     fn on_answering(&mut self, _progress: &AnswerProgress) {}
-    /// Answers of an evaluation were written to a file.
+    /// An evaluator has written answers to a file.
     fn on_answers(&mut self, _file: &Path) {}
     /// Something happened that the user should know of.
     fn on_notice(&mut self, _notice: &Notice) {}
@@ -48,14 +58,14 @@ pub trait Observer {
     fn on_log(&mut self, _entry: &LogEntry) {}
     /// A checkpoint was written.
     fn on_save(&mut self, _dir: &Path) {}
-    /// Training goes on from a checkpoint.
+    /// Training continues from a checkpoint.
     fn on_resume(&mut self, _step: usize, _dir: &Path) {}
 }
 
-/// An observer that does not look.
+/// Ignores every event.
 impl Observer for () {}
 
-/// What a finished run gave.
+/// The result of a finished run.
 #[derive(Debug, Clone)]
 pub struct TrainSummary {
     /// Updates made.

@@ -1,88 +1,60 @@
-//! Continuing from a checkpoint, as if the run had never stopped.
+//! Which checkpoint a run continues from, and whether it is one of this run.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use burn::module::Module;
 use fnv::FnvHasher;
 use iopo_data::EncodedExample;
 use serde_json::Value;
 
-use super::{Counters, Observer, Selection, StartLogProbs, Trainer};
+use super::preflight::ResumePoint;
+use super::{Selection, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
-use crate::log::LogEntry;
-use crate::metrics::Metrics;
 use crate::output::latest_checkpoint;
 use crate::reference::summation_order;
 use crate::step::scalar;
-use crate::verified::is_share;
+
+/// Log-probs of the first example's completions before the first update.
+#[derive(Clone, Copy)]
+pub(super) struct StartLogProbs {
+    /// Under the policy.
+    pub(super) policy: f64,
+    /// Under the reference, where there is one.
+    pub(super) reference: Option<f64>,
+}
 
 impl Trainer {
-    /// Where to begin, and what was logged before.
-    pub(super) fn resume(
-        &mut self,
-        observer: &mut dyn Observer,
-    ) -> Result<(Counters, Vec<LogEntry>), TrainError> {
-        let Some((dir, checkpoint)) = self.checkpoint_to_resume()? else {
-            let fresh = Counters {
-                step: 0,
-                examples_seen: 0,
-                tokens_seen: 0,
-                epoch_ended: false,
-                start: self.start_log_probs()?,
-                pending: Metrics::default(),
-                selection: Selection::default(),
-            };
-            return Ok((fresh, Vec::new()));
-        };
-        let selection = self.resumed_selection(&dir, &checkpoint)?;
-        self.state = checkpoint.restore(&dir, self.state.clone(), &self.config)?;
-        observer.on_resume(checkpoint.global_step, &dir);
-        let counters = Counters {
-            step: checkpoint.global_step,
-            examples_seen: checkpoint.examples_seen,
-            tokens_seen: checkpoint.num_input_tokens_seen,
-            epoch_ended: false,
-            start: StartLogProbs {
-                policy: checkpoint.start_log_prob,
-                reference: checkpoint.reference_log_prob,
-            },
-            pending: checkpoint.pending,
-            selection,
-        };
-        Ok((counters, checkpoint.log_history))
-    }
-
     /// The checkpoint that the configuration asks for, if it belongs to this run.
-    pub(super) fn checkpoint_to_resume(&self) -> Result<Option<(PathBuf, Checkpoint)>, TrainError> {
+    pub(super) fn resume_point(&self) -> Result<Option<ResumePoint>, TrainError> {
         let dir = match &self.config.resume {
             None => return Ok(None),
             Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
             Some(dir) => Some(dir.clone()),
         };
-        let dir = dir.ok_or_else(|| TrainError::Checkpoint {
-            dir: self.config.output_dir.clone(),
-            reason: "there is no checkpoint to resume from".to_owned(),
+        let dir = dir.ok_or_else(|| {
+            TrainError::at(&self.config.output_dir, "there is no checkpoint to resume from")
         })?;
         let checkpoint = Checkpoint::open(&dir)?;
-        self.check_same_run(&checkpoint, self.start_log_probs()?, &dir)?;
+        self.check_same_run(&checkpoint, &dir)?;
         self.check_position(&checkpoint, &dir)?;
-        Ok(Some((dir, checkpoint)))
+        let selection = match &self.config.selection {
+            Some(choice) => checkpoint.selection.resumed(choice, &dir, &self.config.output_dir)?,
+            None => Selection::default(),
+        };
+        Ok(Some(ResumePoint { dir, checkpoint, selection }))
     }
 
-    fn check_same_run(
-        &self,
-        checkpoint: &Checkpoint,
-        start: StartLogProbs,
-        dir: &Path,
-    ) -> Result<(), TrainError> {
-        let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
+    fn check_same_run(&self, checkpoint: &Checkpoint, dir: &Path) -> Result<(), TrainError> {
+        let refuse = |reason: String| Err(TrainError::at(dir, reason));
         let differing = differences(&checkpoint.run, &self.settings());
         if !differing.is_empty() {
             return refuse(format!("it belongs to a run with other settings; {}", differing.join("; ")));
         }
+        let start = self.start_log_probs()?;
         if !self.agree(Some(start.policy), Some(checkpoint.start_log_prob)) {
             return refuse(format!(
                 "it belongs to a run from another model or adapter: the first example's log-prob at the start was {}, \
@@ -119,7 +91,7 @@ impl Trainer {
     /// Training must go on where the plan of updates stands, or examples would be repeated or skipped.
     fn check_position(&self, checkpoint: &Checkpoint, dir: &Path) -> Result<(), TrainError> {
         let Checkpoint { global_step, examples_seen, .. } = *checkpoint;
-        let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
+        let refuse = |reason: String| Err(TrainError::at(dir, reason));
         let total = self.total_steps();
         if global_step > total {
             return refuse(format!(
@@ -137,8 +109,7 @@ impl Trainer {
     }
 
     /// Of the policy that training starts from, and of its reference.
-    fn start_log_probs(&self) -> Result<StartLogProbs, TrainError> {
-        use burn::module::Module;
+    pub(super) fn start_log_probs(&self) -> Result<StartLogProbs, TrainError> {
         let first: Vec<_> = self.data.train.iter().take(1).flat_map(EncodedExample::sequences).collect();
         let batch = MicroBatch::new(&first)?;
         let policy = scalar(sequence_log_probs(&self.state.policy.valid(), &batch)?.sum.sum())?;
@@ -155,21 +126,19 @@ impl Trainer {
         let mut settings = self.config.identity();
         let examples = self.data.train.as_slice();
         let mut insert = |key: &str, value: Value| settings.insert(key.to_owned(), value);
-        insert("examples", format!("{}, hash {:016x}", examples.len(), hash(examples)).into());
+        insert("examples", format!("{}, hash {:016x}", examples.len(), stable_hash(examples)).into());
         insert("updates in all", self.schedule.total_steps.into());
         insert("warm-up updates", self.schedule.warmup_steps.into());
         // Values over other rows or prompts could not be compared with those that chose the best model so far.
         if let Some(choice) = &self.config.selection {
-            let (key, measured) = match &self.prompts {
-                Some(evaluation) if is_share(&choice.metric) => {
-                    ("eval_prompts", evaluation.prompts().describe(|asked| hash(asked)))
-                }
-                _ => {
-                    let held_out = self.data.held_out.as_slice();
-                    ("held-out examples", format!("{}, hash {:016x}", held_out.len(), hash(held_out)))
-                }
-            };
-            insert(key, measured.into());
+            let rules = self.evaluators.0.iter().find_map(|evaluator| {
+                Some((evaluator.key().unwrap_or("evaluator"), evaluator.rules(&choice.metric)?))
+            });
+            let (name, rules) = rules.unwrap_or_else(|| {
+                let held_out = self.data.held_out.as_slice();
+                ("held-out examples", format!("{}, hash {:016x}", held_out.len(), stable_hash(held_out)))
+            });
+            insert(name, rules.into());
         }
         settings
     }
@@ -190,8 +159,8 @@ fn differences(there: &BTreeMap<String, Value>, here: &BTreeMap<String, Value>) 
         .collect()
 }
 
-/// FNV-1a; the standard library's hash may change from release to release.
-fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+/// A hash (FNV-1a) that may stand in a file; the standard library's may change from release to release.
+pub fn stable_hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = FnvHasher::default();
     value.hash(&mut hasher);
     hasher.finish()

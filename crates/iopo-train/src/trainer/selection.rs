@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, Evaluation, Observer, Trainer};
-use crate::args::Notice;
-use crate::checkpoint::{Checkpoint, load_weights};
+use super::Evaluation;
 use crate::config::SelectionConfig;
 use crate::error::TrainError;
 use crate::files::remove_folder;
@@ -15,13 +13,15 @@ use crate::output::{CHECKPOINT, STATE, is_same_folder};
 impl SelectionConfig {
     /// The metric's value in an evaluation.
     pub(super) fn value(&self, evaluation: &Evaluation) -> Result<f64, TrainError> {
-        evaluation.get(&self.metric).ok_or_else(|| TrainError::MissingMetric {
-            metric: format!("eval_{}", self.metric),
-            known: evaluation.iter().map(|(name, _)| format!("eval_{name}")).collect::<Vec<_>>().join(", "),
+        evaluation.get(&self.metric).ok_or_else(|| {
+            let known: Vec<String> = evaluation.iter().map(|(name, _)| format!("eval_{name}")).collect();
+            let reason =
+                format!("eval_{} is not measured; an evaluation gives {}", self.metric, known.join(", "));
+            TrainError::invalid("metric_for_best_model", reason)
         })
     }
 
-    /// Whether a value beats the best one so far; what is not a number beats nothing.
+    /// Whether a value beats the best one so far; NaN and infinities beat nothing.
     fn is_better(&self, value: f64, best: Option<f64>) -> bool {
         let beats = |best: f64| if self.greater_is_better { value > best } else { value < best };
         value.is_finite() && best.is_none_or(beats)
@@ -82,76 +82,50 @@ impl Selection {
         patience.is_some_and(|patience| self.evaluations_since_best >= patience)
     }
 
-    /// Removes what [`Self::see`] has put in the shade, once its successor is on disk.
+    /// The choice as a resumed run goes on with it, if its run chose by the same metric; `dir` is the checkpoint.
+    pub(super) fn resumed(
+        &self,
+        choice: &SelectionConfig,
+        dir: &Path,
+        output_dir: &Path,
+    ) -> Result<Self, TrainError> {
+        let here = format!("eval_{}", choice.metric);
+        match &self.metric_for_best_model {
+            None => return Ok(Self::default()),
+            Some(name) if *name != here => {
+                let reason = format!("its run chose the best model by {name}, this one does by {here}");
+                return Err(TrainError::at(dir, reason));
+            }
+            Some(_) => {}
+        }
+        let mut selection = self.clone();
+        if let (Some(step), true) = (selection.best_global_step, choice.load_best) {
+            let beside = dir.parent().map(|folder| folder.join(format!("{CHECKPOINT}{step}")));
+            let best = [beside, selection.best_model_checkpoint.take()]
+                .into_iter()
+                .flatten()
+                .find(|best| best.join(STATE).is_file())
+                .ok_or_else(|| {
+                    let reason = format!(
+                        "the best model so far is that after update {step}, and its checkpoint is not there; \
+                         load_best_model_at_end: false goes on without it"
+                    );
+                    TrainError::at(dir, reason)
+                })?;
+            // By the name that this run gives it, under which rotation spares it.
+            let own = output_dir.join(format!("{CHECKPOINT}{step}"));
+            selection.best_model_checkpoint = Some(if is_same_folder(&best, &own) { own } else { best });
+        }
+        Ok(selection)
+    }
+
+    /// Removes what [`Self::see`] has superseded, once its successor is on disk.
     pub(super) fn remove_superseded(&mut self, output_dir: &Path) -> Result<(), TrainError> {
         match self.superseded.take() {
             // One that lies elsewhere is another folder's, from which this run was resumed.
             Some(dir) if dir.parent() == Some(output_dir) => remove_folder(&dir),
             _ => Ok(()),
         }
-    }
-}
-
-impl Trainer {
-    /// The choice of the run that a checkpoint is of, if it was made as this one is.
-    pub(super) fn resumed_selection(
-        &self,
-        dir: &Path,
-        checkpoint: &Checkpoint,
-    ) -> Result<Selection, TrainError> {
-        let refuse = |reason: String| Err(TrainError::Checkpoint { dir: dir.to_owned(), reason });
-        let (Some(choice), there) = (&self.config.selection, &checkpoint.selection) else {
-            return Ok(Selection::default());
-        };
-        let here = format!("eval_{}", choice.metric);
-        match &there.metric_for_best_model {
-            None => return Ok(Selection::default()),
-            Some(name) if *name != here => {
-                return refuse(format!("its run chose the best model by {name}, this one does by {here}"));
-            }
-            Some(_) => {}
-        }
-        let mut selection = there.clone();
-        if let (Some(step), true) = (selection.best_global_step, choice.load_best) {
-            let beside = dir.parent().map(|folder| folder.join(format!("{CHECKPOINT}{step}")));
-            let found = [beside, selection.best_model_checkpoint.take()]
-                .into_iter()
-                .flatten()
-                .find(|best| best.join(STATE).is_file());
-            let Some(best) = found else {
-                return refuse(format!(
-                    "the best model so far is that after update {step}, and its checkpoint is not there; \
-                     load_best_model_at_end: false goes on without it"
-                ));
-            };
-            // By the name that this run gives it, under which rotation spares it.
-            let own = self.config.output_dir.join(format!("{CHECKPOINT}{step}"));
-            selection.best_model_checkpoint = Some(if is_same_folder(&best, &own) { own } else { best });
-        }
-        Ok(selection)
-    }
-
-    /// Puts the best model's weights in the place of the last one's, where they are to be the final ones.
-    pub(super) fn take_best(
-        &mut self,
-        counters: &Counters,
-        observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
-        let Some(choice) = self.config.selection.as_ref().filter(|choice| choice.load_best) else {
-            return Ok(());
-        };
-        let Selection { best_global_step, best_model_checkpoint, .. } = &counters.selection;
-        let (Some(step), Some(dir)) = (best_global_step, best_model_checkpoint) else {
-            let text =
-                format!("eval_{} was never a number, so the final model is the last one", choice.metric);
-            observer.on_notice(&Notice { key: "load_best_model_at_end".to_owned(), text });
-            return Ok(());
-        };
-        if *step != counters.step {
-            let device = self.state.policy.device().without_autodiff();
-            self.state.policy = load_weights(dir, self.state.policy.clone(), self.config.precision, &device)?;
-        }
-        Ok(())
     }
 }
 
