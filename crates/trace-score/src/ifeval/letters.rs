@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prompt;
 
-/// What is counted where the character to count is not a letter from a to z.
+/// The character to count where the prompt's is not a letter from a to z.
 ///
 /// In the released data this concerns `#` of key 1122 and `!` of key 1129.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
