@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_be_wrong_is_told_as_for_the_whole_array() {
+    fn every_error_is_reported_as_for_the_whole_array() {
         for document in [
             "",
             " ",
@@ -303,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn changed_bytes_are_told_as_for_the_whole_array(
+        fn changed_bytes_are_reported_as_for_the_whole_array(
             changes in prop::collection::vec((1..DOCUMENT.len(), prop::sample::select(b"[]{},:\"\\ \n01ae-\xff".to_vec())), 1..4)
         ) {
             let mut document = DOCUMENT.as_bytes().to_vec();
