@@ -83,7 +83,7 @@ fn judged(prompt: &Prompt, response: &GivenResponse, verdict: &PromptVerdict) ->
 
 fn tables(results: &Results) -> Vec<Table> {
     let note = format!(
-        "Not followed without a response: {} prompts without one, {} with null. Checks without a verdict: {}.",
+        "Counted as not followed: {} prompts without a response, {} with null. Checks without a verdict: {}.",
         results.missing, results.null, results.undecided
     );
     let overview = vec![
