@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -161,7 +161,7 @@ pub(crate) fn parse_counts(typed: &str) -> Result<CountDistribution, String> {
         _ => match typed.strip_prefix("up-to-").and_then(|most| most.parse().ok()) {
             Some(most @ 2..=15) => Ok(CountDistribution::up_to(most)),
             Some(_) => Err("N of up-to-N is from 2 to 15".to_owned()),
-            None => Err("it is none of up-to-N, paper-training and paper-evaluation".to_owned()),
+            None => Err("it is not one of up-to-N, paper-training and paper-evaluation".to_owned()),
         },
     }
 }

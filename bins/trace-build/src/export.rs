@@ -51,7 +51,7 @@ fn rows(
     }
 }
 
-/// What the first row is.
+/// The shape of the first row.
 fn shape_of(args: &ExportArgs) -> anyhow::Result<Shape> {
     let first = args.files.iter().map(|file| rows(file, args.unknown_labels.into())).next();
     match first.transpose()?.and_then(|mut rows| rows.next()).transpose()? {

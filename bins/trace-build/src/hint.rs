@@ -1,9 +1,9 @@
-//! What to do about an error.
+//! Help for an error.
 
 use trace_schema::export::{ExportError, Shape};
 use trace_schema::{JsonlError, RowError};
 
-/// What to do about an error, where something can be done on the command line.
+/// Help for an error, where an option of the command line mends it.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     match error.downcast_ref::<ExportError>() {
         Some(ExportError::Unsupported { shape: Shape::Group, .. }) => {

@@ -1,4 +1,4 @@
-//! What commands read.
+//! The inputs of commands.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub(crate) fn refuse_to_replace<'a>(
     };
     let is_out = |input: &&PathBuf| input.canonicalize().is_ok_and(|input| input == out);
     match inputs.into_iter().find(is_out) {
-        Some(file) => bail!("{} would be replaced by what is made of it; name another file", file.display()),
+        Some(file) => bail!("{} is an input and would be overwritten; name another file", file.display()),
         None => Ok(()),
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn the_model<'a>(answers: impl Iterator<Item = &'a AnswerRow>) -> Opt
     }
 }
 
-/// The answer, or why there is none.
+/// The answer, or the reason why there is no answer.
 pub(crate) fn answer_or_reason(answer: Option<AnswerRow>) -> Result<String, String> {
     let none = || "there is no answer to judge".to_owned();
     match answer {

@@ -29,7 +29,7 @@ pub(crate) struct Asker {
     bar: ProgressBar,
 }
 
-/// What a journal has taken, those of earlier runs included.
+/// The questions and tokens of a journal, those of earlier runs included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(crate) struct Totals {
     pub(crate) questions: u64,
@@ -144,7 +144,7 @@ pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
     let report = journal.report();
     if let Some(torn) = report.torn {
         let (line, path) = (torn.line, path.display());
-        note(&format!("note: line {line} of {path} was not written to its end and is taken off"));
+        note(&format!("note: line {line} of {path} was incomplete and is removed"));
     }
     if report.answers > 0 {
         note(&format!("{} has {} answers already", path.display(), report.answers));

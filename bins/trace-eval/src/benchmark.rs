@@ -1,4 +1,4 @@
-//! What the benchmarks with a judge have in common.
+//! The parts that benchmarks with a judge share.
 
 use std::path::Path;
 
@@ -18,14 +18,14 @@ use iopo_cli::{note, print};
 
 /// A benchmark whose answers a judge scores.
 pub(crate) trait Benchmark {
-    /// What one answer of the judge is read as.
+    /// The reading of one answer of the judge.
     type Judgement;
-    /// What the file of results has beside provenance and counts.
+    /// The content of the file of results beside provenance and counts.
     type Results: Serialize;
 
     /// The benchmark's name, in the title of its page.
     const NAME: &'static str;
-    /// What its page shows.
+    /// The subtitle of its page.
     const SUBTITLE: &'static str;
     /// The heading of the numbers.
     const NUMBERS: &'static str;
@@ -33,7 +33,7 @@ pub(crate) trait Benchmark {
     const FAILURES: &'static str;
     /// The name of the file of results.
     const FILE: &'static str;
-    /// What is counted as failed where it has no verdict.
+    /// The unit that counts as failed without a verdict.
     const UNIT: &'static str;
 
     /// What the judge is asked.
@@ -75,7 +75,7 @@ struct Output<R> {
     provenance: Provenance,
     without_answer: usize,
     judging: BallotCounts,
-    /// What the questions of the journal took.
+    /// The questions and tokens of the journal.
     spent: Totals,
     #[serde(flatten)]
     results: R,
@@ -132,7 +132,7 @@ pub(crate) fn run<B: Benchmark>(mut benchmark: B, args: &JudgedArgs) -> Result<O
     Ok(Outcome::Incomplete)
 }
 
-/// What is judged: an item with its answer, or why there is none.
+/// An item with its answer, or the reason why it has none.
 #[derive(Debug)]
 pub(crate) struct Case<T> {
     pub(crate) item: T,

@@ -144,7 +144,7 @@ impl<T> Ballot<T> {
         }
     }
 
-    /// Why there is none.
+    /// Why there is no judgement.
     pub(crate) fn failure(&self) -> Option<String> {
         match self {
             Self::Read { .. } => None,

@@ -1,5 +1,5 @@
 //! `trace-eval`: asks models for answers, judges them, and reports.
-// Those macros panic where nobody listens; `iopo_cli` does not.
+// Those macros panic on a closed pipe; `iopo_cli` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod answer;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::JudgeArgs;
 use crate::files::{file_digest, version};
 
-/// What a run was made of: names and values in the order in which they were added.
+/// The provenance of a run: names and values in the order in which they were added.
 #[derive(Debug)]
 pub(crate) struct Provenance(Vec<(String, Value)>);
 

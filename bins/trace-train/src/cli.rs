@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use iopo_cli::DeviceChoice;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    /// Threads to compute with on the CPU; one for each core by default. Results do not depend on it.
+    /// Most threads that compute and prepare data; one for each core by default. Results do not depend on it.
     #[arg(long, global = true)]
     pub threads: Option<NonZero<usize>>,
 }

@@ -1,5 +1,5 @@
 //! `trace-train`: trains language models on preference groups.
-// Those macros panic where nobody listens; `iopo_cli` does not.
+// Those macros panic on a closed pipe; `iopo_cli` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;

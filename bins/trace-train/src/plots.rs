@@ -10,7 +10,7 @@ use plotters::prelude::*;
 /// A panel: its title, and the metrics drawn in it with their labels and colours; the last lies on top.
 struct Panel {
     title: &'static str,
-    /// Where the curves leave room.
+    /// A corner without curves.
     legend: SeriesLabelPosition,
     curves: &'static [(&'static str, &'static str, RGBColor)],
 }

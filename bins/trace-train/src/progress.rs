@@ -14,7 +14,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar whose length the first update tells; hidden where standard error is not a terminal.
+    /// A bar whose length the first update gives; hidden where standard error is not a terminal.
     pub fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(bar_style("{msg} ETA {eta}"));

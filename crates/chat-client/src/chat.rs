@@ -31,7 +31,7 @@ pub struct Failure {
     pub attempts: u32,
     /// From the first sending to the end.
     pub latency: Duration,
-    /// What the last attempt came to.
+    /// The error of the last attempt.
     #[source]
     pub error: ChatError,
 }
@@ -43,7 +43,7 @@ impl Failure {
     }
 }
 
-/// What [`Chat::chat`] returns.
+/// The result of [`Chat::chat`].
 pub type ChatFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
 
 /// A responder: [`HttpChat`](crate::HttpChat), [`LocalChat`](crate::LocalChat), or a caller's own.

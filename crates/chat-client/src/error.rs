@@ -1,4 +1,4 @@
-//! Every way in which a question can go wrong.
+//! Errors of questions.
 
 use std::error::Error as StdError;
 use std::io;
@@ -27,7 +27,7 @@ pub enum ConfigError {
     /// A setting is invalid. The message never holds the text of a base URL or of a key.
     #[error("{reason}")]
     Setting { reason: String },
-    /// The HTTP client cannot be set up, for want of certificates for instance.
+    /// The HTTP client cannot be set up, because certificates are missing for instance.
     #[error("cannot set up the HTTP client")]
     Client { source: SharedError },
     /// The runtime for asynchronous work cannot be started.
@@ -228,7 +228,7 @@ pub enum AskError {
     #[error("not asked: the cap of {limit} {unit} is reached with {spent}")]
     CapReached { unit: &'static str, limit: f64, spent: f64 },
     /// Not asked, because a [`StopSignal`](crate::StopSignal) was given.
-    #[error("not asked: the run was told to stop")]
+    #[error("not asked: the run was stopped")]
     Stopped,
     /// The journal failed. No further question is asked, since its answer could not be kept.
     #[error("the journal failed")]
@@ -237,7 +237,7 @@ pub enum AskError {
     #[error("the responder panicked: {message}")]
     Panicked { message: String },
     /// An asynchronous function was called outside a tokio runtime.
-    #[error("questions are asked on a tokio runtime, and there is none here")]
+    #[error("this thread is not on a tokio runtime; ask on one, or use BlockingRuntime")]
     NoRuntime,
     /// A blocking function was called on a tokio runtime.
     #[error("a blocking call on an asynchronous runtime would stop that runtime; use JournaledClient there")]

@@ -1,4 +1,4 @@
-//! What makes two questions the same.
+//! The identity of questions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use crate::error::ChatError;
 use crate::request::ChatRequest;
 
-/// A request, and what tells it from others of the same words.
+/// A request, and the tag that distinguishes it from equal requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The caller's name for it, a row's id and the number of a vote for instance.
     pub tag: String,
-    /// What is asked.
+    /// The request.
     pub request: ChatRequest,
 }
 

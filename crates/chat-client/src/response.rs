@@ -1,4 +1,4 @@
-//! What a model answers.
+//! Answers of a model.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub enum FinishReason {
     ContentFilter,
     /// The model called a tool.
     ToolCalls,
-    /// What else an endpoint may say.
+    /// Any other word of an endpoint.
     Other(String),
 }
 
@@ -75,7 +75,7 @@ pub struct ChatResponse {
     pub content: String,
     /// Why it ended.
     pub finish_reason: FinishReason,
-    /// What it took.
+    /// The tokens that it took.
     pub usage: Usage,
     /// The model that answered, as the endpoint names it.
     pub model: Option<String>,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::ConfigError;
 
-/// What stands where a key was.
+/// The text in the place of a key.
 const REDACTED: &str = "[redacted]";
 
 /// A key that is sent to its endpoint and shown nowhere: neither `Debug` nor an error nor a journal has it.

@@ -1,4 +1,4 @@
-//! Every way in which answering can fail.
+//! Errors of answering.
 
 use std::path::PathBuf;
 

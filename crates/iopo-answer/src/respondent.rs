@@ -1,4 +1,4 @@
-//! What stands between text and a model.
+//! From conversations to tokens, and from tokens to answers.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a program prints. `println!` panics where nobody listens, and that may be in the middle of a run.
+//! Output of programs. `println!` panics on a closed pipe, which may be in the middle of a run.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +13,7 @@ pub fn note(line: impl Display) {
 /// A line on standard output, flushed.
 ///
 /// # Errors
-/// A full disk and the like. A reader that went away, as `head` does, has seen enough.
+/// A full disk and the like. A reader that went away, as `head` does, is not an error.
 pub fn say(line: impl Display) -> Result<()> {
     print(format_args!("{line}\n"))
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use thiserror::Error;
 
-/// What `--device` says.
+/// The value of `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The first CUDA device, else the first WGPU one, else the CPU.

@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-// Those macros panic where nobody listens; `console` does not.
+// Those macros panic on a closed pipe; `console` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "device")]

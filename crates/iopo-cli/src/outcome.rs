@@ -36,7 +36,7 @@ pub fn failure(error: &Error, help: Option<&str>) -> ExitCode {
 fn message(error: &Error, help: Option<&str>) -> String {
     let mut text = format!("error: {error}");
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !is_told(&text, &cause) {
+        if !repeats(&text, &cause) {
             text += &format!("\n  caused by: {cause}");
         }
     }
@@ -47,7 +47,7 @@ fn message(error: &Error, help: Option<&str>) -> String {
 }
 
 /// Whether a text has the words of a cause already. Errors of rows repeat those of the JSON parser with the column alone.
-fn is_told(text: &str, cause: &str) -> bool {
+fn repeats(text: &str, cause: &str) -> bool {
     text.contains(cause) || cause.split_once(" at line ").is_some_and(|(words, _)| text.contains(words))
 }
 
@@ -62,11 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_causes_and_the_way_out() {
+    fn an_error_is_printed_with_its_causes_and_the_way_out() {
         let error = chain(&["cannot write a.txt", "no room", "disk full"]);
-        let told = "error: cannot write a.txt\n  caused by: no room\n  caused by: disk full";
-        assert_eq!(message(&error, None), told);
-        assert_eq!(message(&error, Some("delete something")), format!("{told}\n  help: delete something"));
+        let shown = "error: cannot write a.txt\n  caused by: no room\n  caused by: disk full";
+        assert_eq!(message(&error, None), shown);
+        assert_eq!(message(&error, Some("delete something")), format!("{shown}\n  help: delete something"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use trace_schema::{Message, RowLocation};
 pub struct TextExample {
     /// File, row and, where the row has one, id; for messages.
     pub origin: RowLocation,
-    /// What the row says.
+    /// The text of the row.
     pub text: ExampleText,
 }
 
@@ -18,7 +18,7 @@ pub enum ExampleText {
     Completion {
         /// The conversation up to the response.
         prompt: Vec<Message>,
-        /// What the model is trained to answer.
+        /// The response that the model is trained to give.
         response: String,
     },
     /// One prompt, a better and a worse response.
@@ -70,9 +70,9 @@ impl fmt::Display for Task {
 pub struct TaskError {
     /// Where the row is.
     pub origin: RowLocation,
-    /// What the row is.
+    /// The shape of the row.
     pub found: Task,
-    /// What the stage needs.
+    /// The shape that the stage needs.
     pub needed: Task,
 }
 

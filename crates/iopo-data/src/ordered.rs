@@ -12,7 +12,7 @@ const ITEMS_PER_THREAD: usize = 64;
 /// A stream whose items go through a function on several threads, and come out in their order.
 ///
 /// While one chunk is mapped the next is read, so at most two chunks of the source are ever ahead
-/// of what was handed out. No thread works between two calls of `next`; they end with the stream.
+/// of the items handed out. No thread works between two calls of `next`; they end with the stream.
 pub(crate) struct OrderedMap<I: Iterator, F, T> {
     source: Fuse<I>,
     map: F,
@@ -20,7 +20,7 @@ pub(crate) struct OrderedMap<I: Iterator, F, T> {
     chunk: usize,
     /// Read, and not yet mapped.
     unmapped: Vec<I::Item>,
-    /// Mapped, and not yet handed out.
+    /// Mapped, and not handed out yet.
     mapped: std::vec::IntoIter<T>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct OrderedMap<I: Iterator, F, T> {
 pub struct ThreadsError {
     /// How many were asked for.
     pub threads: usize,
-    /// What the system said.
+    /// The system's error.
     source: rayon::ThreadPoolBuildError,
 }
 

@@ -6,9 +6,9 @@ use std::ops::Range;
 /// off; every completion token is supervised, no prompt token is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TokenSequence {
-    /// What the model is given.
+    /// The tokens that the model is given.
     pub prompt: Vec<u32>,
-    /// What the model is trained to answer.
+    /// The tokens that the model is trained to answer.
     pub completion: Vec<u32>,
 }
 

@@ -127,7 +127,7 @@ fn temporary(path: &Path) -> io::Result<(File, TempPath)> {
 
 /// Removes the temporary files that killed processes left beside one of these files of a folder.
 ///
-/// Nobody may be writing to them: the caller holds a lock on the folder.
+/// No process may be writing to them: the caller holds a lock on the folder.
 ///
 /// # Errors
 ///
@@ -165,7 +165,7 @@ fn sync_parent(path: &Path) {
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -8,11 +8,11 @@ use thiserror::Error;
 #[error("cannot {action} {}", .path.display())]
 #[non_exhaustive]
 pub struct FileError {
-    /// What was tried: `create`, `write`, `replace`, `open` or `lock`.
+    /// The action that failed: `create`, `write`, `replace`, `open` or `lock`.
     pub action: &'static str,
     /// The file, never a temporary one beside it.
     pub path: PathBuf,
-    /// What the system says.
+    /// The system's error.
     pub source: io::Error,
 }
 

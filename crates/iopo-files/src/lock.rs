@@ -33,7 +33,7 @@ impl FileLock {
     ///
     /// # Errors
     ///
-    /// A file that cannot be opened or locked. A missing one is held by nobody.
+    /// A file that cannot be opened or locked. A missing file is not locked.
     pub fn is_held(path: &Path) -> Result<bool, FileError> {
         let file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),

@@ -1,4 +1,4 @@
-//! Every way in which a bench can fail.
+//! Errors of a bench.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -13,9 +13,9 @@ use crate::rows::{Attempts, Reserved};
 pub struct Question {
     /// Unique in the exam.
     pub id: String,
-    /// What it asks.
+    /// The kind of evaluation row.
     pub kind: EvaluationKind,
-    /// What it means.
+    /// The task of the world.
     pub task: Task,
 }
 
@@ -27,7 +27,7 @@ pub struct Exam {
 }
 
 impl Exam {
-    /// Draws rows whose prompts are not reserved, each prompt once.
+    /// Samples rows whose prompts are not reserved, each prompt once.
     ///
     /// # Errors
     /// A sampler that finds no task, and more rows than the world has.
@@ -42,7 +42,7 @@ impl Exam {
         for kind in EvaluationKind::ALL {
             let (sampler, rows) = (kind.sampler(sampler)?, sizes.of(kind));
             let mut number = 0;
-            let mut attempts = Attempts::drawn(kind.name(), rows);
+            let mut attempts = Attempts::sampled(kind.name(), rows);
             while number < rows {
                 attempts.next(number)?;
                 let task = sampler.sample(rng)?;

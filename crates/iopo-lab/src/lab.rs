@@ -74,7 +74,7 @@ impl Lab {
     /// A bench in a folder; `seed` decides rows, weights and shuffling.
     ///
     /// # Errors
-    /// A recipe whose constraints cannot be drawn.
+    /// A recipe whose constraints cannot be sampled.
     pub fn new(recipe: Recipe, seed: u64, dir: PathBuf, device: Device) -> Result<Self, LabError> {
         let counts = CountDistribution::up_to(recipe.most_constraints);
         let sampler = TaskSampler::new(counts).dimensions(recipe.dimensions.clone())?;
@@ -136,7 +136,7 @@ impl Lab {
     /// Writes groups and pairs.
     ///
     /// # Errors
-    /// Rows that cannot be drawn, a model that cannot answer, and files that cannot be written.
+    /// Rows that cannot be sampled, a model that cannot answer, and files that cannot be written.
     pub fn preference_rows(
         &self,
         author: Author<'_>,
@@ -159,7 +159,7 @@ impl Lab {
         Ok((files, found.rejections))
     }
 
-    /// Trains a method from a model, and keeps the update that validation rows like best; update 0 is none. Without
+    /// Trains a method from a model, and keeps the update with the best validation score; 0 is the start. Without
     /// validation rows the last update is kept.
     ///
     /// # Errors
@@ -300,7 +300,7 @@ impl Lab {
     }
 }
 
-/// A path as YAML takes it, whatever is in it.
+/// A path as a quoted YAML text.
 fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
 }

@@ -1,4 +1,4 @@
-//! What is compared: the paper's methods, each as keys of the trainer's configuration.
+//! The methods that are compared: the paper's, each as keys of the trainer's configuration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ pub struct Method {
     pub name: &'static str,
     /// The name in tables.
     pub label: &'static str,
-    /// What it trains on.
+    /// The rows that it trains on.
     pub rows: Rows,
     /// Examples that the trainer makes of one row.
     pub examples_per_row: usize,
-    /// How many updates it gets for one of the others'.
+    /// Its number of updates as a multiple of the other methods'.
     pub steps_factor: usize,
     /// Keys of the trainer's configuration.
     pub keys: &'static [(&'static str, &'static str)],
@@ -55,7 +55,7 @@ const fn repeated(
 }
 
 impl Method {
-    /// A method with a loss of one's own; `rows` says what its examples are made of.
+    /// A method with a custom loss; `rows` says what its examples are made of.
     #[must_use]
     pub fn custom(name: &'static str, rows: Rows, loss: Arc<dyn Objective>) -> Self {
         let stage: &[_] = match rows {
@@ -65,7 +65,7 @@ impl Method {
         Self { loss: Some(loss), ..method(name, name, rows, 1, stage) }
     }
 
-    /// Whether it has no β, or one that is not the others'.
+    /// Whether it has no β, or another one than the other methods.
     pub(crate) fn has_own_beta(&self) -> bool {
         self.keys.iter().any(|&(key, value)| key == "pref_beta" || (key, value) == ("stage", "sft"))
     }

@@ -46,7 +46,7 @@ pub struct SupervisedStage {
     pub learning_rate: f64,
     /// Its schedule, by the trainer's name.
     pub schedule: String,
-    /// Updates between two looks at the validation rows.
+    /// Updates between two evaluations on the validation rows.
     pub eval_steps: usize,
     /// How the rows are written.
     pub writing: Writing,
@@ -66,7 +66,7 @@ pub struct PreferenceStage {
     pub beta: f64,
     /// Updates over which the learning rate rises to its value.
     pub warmup_steps: usize,
-    /// Updates between two looks at the validation rows.
+    /// Updates between two evaluations on the validation rows.
     pub eval_steps: usize,
 }
 
@@ -106,14 +106,14 @@ pub struct Recipe {
     pub model: ModelShape,
     /// Dimensions that constraints have.
     pub dimensions: Vec<ConstraintDimension>,
-    /// Constraints of a training instruction at most. All numbers are drawn equally often; rows that are rejected are
-    /// drawn anew, so that numbers whose rows are rejected more often are rarer among those that are kept.
+    /// Constraints of a training instruction at most. All numbers are sampled equally often; rejected rows are
+    /// sampled again, so that numbers whose rows are rejected more often are rarer among those that are kept.
     pub most_constraints: usize,
     /// From random weights to a model that knows the skills and ignores constraints at times.
     pub base: SupervisedStage,
     /// From that to the model that the paper calls SFT: until validation rows stop improving.
     pub sft: SupervisedStage,
-    /// What follows.
+    /// Preference training.
     pub preference: PreferenceStage,
     /// Rows on which steps and learning rates are chosen.
     pub validation: ExamSizes,
@@ -138,7 +138,7 @@ impl Recipe {
                 learning_rate: 3e-3,
                 schedule: "cosine".to_owned(),
                 eval_steps: 0,
-                writing: Writing::careless(0.25),
+                writing: Writing::ignoring(0.25),
             },
             sft: SupervisedStage {
                 rows: 3_000,
@@ -222,7 +222,7 @@ impl Writing {
 
     /// Every constraint is overlooked with a probability, and all rows pass.
     #[must_use]
-    pub const fn careless(ignore: f64) -> Self {
+    pub const fn ignoring(ignore: f64) -> Self {
         Self::judged(ignore, 1.0)
     }
 

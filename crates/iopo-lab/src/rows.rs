@@ -33,7 +33,7 @@ impl Attempts {
     }
 
     /// As [`Attempts::new`], for candidates that cost nothing.
-    pub(crate) fn drawn(part: &'static str, wanted: usize) -> Self {
+    pub(crate) fn sampled(part: &'static str, wanted: usize) -> Self {
         Self::new(part, wanted, ATTEMPTS_PER_ROW)
     }
 
@@ -53,7 +53,7 @@ impl Attempts {
     }
 }
 
-/// Draws rows that a writer wrote and a judge let pass.
+/// Samples rows that a writer wrote and a judge let pass.
 ///
 /// # Errors
 /// A sampler that finds no task, and too few rows that pass.
@@ -65,7 +65,7 @@ pub fn supervised_rows(
     rng: &mut WorldRng,
 ) -> Result<Vec<CompletionRow>, LabError> {
     let mut found = Vec::with_capacity(rows);
-    let mut attempts = Attempts::drawn("supervised rows", rows);
+    let mut attempts = Attempts::sampled("supervised rows", rows);
     while found.len() < rows {
         attempts.next(found.len())?;
         let task = sampler.sample(rng)?;
@@ -103,7 +103,7 @@ impl PreferenceRows {
     ) -> Result<Self, LabError> {
         let builder = GroupBuilder { sampler, judge: writing.judge, conditions: Conditions::ALL_FOUR };
         let mut found = Self::default();
-        let mut attempts = Attempts::drawn("preference rows", rows);
+        let mut attempts = Attempts::sampled("preference rows", rows);
         while found.groups.len() < rows {
             attempts.next(found.groups.len())?;
             let x1 = sampler.sample(rng)?;

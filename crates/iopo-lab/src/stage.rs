@@ -18,16 +18,16 @@ pub struct Stage {
     pub output: PathBuf,
     /// Keys and values of the configuration; values as YAML has them.
     pub keys: Vec<(String, String)>,
-    /// What the first lines of the file say.
+    /// The comment at the head of the file.
     pub comment: String,
     /// A loss that no key names.
     pub loss: Option<Arc<dyn Objective>>,
 }
 
-/// What a stage gave.
+/// The result of a stage.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The Hugging Face folder of the best model: where no update was better than none, that of the start.
+    /// The Hugging Face folder of the best model; the starting model's where no update improved on it.
     pub model: PathBuf,
     /// Lines of the log.
     pub log: Vec<LogEntry>,

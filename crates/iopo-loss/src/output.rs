@@ -1,4 +1,4 @@
-//! What every loss returns.
+//! The result of every loss.
 
 use burn::tensor::Tensor;
 

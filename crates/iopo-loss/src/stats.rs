@@ -1,4 +1,4 @@
-//! What training logs beside a loss, under the names that TRL uses.
+//! Statistics that training logs beside a loss, under TRL's names.
 //!
 //! Detached means without autodiff: in burn 0.22.1 `detach` alone keeps a leaf's `require_grad`.
 

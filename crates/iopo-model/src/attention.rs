@@ -51,7 +51,7 @@ impl GroupedQueryAttention {
         self.o_proj.forward(kernels::attend([q, k, v], layout, self.heads()))
     }
 
-    /// What attention needs to know of the heads.
+    /// The sizes of the heads, for attention.
     pub(crate) fn heads(&self) -> Heads {
         Heads { key_value: self.num_key_value_heads, width: self.head_dim, scale: self.scale }
     }

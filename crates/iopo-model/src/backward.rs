@@ -60,7 +60,7 @@ impl CausalLm {
         Ok(self.in_order(log_probs, branches.iter()))
     }
 
-    /// Log-probs of the predicted tokens, and the way back from weights of them to gradients of the
+    /// Log-probs of the predicted tokens, and the backward pass from their loss weights to gradients of the
     /// trained parameters:
     ///
     /// ```text
@@ -86,7 +86,7 @@ impl CausalLm {
         Ok(LogProbPass { branches, log_probs, options })
     }
 
-    /// What threads compute apart: the whole on devices other than the CPU, whose operations are parallel.
+    /// The parts that threads compute: the whole batch on devices other than the CPU, whose operations are parallel.
     fn branches(&self, layout: &TokenLayout, predictions: &Predictions) -> Result<Vec<Branch>, LayoutError> {
         predictions.check(layout.num_tokens(), self.config().vocab_size)?;
         if predictions.sources.is_empty() {
@@ -116,7 +116,7 @@ impl CausalLm {
         Tensor::cat(log_probs, 0).select(0, order)
     }
 
-    /// The same parameters as leaves of a tape that nobody else uses.
+    /// The same parameters as leaves of a separate tape.
     fn with_own_tape(&self) -> Self {
         struct OwnLeaves;
         impl ModuleMapper for OwnLeaves {
@@ -232,7 +232,7 @@ impl LogProbPass {
         };
         let branches = branches.into_iter().map(of_branch);
         if kernels::threads() == 1 {
-            // Branches run in order, so each adds its gradients at once and none are held back.
+            // Branches run in order, so each adds its gradients as it ends, and no second copy waits in memory.
             branches.for_each(|(pass, weights)| pass.backward(&weights, options, gradients));
             return Ok(());
         }
@@ -266,7 +266,7 @@ struct BranchPass {
 /// What the decoder layers' backward pass needs.
 #[derive(Debug)]
 enum LayersPass {
-    /// The last layer's output, with the tape that led to it.
+    /// The last layer's output, with the tape that computed it.
     Tape(Box<Tensor<2>>),
     /// Every layer's input; the layers are recomputed.
     Inputs(Vec<Tensor<2>>),
@@ -328,7 +328,7 @@ fn feed_forward_backward(
     Tensor::cat(chunks(input.dims()[0], FEED_FORWARD_ROWS).map(part).collect(), 0)
 }
 
-/// The gradients of all that `output` was computed from, where the loss's gradient for it is `upstream`.
+/// The gradients of all tensors that `output` was computed from, given its upstream gradient.
 fn backward_from(output: Tensor<2>, upstream: Tensor<2>) -> Gradients {
     kernels::with_gradient(output, upstream).backward()
 }

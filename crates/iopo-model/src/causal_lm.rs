@@ -1,4 +1,4 @@
-//! The language model: decoder and head.
+//! The language model: decoder and LM head.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -19,7 +19,7 @@ use crate::rope::RotaryEmbedding;
 pub struct CausalLm {
     /// The decoder.
     pub model: DecoderModel,
-    /// The head, `[vocab, hidden]`; none where it shares the embedding's matrix.
+    /// The LM head, `[vocab, hidden]`; `None` where it shares the embedding's matrix.
     pub lm_head: Option<LoraLinear>,
     #[module(skip)]
     pub(crate) config: DecoderConfig,
@@ -136,7 +136,7 @@ impl CausalLm {
 
     /// Attaches fresh adapters and freezes everything else.
     ///
-    /// B is zero, so the model's output does not change; A is drawn from `seed`.
+    /// B is zero, so the model's output does not change; A is sampled from `seed`.
     ///
     /// # Errors
     /// Rank 0 or above the larger side of a targeted layer, an alpha that is not finite, no target or an unknown one, or a model that has an

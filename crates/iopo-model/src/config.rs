@@ -1,4 +1,4 @@
-//! What a decoder is made of.
+//! The configuration of a decoder.
 
 use std::path::Path;
 

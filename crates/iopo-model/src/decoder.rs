@@ -203,7 +203,7 @@ fn normalised(norm: Option<&RmsNorm>, x: &Tensor<2>, checkpointing: Checkpointin
     }
 }
 
-/// `x + after(branch)`; `branch` adds its result to what it is given.
+/// `x + after(branch)`; `branch` adds its result to its argument.
 fn added(
     x: Tensor<2>,
     after: Option<&RmsNorm>,

@@ -1,4 +1,4 @@
-//! Every way in which reading, writing or laying out a model can go wrong.
+//! Errors of reading, writing and laying out models.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -35,7 +35,7 @@ impl ParameterGradients {
         self.extend(other.by_name.into_values());
     }
 
-    /// Gives every trained parameter a gradient: zeros where no loss reached it.
+    /// Gives every trained parameter a gradient: zeros where the loss does not depend on it.
     pub fn complete(&mut self, policy: &CausalLm) {
         for parameter in policy.trainable_parameters() {
             let values = widen(parameter.values.zeros_like());

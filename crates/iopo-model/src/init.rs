@@ -64,7 +64,7 @@ impl CausalLm {
 
 /// A new model of the sizes in a folder's `config.json`; see [`CausalLm::init`].
 ///
-/// Weights in the folder are not looked at.
+/// Weights in the folder are not read.
 ///
 /// # Errors
 /// A configuration that is not supported, or a float type that the device lacks.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ConfigError;
 
-/// The text of a JSON file, or none where there is no such file.
+/// The text of a JSON file; `None` where the file does not exist.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, ConfigError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),

@@ -84,7 +84,7 @@ pub fn save_adapter(model: &CausalLm, base: &str, dir: &Path) -> Result<(), Weig
     write_safetensors(&dir.join(WEIGHTS), &matrices)
 }
 
-/// What `adapter_config.json` says of the adapters that a model carries.
+/// The content of `adapter_config.json` for the adapters of a model.
 struct Description {
     rank: usize,
     scale: f64,
@@ -147,11 +147,11 @@ fn module_path(layer: usize, name: &str) -> String {
     format!("model.layers.{layer}.{part}.{name}")
 }
 
-/// What an `adapter_config.json` says.
+/// The content of an `adapter_config.json`.
 struct PeftConfig {
     rank: usize,
     scale: f64,
-    /// Ends of the paths of adapted modules; none where only the weights tell which those are.
+    /// Ends of the paths of adapted modules; `None` where only the weights name them.
     target_modules: Vec<String>,
 }
 
@@ -171,7 +171,7 @@ impl PeftConfig {
         })
     }
 
-    /// Whether the weights of an adapter for `module` must be there.
+    /// Whether the weights must have an adapter for `module`.
     fn targets(&self, module: &str) -> bool {
         self.target_modules.iter().any(|target| {
             module.strip_suffix(target.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

@@ -19,7 +19,7 @@ use crate::parameters::NamedTensor;
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// So many missing tensors end the search: a configuration may promise a billion layers.
+/// This many missing tensors end the search: a configuration may promise a billion layers.
 const TOO_MANY_MISSING: usize = 1_000;
 
 /// The tensors of a folder's weight files, each checked and taken once.
@@ -276,7 +276,7 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
     // transformers and PEFT refuse files that do not name their framework.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     replace_file(path, |temporary| {
-        // `serialize_to_file` makes a file that only its owner may read; this one is as any other.
+        // `serialize_to_file` makes a file that only its owner may read; this one gets the usual permissions.
         let permissions = fs::metadata(temporary)?.permissions();
         serialize_to_file(views, Some(metadata), temporary)?;
         Ok::<_, WriteError>(fs::set_permissions(temporary, permissions)?)
@@ -284,7 +284,7 @@ pub fn write_safetensors(path: &Path, tensors: &[NamedTensor]) -> Result<(), Wei
     .map_err(|error| error.at(path))
 }
 
-/// A failure to write, before it knows where.
+/// A failure to write, without its path.
 enum WriteError {
     Io(io::Error),
     Format(SafeTensorError),

@@ -44,7 +44,7 @@ pub struct Checkpoint {
     pub num_input_tokens_seen: u64,
     /// Everything that decides which updates follow; a resumed run must agree.
     pub run: BTreeMap<String, Value>,
-    /// Log-prob of the first example's completions before the first update: it tells whether a
+    /// Log-prob of the first example's completions before the first update: it shows whether a
     /// resumed run starts from the same model.
     pub start_log_prob: f64,
     /// The same under the reference, where there is one.
@@ -63,7 +63,7 @@ pub struct Checkpoint {
 enum OptimizerFiles {
     /// Written, so that training can go on.
     Keep,
-    /// Left out: the final model is for use.
+    /// Left out: no run continues from the final model.
     Omit,
 }
 

@@ -1,4 +1,4 @@
-//! Every way in which a run can fail.
+//! Errors of runs.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -40,13 +40,13 @@ pub enum TrainError {
          check that model, adapter and reference belong together"
     )]
     BrokenStart { what: &'static str, found: f64, expected: f64 },
-    /// A file that should hold reference log-probs does not begin like one.
-    #[error("{} holds no log-probs of this reference model; delete it, and they are computed anew", file.display())]
+    /// A file in the place of reference log-probs has another header.
+    #[error("{} holds no log-probs of this reference model; delete it, and they are recomputed", file.display())]
     ReferenceCache { file: PathBuf },
     /// Reference log-probs on disk are not those of the reference model.
     #[error(
         "{} says that a sequence's log-prob under the reference is {cached}, but the reference gives {live}, and \
-         {tolerance:.1e} is what rounding explains; delete the file, and its numbers are computed anew",
+         {tolerance:.1e} is the tolerance for rounding; delete the file, and its numbers are recomputed",
         file.display()
     )]
     ReferenceDiffers { file: PathBuf, cached: f64, live: f64, tolerance: f64 },

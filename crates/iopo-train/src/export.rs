@@ -10,12 +10,12 @@ use crate::files::{
     create_folder, read_folder, remove_empty_folder, remove_folder, rename, sync_contents, sync_folder,
 };
 
-/// What the check saw, over all vocabulary entries of all probe tokens.
+/// The measurements of the check, over all vocabulary entries of all probe tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportReport {
     /// Largest absolute difference between the logits of adapter and merged model.
     pub difference: f64,
-    /// What is allowed for the float type written.
+    /// The tolerance for the float type written.
     pub tolerance: f64,
     /// Root mean square of the same difference.
     pub rms_difference: f64,
@@ -91,7 +91,7 @@ fn is_within(value: f64, limit: f64) -> bool {
     value <= limit
 }
 
-/// What rounding may change of the largest logit.
+/// The share of the largest logit that rounding may change.
 ///
 /// Weights keep 24, 11 or 8 bits. Errors of a layer add up over the layers, roughly as the root of
 /// their number, and the largest of some million logits lies a few deviations out: so some tens of
@@ -148,7 +148,7 @@ fn logits(model: &CausalLm, layout: &TokenLayout) -> Result<Vec<f64>, TrainError
 
 fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError> {
     let temporary = beside(out);
-    // What a killed export left there is of another model.
+    // Files of a killed export belong to another model.
     let result = remove_folder(&temporary)
         .and_then(|()| create_folder(&temporary))
         .and_then(|()| Ok(save_model(merged, source, &temporary)?))
@@ -157,7 +157,7 @@ fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError>
         .and_then(|()| remove_empty_folder(out))
         .and_then(|()| rename(&temporary, out));
     if result.is_err() {
-        // The failure that counts is the first one.
+        // The first failure is the one to report.
         let _ = remove_folder(&temporary);
         return result;
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::TrainError;
 
-/// What a folder holds, by name; nothing where there is no folder.
+/// The names in a folder; none where the folder does not exist.
 pub(crate) fn read_folder(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
     let read = |source| TrainError::Read { path: dir.to_owned(), source };
     let entries = match fs::read_dir(dir) {
@@ -31,7 +31,7 @@ pub(crate) fn remove_folder(dir: &Path) -> Result<(), TrainError> {
     gone(dir, fs::remove_dir_all(dir))
 }
 
-/// Removes a folder that holds nothing; one that does stays, and is an error.
+/// Removes an empty folder; one with content stays, and is an error.
 pub(crate) fn remove_empty_folder(dir: &Path) -> Result<(), TrainError> {
     gone(dir, fs::remove_dir(dir))
 }

@@ -41,7 +41,7 @@ impl LogEntry {
     }
 }
 
-/// What was logged so far, in memory and on disk.
+/// The log so far, in memory and on disk.
 #[derive(Debug)]
 pub struct TrainLog {
     path: PathBuf,

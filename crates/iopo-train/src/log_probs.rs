@@ -1,4 +1,4 @@
-//! What an objective sees of a batch: log-probs of tokens, arranged as examples.
+//! The input of an objective: log-probs of a batch's tokens, arranged as examples.
 
 use burn::tensor::{Tensor, TensorData};
 use iopo_data::Task;

@@ -1,4 +1,4 @@
-//! Means of what is logged.
+//! Means for the log.
 
 use std::collections::BTreeMap;
 

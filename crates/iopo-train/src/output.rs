@@ -1,4 +1,4 @@
-//! The output folder: what a run finds in it, and may replace.
+//! The output folder: its present files, and which of them a run may replace.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,8 @@ const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// Held while a run writes; an OS lock, so a killed run leaves the file but not the lock.
 const LOCK: &str = ".lock";
 
-/// What a run leaves in its output folder, besides checkpoints; the state, which shows whose the
-/// weights are, is removed after them.
+/// The files that a run leaves in its output folder besides checkpoints; the state, which shows that the
+/// weights are ours, is removed last.
 const RESULTS: [&str; 5] = [LOG, ADAPTER_CONFIG, "adapter_model.safetensors", "model.safetensors", STATE];
 
 /// The checkpoint of the highest step in a folder; incomplete ones do not count.
@@ -99,14 +99,14 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainErro
         remove_folder(&dir.join(ANSWERS))?;
         RESULTS.iter().try_for_each(|name| remove_file(&dir.join(name)))?;
     }
-    // Last: until the results are gone, one of these may show whose they are.
+    // Last: until the results are removed, these files may show that they are ours.
     for leftover in read_folder(dir)?.iter().filter(|path| is_temporary(path)) {
         remove_folder(leftover)?;
     }
     Ok(lock)
 }
 
-/// Whether what lies in the output folder may stay there or be replaced.
+/// Checks that the files in the output folder may stay or be replaced.
 fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
     if config.resume.is_none() && !config.overwrite_output_dir {
@@ -134,7 +134,7 @@ fn is_occupied(dir: &Path) -> Result<bool, TrainError> {
         || !checkpoints(dir)?.is_empty())
 }
 
-/// What a run would replace or remove, though no run of ours left it there.
+/// The files that a run would replace or remove although no run of this program wrote them.
 ///
 /// A resumed run removes nothing, and its checkpoints show as well as its results whose folder it is.
 fn foreign(dir: &Path, resumes: bool) -> Result<Option<String>, TrainError> {
@@ -145,7 +145,7 @@ fn foreign(dir: &Path, resumes: bool) -> Result<Option<String>, TrainError> {
     }
     // A run that was killed while it moved its results into place has left its state in `FINAL`.
     let ours = is_ours(dir) || is_ours(&dir.join(FINAL)) || (resumes && !checkpoints.is_empty());
-    // Shards are never ours, and other programs would load them in place of what is written.
+    // This program writes no shards, and other programs would load them in place of the new weights.
     Ok(weights(dir)?.find(|name| !ours || !RESULTS.contains(&name.as_str())))
 }
 

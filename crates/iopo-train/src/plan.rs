@@ -33,7 +33,7 @@ impl TokenBudget {
     /// The examples of an update by length, the longest first, cut wherever the next would exceed
     /// the budget: as few micro-batches as that order allows.
     ///
-    /// Memory that does not suffice is found out in the first of them.
+    /// If memory does not suffice, the first of them fails.
     fn split(&self, mut examples: Vec<usize>) -> Vec<Vec<usize>> {
         examples.sort_unstable_by_key(|&example| (Reverse(self.length(example)), example));
         let mut batches: Vec<Vec<usize>> = Vec::new();

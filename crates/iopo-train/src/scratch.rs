@@ -1,4 +1,4 @@
-//! What a model that was trained from scratch needs beside its weights.
+//! Files that a model trained from scratch needs beside its weights.
 
 use std::path::Path;
 

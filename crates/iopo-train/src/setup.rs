@@ -19,7 +19,7 @@ use crate::step::TrainState;
 pub struct Prepared {
     /// The policy with a fresh optimizer.
     pub state: TrainState,
-    /// The policy as it is now, or another model, where the loss needs one.
+    /// The reference, where the loss needs one: a copy of the policy, or another model.
     pub reference: Option<ReferencePolicy>,
     /// Encoded examples.
     pub data: TrainData,

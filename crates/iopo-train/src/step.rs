@@ -12,7 +12,7 @@ use crate::objective::{Coupled, Objective};
 use crate::optimizer::{AdamW, decays_by_default};
 use crate::reference::ReferencePolicy;
 
-/// What changes from update to update.
+/// The state that updates change.
 #[derive(Debug, Clone)]
 pub struct TrainState {
     /// The model being trained, on an autodiff device.
@@ -77,7 +77,7 @@ impl Engine {
     }
 }
 
-/// What one micro-batch gave.
+/// The result of one micro-batch.
 #[derive(Debug, Clone)]
 pub struct MicroStep {
     /// Mean loss over its examples.
@@ -88,7 +88,7 @@ pub struct MicroStep {
     pub gradients: ParameterGradients,
 }
 
-/// What one update gave.
+/// The result of one update.
 #[derive(Debug, Clone)]
 pub struct StepOutcome {
     /// Weighted mean of the micro-batches' losses.
@@ -150,7 +150,7 @@ fn two_passes(
     let log_probs = policy.token_log_prob_values(batch.layout(), batch.predictions(), options.head_chunk)?;
     let Coupled { loss, metrics, weights } =
         objective.couple(batch.by_token(&log_probs), reference, *weight)?;
-    // Whoever asks for two passes is short of memory, not of time.
+    // Two passes save memory, not time.
     let checkpointing = options.checkpointing.max(Checkpointing::Selective);
     let options = BackwardOptions { checkpointing, ..options };
     let mut gradients = ParameterGradients::default();

@@ -16,7 +16,7 @@ const QUIRKS: CfBenchQuirks = CfBenchQuirks::official();
 
 const SCORE_KEYS: &[&str] = &["priorities", "criteria", "judge_response"];
 
-/// Replays a recording of one of three layouts, told by the keys of its first row.
+/// Replays a recording of one of three layouts, identified by the keys of its first row.
 ///
 /// | keys | what is compared |
 /// |---|---|

@@ -18,7 +18,7 @@ const QUIRKS: ComplexBenchQuirks = ComplexBenchQuirks::official();
 /// How far a recorded share may be from ours: both are quotients of whole numbers.
 const SHARE_TOLERANCE: f64 = 1e-12;
 
-/// Replays a recording of one of five layouts, told by the keys of its first row.
+/// Replays a recording of one of five layouts, identified by the keys of its first row.
 ///
 /// | keys | what is compared |
 /// |---|---|
@@ -204,7 +204,7 @@ fn replay_statistics(recording: &Recording) -> Result<ReplayReport> {
     Ok(report)
 }
 
-/// What is not as recorded.
+/// The differences from the recording.
 fn differences(recorded: &Value, items: &[JudgedItem]) -> Vec<String> {
     let ours = statistics(items, QUIRKS).official_names();
     match (ours, recorded.get("error")) {

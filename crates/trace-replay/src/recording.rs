@@ -1,4 +1,4 @@
-//! Rows of a recording, and what became of them.
+//! Rows of a recording, and the outcome of their replay.
 
 use std::fmt;
 use std::fs;

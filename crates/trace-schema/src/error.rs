@@ -1,4 +1,4 @@
-//! What can be wrong with a name, a row and a JSONL file.
+//! Errors of names, rows and JSONL files.
 
 use std::fmt;
 use std::io;
@@ -64,7 +64,7 @@ impl fmt::Display for RowLocation {
     }
 }
 
-/// What can go wrong while a JSONL file is read. Messages name the file, the row and, where it is known, its id.
+/// Errors of reading a JSONL file. Messages name the file, the row and, where it is known, its id.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are named for what they hold")]

@@ -15,7 +15,7 @@ const SYSTEM_MESSAGE: &str = "You are a helpful assistant.";
 pub struct EvalMessage {
     /// Who speaks: "system", "user" or "assistant".
     pub role: String,
-    /// What is said.
+    /// The text.
     pub content: String,
     /// Keys beyond those of the released file, in their order.
     #[serde(flatten)]

@@ -3,7 +3,7 @@
 /// Below this similarity a suggestion would mislead.
 const NEAREST: f64 = 0.7;
 
-/// The longest name that is compared, in bytes: a longer one is nobody's typing error, and costs time.
+/// The longest name that is compared, in bytes: a longer one is not a typing error, and costs time.
 const LONGEST: usize = 100;
 
 /// The most similar known name, if one is similar at all: what an error suggests for a name that is unknown.

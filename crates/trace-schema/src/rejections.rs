@@ -1,4 +1,4 @@
-//! What data construction did not keep: rows, and their counts by stage and reason.
+//! Rows that data construction rejected, and their counts by stage and reason.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub struct RejectionStats {
     pub stages: Vec<StageRejections>,
 }
 
-/// What one stage rejected.
+/// The rejections of one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StageRejections {
     /// The stage.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Rows, ratings or settings that cannot be scored or compared; the message says which, and in which run.
+/// Rows, ratings or settings that cannot be scored or compared; the message names them and the run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ScoreError(String);

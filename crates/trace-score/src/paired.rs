@@ -114,7 +114,7 @@ pub struct RunComparison {
 }
 
 impl RunComparison {
-    /// Compares two runs. Rows are matched by id, in whatever order they stand; a row that failed in one of them is left
+    /// Compares two runs. Rows are matched by id, in any order; a row that failed in one of them is left
     /// out and counted.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ pub struct SeedDifference {
     pub first: SeedMean,
     /// The number of the second system.
     pub second: SeedMean,
-    /// second − first, seed by seed. Its interval tells of other seeds over the same items.
+    /// second − first, seed by seed. Its interval is about other seeds over the same items.
     pub difference: SeedMean,
     /// The paired t-test over seeds; `None` for fewer than two seeds or equal differences.
     pub t_test: Option<PairedTTest>,

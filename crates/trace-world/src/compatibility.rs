@@ -50,7 +50,7 @@ pub(crate) fn count_range(task: &Task) -> (usize, usize) {
     numerical.unwrap_or((DEFAULT_COUNT, DEFAULT_COUNT))
 }
 
-/// What must be named.
+/// The things that must be named.
 pub(crate) fn required(task: &Task) -> &[Item] {
     let items = task.rules().find_map(|rule| match rule {
         Rule::Inclusion(items) => Some(items.as_slice()),
@@ -59,7 +59,7 @@ pub(crate) fn required(task: &Task) -> &[Item] {
     items.unwrap_or_default()
 }
 
-/// What may be named.
+/// The things that may be named.
 pub(crate) fn allowed(task: &Task) -> Vec<Item> {
     let input = task.input();
     let allows = |rule: &Rule, item: Item| match rule {

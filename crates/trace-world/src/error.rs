@@ -1,4 +1,4 @@
-//! What can be wrong with a task or a request for one.
+//! Errors of tasks and samplers.
 
 use thiserror::Error;
 use trace_schema::RowError;

@@ -1,4 +1,4 @@
-//! What a constraint means.
+//! The meaning of a constraint.
 
 use serde::{Deserialize, Serialize};
 use trace_schema::ConstraintDimension;
@@ -65,7 +65,7 @@ pub enum Rule {
         /// The word.
         word: ConditionWord,
     },
-    /// Two words said in the order of a procedure told in sentences.
+    /// Two words said in the order of a procedure given in sentences.
     NaturalLanguageProcess(Process<SpokenStep>),
     /// Two words said in the order of a procedure laid out as a Markdown list.
     MarkdownProcess(Process<ListedStep>),

@@ -29,7 +29,7 @@ pub const HELD_OUT_PAIRS: [DimensionPair; 6] = [
     (ConstraintDimension::LinguisticCharacteristics, ConstraintDimension::PositiveExample),
 ];
 
-/// What a sampler does about held-out pairs of dimensions.
+/// The treatment of held-out pairs of dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldOut {
     /// No task has both dimensions of a pair.
@@ -103,7 +103,7 @@ impl TaskSampler {
         self
     }
 
-    /// What to do about held-out pairs.
+    /// Sets the treatment of held-out pairs.
     #[must_use]
     pub fn held_out(mut self, held_out: HeldOut) -> Self {
         self.held_out = held_out;

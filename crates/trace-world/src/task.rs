@@ -32,7 +32,7 @@ pub struct Task {
     clauses: Vec<Clause>,
 }
 
-/// What stands in a file.
+/// A task as files have it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UncheckedTask {

@@ -70,7 +70,7 @@ values! {
 }
 
 values! {
-    /// A step of a procedure told in sentences.
+    /// A step of a procedure given in sentences.
     SpokenStep, 4,
     /// The word to say.
     word: Ready = "ready", Steady = "steady", Done = "done", Over = "over",
@@ -133,7 +133,7 @@ values! {
 }
 
 values! {
-    /// What the adjective before an item tells.
+    /// The property that the adjective before an item names.
     AdjectiveKind, 3,
     /// The word in prompts.
     word: Size = "size", Age = "age", Quality = "quality",

@@ -10,7 +10,7 @@ use crate::values::{
 };
 use crate::{Category, Item, Rule, Task};
 
-/// What holds of every response unless a constraint changes it.
+/// The rules of every response unless a constraint changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Habit {

@@ -71,7 +71,7 @@ impl Rule {
                     format!("Say {word} after the items when they are {condition}."),
                 ]
             }
-            Self::NaturalLanguageProcess(process) => told(process),
+            Self::NaturalLanguageProcess(process) => in_sentences(process),
             Self::MarkdownProcess(process) => laid_out(process),
             Self::TableBackground { side, price } => {
                 let price = format!("{} {}", side.phrase(), number(*price));
@@ -147,7 +147,7 @@ fn either(items: &[Item]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-fn told(process: &Process<SpokenStep>) -> [String; 3] {
+fn in_sentences(process: &Process<SpokenStep>) -> [String; 3] {
     let [first, second] = process.steps.map(SpokenStep::word);
     let (one, two, three) = match process.place {
         Place::Before => (format!("say {first}"), format!("say {second}"), "name the items".to_owned()),

@@ -10,7 +10,7 @@ use trace_score::trace::agreement;
 use super::check::{Check, Item};
 use super::verdicts::{Missing, Repeated, Verdicts};
 
-/// What is measured about some items.
+/// The measurements of some items.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Measured {
     /// Which items.

@@ -23,7 +23,7 @@ const COLUMNS: [&str; 8] =
 /// A byte order mark: without it, Excel takes UTF-8 for an old code page.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Draws the rows, writes all files, and says what is there.
+/// Samples the rows, writes all files, and reports them.
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
     let reader: JsonlReader<_, EvalRow> = JsonlReader::open(&args.file)?.unknown_labels(UnknownLabels::Keep);
     let rows = reader.collect::<Result<Vec<_>, _>>()?;

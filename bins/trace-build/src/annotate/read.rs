@@ -129,7 +129,7 @@ impl Line<'_> {
     fn annotator(&self, known: &mut String) -> Result<()> {
         let annotator = self.field(0)?;
         match (annotator, known.as_str()) {
-            ("", _) => Err(self.wrong(0, "nobody is named")),
+            ("", _) => Err(self.wrong(0, "no annotator is named")),
             (_, "") => {
                 *known = annotator.to_owned();
                 Ok(())

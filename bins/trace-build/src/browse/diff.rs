@@ -8,7 +8,7 @@ use trace_score::trace::without_number;
 /// Constraints whose words are alike to this part, from 0 to 1, are one constraint that was revised.
 const ALIKE: f32 = 0.5;
 
-/// What became of a constraint.
+/// The change of a constraint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Change {

@@ -1,4 +1,4 @@
-//! `trace-build browse`: one page to look at rows in. The page loads nothing, and runs its own script and no other.
+//! `trace-build browse`: one page to look at rows in. The page loads nothing, and runs its own script only.
 
 mod diff;
 mod view;
@@ -43,7 +43,7 @@ const TEMPLATE: &str = include_str!("templates/page.html");
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/filter.js");
 
-/// What the template shows.
+/// The data of the template.
 #[derive(Debug, Serialize)]
 struct Page {
     title: String,
@@ -63,7 +63,7 @@ impl Page {
         let total = thousands(sample.total);
         let subtitle = match sample.total == rows.len() as u64 {
             true => format!("All {total} rows"),
-            false => format!("{} of {total} rows, drawn with seed {seed}", thousands(rows.len() as u64)),
+            false => format!("{} of {total} rows, sampled with seed {seed}", thousands(rows.len() as u64)),
         };
         Self {
             title,
@@ -106,7 +106,7 @@ struct Sample {
     total: u64,
 }
 
-/// Draws `limit` rows, each as likely as the others, while holding no more than these in memory.
+/// Samples `limit` rows, each as likely as the others, while holding no more than these in memory.
 fn draw<R: BufRead>(mut reader: DatasetReader<R>, limit: usize, seed: u64) -> Result<Sample, JsonlError> {
     let (mut total, mut failure) = (0, None);
     let rows = reader.by_ref().map_while(|row| match row {

@@ -22,7 +22,7 @@ pub(super) struct RowView {
     /// Both of them as the script reads them.
     dimensions_json: String,
     counts_json: String,
-    /// What the row begins with.
+    /// The start of the row.
     start: String,
     sides: Vec<&'static str>,
     parts: Vec<PartView>,

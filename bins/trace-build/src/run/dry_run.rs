@@ -32,7 +32,7 @@ pub(super) fn render(
         estimate.add(&questions, 1);
         sampled += 1;
     }
-    text.push_str(&told(config, &estimate.scaled(sampled, seeds.len()), seeds));
+    text.push_str(&summary_text(config, &estimate.scaled(sampled, seeds.len()), seeds));
     Ok(text)
 }
 
@@ -62,7 +62,7 @@ fn shortened(text: &str) -> String {
     text.split('⟩').map(part).collect::<Vec<_>>().join("⟩")
 }
 
-fn told(config: &RunConfig, estimate: &Estimate, seeds: &SeedFile) -> String {
+fn summary_text(config: &RunConfig, estimate: &Estimate, seeds: &SeedFile) -> String {
     let judge = config.judge.as_ref().unwrap_or(&config.generator);
     let line = |what: &str, model: &str, calls: u64, usage: Usage, prices: Option<Prices>| {
         let cost = prices.map(|prices| format!(", cost {:.2}", prices.cost(usage))).unwrap_or_default();

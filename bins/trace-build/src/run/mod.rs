@@ -69,7 +69,7 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     // The program must not wait for requests that were given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up } = result?;
-    print(&told(&config.output, &summary))?;
+    print(&report(&config.output, &summary))?;
     if let Some(reason) = given_up {
         note(&format!("given up: {reason}"));
     }
@@ -86,7 +86,7 @@ fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient
     let report = journal.report();
     if let Some(torn) = report.torn {
         let path = journal.path().display();
-        note(&format!("note: line {} of {path} was not written to its end and is taken off", torn.line));
+        note(&format!("note: line {} of {path} was incomplete and is removed", torn.line));
     }
     if report.answers > 0 {
         note(&format!("{} has {} answers already", journal.path().display(), report.answers));
@@ -95,7 +95,7 @@ fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient
 }
 
 /// The report at the end: the files with their rows, and the funnel.
-fn told(folder: &Path, summary: &Summary) -> String {
+fn report(folder: &Path, summary: &Summary) -> String {
     let kept = summary.kept;
     let mut text = format!(
         "{}: {} SFT rows, {} pairs, {} groups, {} evaluation rows and {} rejections from {} seeds\n",

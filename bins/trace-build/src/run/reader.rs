@@ -49,8 +49,8 @@ impl Section {
 
     /// A value that must be there.
     pub(super) fn needed<T>(&mut self, key: &'static str, value: Option<T>) -> Option<T> {
-        let told = format!("`{}{key}`", self.prefix);
-        if value.is_none() && !self.problems.iter().any(|problem| problem.starts_with(&told)) {
+        let named = format!("`{}{key}`", self.prefix);
+        if value.is_none() && !self.problems.iter().any(|problem| problem.starts_with(&named)) {
             self.problem(key, "is missing");
         }
         value

@@ -70,7 +70,7 @@ fn write_plot(path: &Path, data: &Path, stats: &DatasetStats) -> anyhow::Result<
 /// The file of rejected rows.
 const REJECTED: &str = "rejected.jsonl";
 
-/// The file whose constraints are drawn first.
+/// The file whose constraints are plotted first.
 const GROUPS: &str = "groups.jsonl";
 
 /// Statistics of the JSONL files of a folder.

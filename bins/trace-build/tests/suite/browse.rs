@@ -113,7 +113,7 @@ fn a_page_shows_as_many_rows_as_asked_for_and_says_of_how_many() {
     assert!(all.contains("All 24 rows"));
     assert_eq!(all.matches("<details class=\"item\"").count(), 24);
     let some = page(&["--limit", "5", "--seed", "9"]);
-    assert!(some.contains("5 of 24 rows, drawn with seed 9"), "{some}");
+    assert!(some.contains("5 of 24 rows, sampled with seed 9"), "{some}");
     assert_eq!(some.matches("<details class=\"item\"").count(), 5);
     assert_eq!(some, page(&["--limit", "5", "--seed", "9"]));
     assert_ne!(some, page(&["--limit", "5", "--seed", "10"]));
@@ -149,6 +149,6 @@ fn the_page_replaces_no_rows() {
     fs::write(&file, "{\"prompt\": \"p\", \"completion\": \"c\"}\n").unwrap();
     let before = fs::read(&file).unwrap();
     let output = browse(&file, &file, &[]);
-    assert!(String::from_utf8(output.stderr).unwrap().contains("would be replaced by what is made of it"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is an input and would be overwritten"));
     assert_eq!(fs::read(&file).unwrap(), before);
 }

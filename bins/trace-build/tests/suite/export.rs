@@ -119,7 +119,7 @@ fn what_cannot_be_exported_is_an_error_that_leaves_no_file() {
         (&groups, "out.csv", &["--to", "trace"], "ends in none of .jsonl, .json and .parquet"),
         (&rows, "out.jsonl", &["--to", "trl", "--as", "pairs"], "is one of completions, which hold no pairs"),
         (&empty, "out.jsonl", &["--to", "trl"], "has no rows"),
-        (&rows, "in.jsonl", &["--to", "trace"], "would be replaced by what is made of it"),
+        (&rows, "in.jsonl", &["--to", "trace"], "is an input and would be overwritten"),
         (&groups, "no/folder/out.jsonl", &["--to", "trace"], "cannot create"),
     ];
     for (file, out, arguments, expected) in cases {

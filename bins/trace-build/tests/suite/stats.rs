@@ -196,7 +196,7 @@ fn a_plot_replaces_no_rows() {
     let before = fs::read(&path).unwrap();
     for input in [text(&path), text(folder.path())] {
         let message = failure(&[input, "--plot", text(&path)]);
-        assert!(message.contains("would be replaced by what is made of it"), "{message}");
+        assert!(message.contains("is an input and would be overwritten"), "{message}");
     }
     assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -91,7 +91,7 @@ fn json_is_the_summary_in_the_folder() {
 }
 
 #[test]
-fn wrong_arguments_are_told_and_leave_no_file() {
+fn wrong_arguments_are_reported_and_leave_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let cases: [(&[&str], &str); 4] = [

@@ -1,4 +1,4 @@
-//! What stands in the place of local models in a program that has none.
+//! Stands in for local models in a program built without them.
 
 use std::path::Path;
 

@@ -18,7 +18,7 @@ use iopo_cli::Outcome;
 use iopo_cli::{note, print};
 use prompts::Prompt;
 
-/// What became of all prompts.
+/// The outcome of all prompts.
 #[derive(Debug, Default)]
 struct Collected {
     rows: Vec<AnswerRow>,

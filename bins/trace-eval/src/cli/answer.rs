@@ -9,7 +9,7 @@ use super::{AskArgs, LocalArgs};
 /// The arguments of `trace-eval answer`.
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
-    /// What the file of prompts is.
+    /// The format of the file of prompts.
     #[arg(long, value_enum)]
     pub(crate) benchmark: Benchmark,
 
@@ -39,7 +39,7 @@ pub(crate) struct AnswerArgs {
     pub(crate) ask: AskArgs,
 }
 
-/// What a file of prompts is.
+/// The format of a file of prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Benchmark {
     /// TRACE's evaluation rows; their messages are sent as they are.

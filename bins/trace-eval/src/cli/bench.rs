@@ -42,7 +42,7 @@ impl BenchArgs {
     }
 }
 
-/// What becomes of the quirks of a benchmark's released code.
+/// Whether the quirks of a benchmark's released code are reproduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {

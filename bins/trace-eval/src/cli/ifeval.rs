@@ -32,7 +32,7 @@ pub(crate) struct IfevalArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) language_seed: u64,
 
-    /// What is counted where the character to count is not a letter, as in the keys 1122 (#) and 1129 (!).
+    /// The character to count where the prompt's is not a letter, as in the keys 1122 (#) and 1129 (!).
     #[arg(long, value_enum, default_value_t = LettersArg::Literal)]
     pub(crate) letters: LettersArg,
 

@@ -58,7 +58,7 @@ pub(crate) struct LocalArgs {
     #[arg(long, value_name = "DEVICE", requires = "model_dir", default_value = "auto")]
     pub(crate) device: String,
 
-    /// Threads to compute with on the CPU; one for each core by default. No answer depends on it.
+    /// Most threads that compute; one for each core by default. No answer depends on it.
     #[arg(long, value_name = "N", requires = "model_dir")]
     pub(crate) threads: Option<NonZero<usize>>,
 }

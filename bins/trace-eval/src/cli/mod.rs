@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 mod answer;
 mod ask;
@@ -40,7 +40,8 @@ pub(crate) enum Command {
     /// Score responses to IFEval as its official program does.
     ///
     /// Prompts and responses come as Google's two files, or as one file of samples that lm-evaluation-harness logged.
-    /// DIR gets results.json, verdicts.jsonl (for `compare`), tables.md and report.html with what was not followed.
+    /// DIR gets results.json, verdicts.jsonl (for `compare`), tables.md and report.html with the responses that do
+    /// not follow.
     Ifeval(IfevalArgs),
     /// Ask a model for answers to a file of prompts: at an endpoint, or in a folder.
     ///

@@ -10,7 +10,7 @@ use trace_score::Judged;
 use trace_score::cfbench::CfBenchScore;
 use trace_score::complexbench;
 
-/// What is known of a system.
+/// The results of a system.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) model: String,
@@ -54,7 +54,7 @@ impl ComplexBenchRow {
         (count(Some(true)), count(Some(true)) + count(Some(false)), count(None))
     }
 
-    /// What is asked.
+    /// The questions.
     pub(super) fn asked(&self) -> impl Iterator<Item = &str> {
         self.questions.iter().map(|question| question.question.as_str())
     }
@@ -128,7 +128,7 @@ impl PromptRow {
         self.instructions.iter().all(|instruction| instruction.loose)
     }
 
-    /// What was asked, as far as it is known here.
+    /// The prompt, where known.
     pub(super) fn kinds(&self) -> Vec<&str> {
         self.instructions.iter().map(|instruction| instruction.kind.as_str()).collect()
     }
@@ -166,7 +166,7 @@ impl Run {
     }
 }
 
-/// What a file holds.
+/// The format of a file.
 enum Kind {
     Trace,
     Ifeval,
@@ -174,7 +174,7 @@ enum Kind {
     ComplexBench,
 }
 
-/// Tells by the keys of the first row.
+/// Identifies the format by the keys of the first row.
 fn kind(path: &Path) -> Result<Kind> {
     let Some(first) = JsonlReader::<_, Value>::open(path)?.next().transpose()? else {
         bail!("{} is empty", path.display());
@@ -189,7 +189,7 @@ fn kind(path: &Path) -> Result<Kind> {
     }
 }
 
-/// Reads what was typed; files of one name come together, in the order in which names come first.
+/// Reads the arguments; files of one name come together, in the order in which names come first.
 pub(super) fn read(typed: &[String]) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for typed in typed {

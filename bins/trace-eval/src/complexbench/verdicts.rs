@@ -11,7 +11,7 @@ use trace_score::{ConstraintScore, Judged, JudgedConstraint, ScoreError};
 use crate::benchmark::Case;
 use crate::judging::Ballot;
 
-/// What a question came to.
+/// The verdict on a question.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct QuestionRow {
     question: String,

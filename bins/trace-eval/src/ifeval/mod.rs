@@ -103,7 +103,7 @@ fn read(args: &IfevalArgs) -> Result<Answered> {
     Ok(answered)
 }
 
-/// What the official program ends with an error on.
+/// Notes on responses at which the official program ends with an error.
 fn tell_what_is_odd(answered: &Answered) {
     for key in &answered.earlier_wordings {
         note(&format!("note: the response to key {key} is to an earlier wording of its prompt"));

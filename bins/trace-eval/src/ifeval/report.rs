@@ -38,7 +38,7 @@ pub(super) fn report(
         sections: vec![
             Section::new("Results", tables(results).into_iter().map(Block::Table).collect()),
             Section::new("Provenance", vec![Block::KeyValues(answered.provenance.pairs())]),
-            Section::new("What was not followed", vec![Block::Answers(failures)]),
+            Section::new("Responses that do not follow", vec![Block::Answers(failures)]),
         ],
     })
 }
@@ -83,7 +83,7 @@ fn judged(prompt: &Prompt, response: &GivenResponse, verdict: &PromptVerdict) ->
 
 fn tables(results: &Results) -> Vec<Table> {
     let note = format!(
-        "Not followed, for want of a response: {} prompts without one, {} with null. Checks without a verdict: {}.",
+        "Counted as not followed: {} prompts without a response, {} with null. Checks without a verdict: {}.",
         results.missing, results.null, results.undecided
     );
     let overview = vec![

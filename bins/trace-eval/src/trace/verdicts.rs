@@ -125,7 +125,7 @@ fn failed(case: &Case<TraceItem>, reason: String) -> Verdict {
     Verdict::Failed { constraints: case.item.instruction.constraints.clone(), reason }
 }
 
-/// What each vote came to.
+/// The outcome of each vote.
 pub(super) fn vote_rows<'a>(case: &'a Case<TraceItem>, ballots: &'a [Ballot<Judgement>]) -> Vec<VoteRow<'a>> {
     let row = |(vote, ballot): (usize, &'a Ballot<Judgement>)| VoteRow {
         id: &case.item.id,

@@ -47,7 +47,7 @@ fn prompts() -> [Value; 3] {
 }
 
 #[test]
-fn missing_and_null_responses_are_counted_and_told_apart() {
+fn missing_and_null_responses_are_counted_separately() {
     let folder = tempfile::tempdir().unwrap();
     let prompts = common::rows(folder.path(), "prompts.jsonl", &prompts());
     let responses =

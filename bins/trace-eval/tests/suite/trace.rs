@@ -177,7 +177,7 @@ fn a_cap_before_the_second_time_leaves_the_reason_of_the_first() {
 }
 
 #[test]
-fn votes_are_joined_and_their_agreement_told() {
+fn votes_are_joined_and_their_agreement_is_reported() {
     // The seed tells votes apart: the second of three finds a fault in row 1.
     let server = ScriptedServer::start(|request, _| {
         let row = row_of(&request.question());

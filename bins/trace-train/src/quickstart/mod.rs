@@ -54,7 +54,7 @@ fn train_all(args: &QuickstartArgs, device: Device) -> Result<Run> {
     let recipe = Recipe { exam_seed: seed, ..recipe };
     let lab = Lab::new(recipe, seed, args.out.clone(), device)?;
     note(&format!(
-        "1/4 a base model from random weights, on {} rows of a careless writer",
+        "1/4 a base model from random weights, on {} rows of a writer who ignores constraints at times",
         lab.recipe().base.rows
     ));
     let base = watched(|bar| lab.base(bar))?;

@@ -1,4 +1,4 @@
-//! What happened, as one HTML page.
+//! The results, as one HTML page.
 
 use anyhow::Result;
 use iopo_lab::Trained;

@@ -1,4 +1,4 @@
-//! What happened, on the terminal.
+//! The results, on the terminal.
 
 use std::path::Path;
 

@@ -1,10 +1,10 @@
-//! What answers cost, how much they may, and how far a run has come.
+//! Prices, caps and progress.
 
 use crate::error::{AskError, ConfigError};
 use crate::journal::Spent;
 use crate::response::Usage;
 
-/// What an endpoint bills, in any one currency. Discounts, on cached prompts for instance, are not known.
+/// The prices of an endpoint, in any one currency. Discounts, on cached prompts for instance, are not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
     /// For a million tokens of conversations.
@@ -52,9 +52,9 @@ impl Caps {
 /// Prices and caps.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AskConfig {
-    /// What tokens cost; without prices no cost is counted.
+    /// The prices of tokens; without prices no cost is counted.
     pub prices: Option<Prices>,
-    /// How much may be taken; everything by default.
+    /// The caps; none by default.
     pub caps: Caps,
 }
 
@@ -91,7 +91,7 @@ pub struct AskProgress {
     pub retries: u64,
     /// Questions under way.
     pub in_flight: u64,
-    /// What all questions of the journal have taken, those of earlier runs included.
+    /// The tokens and cost of all questions of the journal, those of earlier runs included.
     pub spent: Spent,
 }
 

@@ -154,8 +154,8 @@ impl JournaledClient {
 
     /// Asks all questions, at most `max` at once (and at least one), and hands out what became of them in their order.
     ///
-    /// Questions are taken from the stream as there is room for them. An answer that comes before its turn waits in the
-    /// journal and not in memory, and holds up no other question. A question that is there twice is asked once. An
+    /// Questions are taken from the stream as others finish. An answer that comes before its turn waits in the
+    /// journal and not in memory, and delays no other question. A question that comes twice is asked once. An
     /// [`HttpChat`](crate::HttpChat) has a limit of its own, and the smaller of both holds.
     pub fn ask_all<S: Stream<Item = Question> + Unpin>(&self, questions: S, max: usize) -> Answers<S> {
         Answers::new(self.clone(), questions, max.max(1))

@@ -10,7 +10,7 @@ use crate::error::ChatError;
 impl RetryConfig {
     /// The wait after failed attempt number `attempt`, or `None` where the request is given up.
     ///
-    /// `ticket` tells requests apart, so that those that failed together do not come back together.
+    /// `ticket` distinguishes requests, so that those that failed together do not come back together.
     pub(super) fn delay(&self, error: &ChatError, attempt: u32, ticket: u64) -> Option<Duration> {
         if !error.is_retryable() || attempt >= self.max_attempts {
             return None;
@@ -24,7 +24,7 @@ impl RetryConfig {
         self.base_delay.saturating_mul(doublings).min(self.max_delay).mul_f64(self.uniform(attempt, ticket))
     }
 
-    /// A number from [0, 1) that seed, request and attempt alone decide, whatever else is retried meanwhile.
+    /// A number from [0, 1) that seed, request and attempt alone decide, independent of other retries.
     fn uniform(&self, attempt: u32, ticket: u64) -> f64 {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());

@@ -31,11 +31,11 @@ struct Inner {
     config: EndpointConfig,
     endpoint: Endpoint,
     limiter: Arc<Limiter>,
-    /// Requests so far, to tell their waits apart.
+    /// Requests so far, to give them different waits.
     tickets: AtomicU64,
 }
 
-/// What attempts have come to, also where a deadline ends them.
+/// The outcome of attempts, also where a deadline ends them.
 #[derive(Default)]
 struct Attempts {
     count: u32,
@@ -69,7 +69,7 @@ impl Chat for HttpChat {
 impl Inner {
     async fn answer(&self, request: &ChatRequest) -> Result<Reply, Failure> {
         let body = request.body(&self.config.model).map_err(Failure::unsent)?.to_string().into_bytes();
-        // Neither deadline nor latency include the time before there is room for the first attempt.
+        // Neither deadline nor latency include the time before the first attempt may start.
         let first = self.limiter.acquire().await;
         let started = Instant::now();
         let mut attempts = Attempts::default();

@@ -98,7 +98,7 @@ impl EndpointConfig {
             ))
         };
         let mut url =
-            Url::parse(self.base_url.trim()).map_err(|error| wrong(format!("is not one ({error})")))?;
+            Url::parse(self.base_url.trim()).map_err(|error| wrong(format!("is not valid ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong(format!("begins with {}:, not with http: or https:", url.scheme())));
         }

@@ -17,7 +17,7 @@ const ERROR_BYTES: usize = 64 << 10;
 /// Shortest key that is looked for in answers: placeholders such as `EMPTY` are words that answers may hold.
 const LEAST_KEY_BYTES: usize = 16;
 
-/// What an endpoint is reached by.
+/// The parts of a connection to an endpoint.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub client: Client,

@@ -32,7 +32,7 @@ struct State {
     paused_until: Option<Instant>,
 }
 
-/// What a request says about the endpoint.
+/// The outcome of a request, for the limiter.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Signal {
     /// It was answered.
@@ -125,7 +125,7 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// Tells the limiter what the request met with.
+    /// Reports the outcome of the request to the limiter.
     pub(super) fn learn(&self, signal: Signal) {
         self.limiter.state().learn(signal, self.halvings, self.limiter.maximum);
     }

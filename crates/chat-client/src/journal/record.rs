@@ -30,7 +30,7 @@ pub struct JournalRecord {
     pub latency_ms: u64,
     /// Tokens that were billed.
     pub usage: Usage,
-    /// What they cost, where prices are known.
+    /// Their cost, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
     /// When it was finished, in milliseconds since 1970.

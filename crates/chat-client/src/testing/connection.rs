@@ -39,7 +39,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
                 return Ok(Some(request));
             }
         }
-        // What is not HTTP, a greeting of TLS for instance, may never end.
+        // Input that is not HTTP, a greeting of TLS for instance, may never end.
         let is_http = buffer.first().is_none_or(u8::is_ascii_uppercase);
         if !is_http || stream.read_buf(buffer).await? == 0 {
             return Ok(None);

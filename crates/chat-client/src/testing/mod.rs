@@ -1,4 +1,4 @@
-//! A local endpoint that behaves, or misbehaves, as a test tells it to.
+//! A local endpoint that behaves, or misbehaves, as a test scripts it.
 //!
 //! ```
 //! use chat_client::testing::{Action, ScriptedServer};
@@ -39,7 +39,7 @@ pub struct ScriptedServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the server has seen.
+/// The record of a server's requests.
 #[derive(Default)]
 struct Log {
     seen: Mutex<Seen>,
@@ -90,7 +90,7 @@ impl ScriptedServer {
     ///
     /// # Errors
     ///
-    /// What the system says where there is no port or thread.
+    /// The system's error where there is no port or thread.
     pub fn start(script: impl Fn(&Request, u32) -> Action + Send + Sync + 'static) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;

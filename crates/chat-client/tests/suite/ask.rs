@@ -252,7 +252,7 @@ fn an_invalid_question_is_an_error_of_its_own() {
 }
 
 #[test]
-fn progress_is_told_and_ends_with_the_totals() {
+fn progress_is_reported_and_ends_with_the_totals() {
     let (_folder, path) = journal();
     let server = server(|request, attempt| match (request.question().as_str(), attempt) {
         ("question 3", _) => Action::status(404),

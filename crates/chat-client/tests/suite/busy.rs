@@ -66,7 +66,7 @@ fn an_endpoint_that_bears_less_is_found_out() {
     assert!(chat.concurrency_limit() < 48, "{}", chat.concurrency_limit());
 }
 
-/// Peak resident memory of this process in KiB, where the system tells it.
+/// Peak resident memory of this process in KiB, where the system reports it.
 fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

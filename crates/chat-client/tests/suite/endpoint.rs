@@ -36,7 +36,7 @@ fn a_slow_answer_within_the_timeout_is_an_answer() {
 }
 
 #[test]
-fn a_cut_body_is_told_with_its_length() {
+fn a_cut_body_is_reported_with_its_length() {
     let server = server(|_, _| Action::Cut(30));
     let (error, attempts) = error(send(&server));
     assert!(matches!(error, ChatError::CutBody { received: 30, .. }), "{error}");
@@ -54,7 +54,7 @@ fn a_closed_connection_and_no_http_at_all_are_failed_connections() {
 }
 
 #[test]
-fn a_huge_body_is_refused_whether_or_not_its_length_is_told() {
+fn a_huge_body_is_refused_whether_or_not_its_length_is_declared() {
     let huge = "x".repeat(100_000);
     let told = Action::answer(huge.clone());
     let untold = Action::Raw(format!("HTTP/1.1 200 OK\r\n\r\n{}", completion(huge)).into_bytes());

@@ -5,7 +5,7 @@ use trace_schema::Message;
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
 
-/// Which column says what.
+/// The columns of the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alpaca {
     pub(super) ranking: bool,

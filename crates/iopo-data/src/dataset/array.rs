@@ -7,8 +7,8 @@ use trace_schema::DEFAULT_MAX_LINE_BYTES;
 
 /// Reads a JSON array element by element; no more of it is in memory than one element.
 ///
-/// It finds where an element ends, and leaves the element itself to `serde_json`. What is wrong
-/// with an array `serde_json` says too, with line and column of the whole file.
+/// It finds where an element ends, and leaves the element itself to `serde_json`. Errors
+/// of an array are those of `serde_json` too, with line and column of the whole file.
 #[derive(Debug)]
 pub(super) struct ArrayElements<R> {
     reader: R,
@@ -19,7 +19,7 @@ pub(super) struct ArrayElements<R> {
     lines: u64,
     /// Bytes between the last of them and the next byte.
     column: u64,
-    /// What came before the next byte, in the fewest tokens that mean the same.
+    /// The shortest tokens that mean the same as all bytes before the next one.
     before: &'static str,
 }
 
@@ -95,7 +95,7 @@ impl<R: BufRead> ArrayElements<R> {
 
     /// The next element; `None` after the last, if nothing but white space follows.
     ///
-    /// After an error there is no next element to be had.
+    /// After an error there is no next element.
     pub(super) fn next_element(&mut self) -> Result<Option<Value>, ArrayError> {
         loop {
             let next = self.peek()?;
@@ -150,7 +150,7 @@ impl<R: BufRead> ArrayElements<R> {
         Ok(value)
     }
 
-    /// What `serde_json` says when it meets here, at this line and column, what was met.
+    /// The error of `serde_json` at this place, with line and column.
     ///
     /// It is given blanks up to here, the tokens that stand for what came before, the bytes of the
     /// element and one byte more.
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_be_wrong_is_told_as_for_the_whole_array() {
+    fn every_error_is_reported_as_for_the_whole_array() {
         for document in [
             "",
             " ",
@@ -303,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn changed_bytes_are_told_as_for_the_whole_array(
+        fn changed_bytes_are_reported_as_for_the_whole_array(
             changes in prop::collection::vec((1..DOCUMENT.len(), prop::sample::select(b"[]{},:\"\\ \n01ae-\xff".to_vec())), 1..4)
         ) {
             let mut document = DOCUMENT.as_bytes().to_vec();

@@ -5,7 +5,7 @@ use trace_schema::{Message, Role};
 use super::fields::{self, MessageKeys, Row};
 use crate::example::ExampleText;
 
-/// Which column says what.
+/// The columns of the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conversation {
     pub(super) ranking: bool,
@@ -66,7 +66,7 @@ fn is_prompt(turns: &[Message]) -> bool {
     !turns.len().is_multiple_of(2) && turns.iter().all(|turn| Some(turn.role) == roles.next())
 }
 
-/// Every answer of the model with what was said before it: all of them are trained.
+/// Every answer of the model with the messages before it; each is trained on.
 pub(super) fn completions(
     system: Option<Message>,
     turns: Vec<Message>,

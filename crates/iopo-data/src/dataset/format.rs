@@ -7,7 +7,7 @@ use super::fields::{MessageKeys, Row};
 use super::{prompted, trace};
 use crate::example::ExampleText;
 
-/// What the rows of a file look like.
+/// The format of a file's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowFormat {
     TraceGroups,

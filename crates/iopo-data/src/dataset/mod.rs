@@ -36,7 +36,7 @@ use crate::example::{ExampleText, TextExample};
 ///
 /// # Errors
 ///
-/// [`DatasetError`], naming the file, for what is known before the first row. The rows
+/// [`DatasetError`], naming the file, for errors before the first row. The rows
 /// themselves are results, whose errors name file, row and field. A file without rows is an error.
 pub fn stream_dataset(
     name_or_path: &str,

@@ -19,7 +19,7 @@ pub(super) enum Layout {
     Array,
 }
 
-/// The layout by the first character, whatever the file is called.
+/// The layout by the first character; the file's name does not matter.
 pub(super) fn layout(path: &Path) -> Result<Layout, DatasetError> {
     let unreadable = |source| DatasetError::Unreadable { path: path.to_owned(), source };
     let mut file = open(path)?;

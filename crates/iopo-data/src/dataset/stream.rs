@@ -1,4 +1,4 @@
-//! Rows that come one at a time, from whatever format.
+//! Rows that come one at a time, in any format.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ const TEXT: &str = "text";
 ///
 /// # Errors
 ///
-/// [`DatasetError`], naming the file, for what is known before the first row. The texts themselves
+/// [`DatasetError`], naming the file, for errors before the first row. The texts themselves
 /// are results, whose errors name file, row and field.
 pub fn stream_texts(
     path: impl AsRef<Path>,

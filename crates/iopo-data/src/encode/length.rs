@@ -33,7 +33,7 @@ pub enum LengthPolicy {
 /// ```
 ///
 /// For a pair or a group, `source_len` and `target_len` are the maxima of its prompts
-/// and of its completions, and what is kept holds for each of them.
+/// and of its completions, and the kept lengths hold for each of them.
 ///
 /// # Source
 ///
@@ -45,7 +45,7 @@ pub enum LengthPolicy {
 /// assert_eq!(iopo_data::infer_seqlen(300, 100, 2000), (300, 100));
 /// ```
 pub fn infer_seqlen(source_len: usize, target_len: usize, cutoff_len: usize) -> (usize, usize) {
-    // Saturating: a length without bound is long, and no reason to panic.
+    // Saturating, so that no length overflows.
     let max_target = if target_len.saturating_mul(2) < cutoff_len {
         cutoff_len
     } else if source_len.saturating_mul(2) < cutoff_len {

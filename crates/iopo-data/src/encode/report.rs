@@ -5,7 +5,7 @@ use trace_schema::RowLocation;
 
 use super::DropReason;
 
-/// What encoding did to a dataset: every row is kept or counted here with its reason.
+/// The outcome of encoding a dataset: every row is kept or counted here with its reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodeReport {
     /// Rows that became examples.
@@ -32,7 +32,7 @@ pub struct DroppedRows {
 }
 
 impl EncodeReport {
-    /// Rows left out, for whatever reason.
+    /// Rows left out, for all reasons together.
     pub fn num_dropped(&self) -> usize {
         self.dropped.values().map(|rows| rows.count).sum()
     }

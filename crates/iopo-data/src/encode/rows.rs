@@ -12,7 +12,7 @@ use crate::ordered::OrderedMap;
 pub struct EncodedRow {
     /// The examples that were kept: none to two.
     pub examples: Vec<EncodedExample>,
-    /// What happened to all of them.
+    /// The outcome of all of them.
     pub report: EncodeReport,
 }
 

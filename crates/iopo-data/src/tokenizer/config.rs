@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::TokenizerError;
 
-/// What `tokenizer_config.json` says that training needs.
+/// The keys of `tokenizer_config.json` that training needs.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct TokenizerConfig {
     pub(super) bos_token: Option<TokenText>,

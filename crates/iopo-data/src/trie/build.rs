@@ -251,7 +251,7 @@ impl TrieBatch {
     }
 }
 
-/// What is left of the ranges when their first `skip` indices are dropped.
+/// The ranges without their first `skip` indices.
 fn after(path: &[Range<usize>], skip: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut depth = 0;
     path.iter().filter_map(move |range| {

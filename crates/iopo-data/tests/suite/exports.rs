@@ -11,7 +11,7 @@ use trace_schema::{
 
 use crate::common;
 
-/// Texts that a careless writer or reader changes.
+/// Texts that a writer or reader with wrong escaping changes.
 const AWKWARD: [&str; 6] = [
     "plain",
     "\"quoted\" \\ and\ttab",

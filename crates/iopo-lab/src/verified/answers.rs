@@ -38,7 +38,7 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Shares by name. Where answers are decoded in both ways, each way has its own, and the mean of both has the bare
-    /// name: the greedy answer tells what a model can do, sampled answers how reliably it does it.
+    /// name: the greedy answer shows what a model can do, sampled answers how reliably it does it.
     pub(super) fn metrics(&self) -> BTreeMap<String, f64> {
         let sampled = Tally::of(self.sampled.iter().flatten().map(|answer| &answer.verdict));
         let Some(greedy) = &self.greedy else {

@@ -18,14 +18,14 @@ pub(super) struct VerifiedPrompt {
     pub(super) id: String,
     /// The text of the last user message.
     pub(super) text: String,
-    /// What the model continues.
+    /// The tokens that the model continues.
     pub(super) tokens: Vec<u32>,
     pub(super) rule: Rule,
     /// The rule as text, for a hash.
     pub(super) identity: String,
 }
 
-/// What checks answers.
+/// The checker of answers.
 #[derive(Debug, Clone)]
 pub(super) enum Rule {
     /// IFEval's instructions.

@@ -28,7 +28,7 @@ struct Family {
     model_type: &'static str,
     /// Its class in transformers.
     architecture: &'static str,
-    /// What the keys of a `config.json` say.
+    /// Reads the keys of a `config.json`.
     read: fn(&Keys<'_>) -> Result<DecoderConfig, ConfigError>,
     /// The keys that a `config.json` has in this family beside those that all have.
     write: fn(&DecoderConfig) -> Vec<(&'static str, Value)>,

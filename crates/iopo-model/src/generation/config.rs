@@ -43,7 +43,7 @@ pub struct GenerationConfig {
     pub top_k: usize,
     /// Probability of the tokens that can be sampled.
     pub top_p: f64,
-    /// Makes tokens that were there before less likely, if above 1.
+    /// Makes tokens of the prompt and the answer less likely, if above 1.
     pub repetition_penalty: f64,
     /// Tokens that end a sequence.
     pub eos_token_ids: Vec<u32>,

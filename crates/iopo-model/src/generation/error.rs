@@ -1,4 +1,4 @@
-//! Every way in which generation can go wrong.
+//! Errors of generation.
 
 use thiserror::Error;
 

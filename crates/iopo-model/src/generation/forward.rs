@@ -41,7 +41,7 @@ impl CausalLm {
         let mut x = self.embed_tokens(layout.tokens());
         let last = self.model.layers.len() - 1;
         for (index, (layer, cached)) in self.model.layers.iter().zip(&mut cache.layers).enumerate() {
-            // Nothing after the last layer looks at the other tokens.
+            // After the last layer only the last tokens are used.
             let outputs = (index == last).then_some(&ends);
             x = layer.apply(x, &LayerPass { outputs, ..pass(&rope) }, |[q, k, v]| {
                 cached.admit(&k, &v, &lengths)?;

@@ -38,7 +38,7 @@ pub(crate) struct Lane<'a, F, E> {
     pub(crate) most_cached: usize,
     /// In the order of the cache.
     pub(crate) running: Vec<Running<'a>>,
-    /// Whether the caller takes no more sequences.
+    /// Whether the caller has ended the call.
     is_ended: bool,
 }
 

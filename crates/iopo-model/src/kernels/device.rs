@@ -1,14 +1,14 @@
-//! What a device with kernels of its own implements, and what operations are given.
+//! The trait that a device with its own kernels implements, and the arguments of operations.
 
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
 use crate::layout::TokenLayout;
 
-/// What one kind of device computes by kernels of its own.
+/// The operations that one kind of device computes by its own kernels.
 ///
 /// A method returns `None`, or its arguments where it would have consumed them, if it has no kernel for these float
-/// types and options; tensor operations then compute the result. Those are what the methods left out do.
+/// types and options; tensor operations then compute the result. The default methods do the same.
 pub(crate) trait Kernels: Sync {
     /// Whether the kernels are for tensors of this device.
     fn serves(&self, device: &Device) -> bool;
@@ -85,7 +85,7 @@ pub(crate) trait Kernels: Sync {
     }
 }
 
-/// What a linear layer is applied to, and how the backward pass may recompute it.
+/// The input of a linear layer, and how the backward pass may recompute it.
 #[derive(Clone)]
 pub(crate) struct Input {
     pub(crate) value: Tensor<2>,
@@ -110,7 +110,7 @@ impl Input {
     }
 }
 
-/// What a product is added to.
+/// The term that a product is added to.
 pub(crate) enum Onto {
     /// Zero.
     Nothing,
@@ -142,7 +142,7 @@ pub(crate) struct Heads {
 
 /// One layer's keys and values of sequences that grow by a token at a time.
 pub(crate) trait KeyValues {
-    /// Adds sequences of these lengths behind those that are there.
+    /// Adds sequences of these lengths behind the present ones.
     ///
     /// # Shapes
     /// - `k`, `v`: `[tokens, kv_heads · width]`
@@ -178,7 +178,7 @@ pub struct AdamWUpdate {
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
-    /// What weight decay leaves of the parameter.
+    /// The factor that weight decay multiplies the parameter by, `1 − η λ`.
     pub kept: f64,
     /// `sqrt(1 − β₂ᵗ)`.
     pub corrected2: f64,

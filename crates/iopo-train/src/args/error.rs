@@ -1,4 +1,4 @@
-//! Every way in which a configuration can be wrong.
+//! Errors of configurations.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "fields are keys, values and what is allowed")]
 pub enum Problem {
-    /// A key that nobody knows, and the nearest known one.
+    /// An unknown key, and the nearest known one.
     #[error("unknown key `{key}`{}", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
     UnknownKey { key: String, suggestion: Option<String> },
     /// A key of LLaMA-Factory that changes results and is not implemented.
@@ -21,8 +21,8 @@ pub enum Problem {
     /// A number outside its range.
     #[error("`{key}` is {value}, which is not {range}")]
     OutOfRange { key: &'static str, value: String, range: &'static str },
-    /// A name that is none of the known ones.
-    #[error("`{key}: {value}` is none of {known}")]
+    /// An unknown name.
+    #[error("`{key}: {value}` is not one of {known}")]
     UnknownName { key: &'static str, value: String, known: String },
     /// A key that has no default.
     #[error("`{key}` is missing")]

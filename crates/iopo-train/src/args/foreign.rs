@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A key that is accepted, whatever its value.
+/// A key that is accepted with every value.
 pub(super) struct Ignored {
     pub(super) key: &'static str,
     /// The value that asks for what happens anyway, and so needs no line.
@@ -29,7 +29,7 @@ pub(super) const IGNORED: &[Ignored] = &[
     ignored("ddp_find_unused_parameters", "", "training runs on one device"),
     ignored("ddp_timeout", "", "training runs on one device"),
     ignored("deepspeed", "", "training runs on one device, without DeepSpeed"),
-    ignored("disable_tqdm", "", "the progress bar is drawn on a terminal only"),
+    ignored("disable_tqdm", "", "the progress bar is shown on a terminal only"),
     ignored("do_eval", "", "eval_strategy decides when to evaluate"),
     ignored("enable_liger_kernel", "false", "training runs on burn's own operations"),
     ignored("flash_attn", "auto", "attention runs on burn's own operations"),
@@ -42,7 +42,7 @@ pub(super) const IGNORED: &[Ignored] = &[
         "",
         "reference log-probs are computed for tokens_per_batch tokens at a time, or 4,096; a longer example goes alone",
     ),
-    ignored("preprocessing_num_workers", "", "--threads says how many cores prepare rows"),
+    ignored("preprocessing_num_workers", "", "--threads limits the threads that prepare rows"),
     ignored("remove_unused_columns", "", "only the columns that a stage needs are read"),
     ignored("report_to", "none", "metrics go to trainer_log.jsonl and trainer_state.json"),
     ignored("run_name", "", "a run is named by its output_dir"),

@@ -1,4 +1,4 @@
-//! What the user wrote: a YAML file with LLaMA-Factory's keys, and `key=value` after it.
+//! The configuration as written: a YAML file with LLaMA-Factory's keys, and `key=value` after it.
 
 mod error;
 mod foreign;
@@ -18,7 +18,7 @@ use reader::Reader;
 pub use table::TrainArgs;
 pub(crate) use values::{Decoding, Interval, Resume, Tuning};
 
-/// More than any configuration holds, and little enough to read whatever a path leads to.
+/// More than any configuration holds, and little enough to read even if the path names another file.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A key that is accepted and means something else here, or nothing.

@@ -27,8 +27,8 @@ macro_rules! keys {
         $($(#[doc = $meaning:literal])+
         $key:ident: $type:ty = $default:expr $(, in $range:expr)? $(, shown $shown:literal)?;)+
     })+) => {
-        /// What the user wrote, by key. Each value has its type and is in its range; `validate` checks how they go
-        /// together.
+        /// The configuration as written, by key. Each value has its type and is in its range; `validate` checks
+        /// how they go together.
         ///
         /// Names and defaults are LLaMA-Factory's unless `docs/configuration.md` says otherwise.
         #[derive(Debug, Clone, PartialEq)]
@@ -201,7 +201,7 @@ keys! {
         gradient_checkpointing: Option<bool> = None, shown "`false`";
         /// the same in the negative, as LLaMA-Factory writes it
         disable_gradient_checkpointing: Option<bool> = None, shown "–";
-        /// `two`: an example's sequences first together without a tape, for the numbers that couple them, then one at
+        /// `two`: an example's sequences first together without a tape, for their loss weights, then one at
         /// a time; the activation memory of a single sequence, the same gradient
         group_passes: GroupPasses = GroupPasses::One;
         /// highest rate of the schedule
@@ -214,7 +214,7 @@ keys! {
         lr_scheduler_type: LrScheduleKind = LrScheduleKind::Linear;
         /// share of all updates, rounded up, in which the rate rises from 0; the first of them has rate 0
         warmup_ratio: f64 = 0.0, in SHARE;
-        /// the same in updates; wins
+        /// the same in updates; overrides `warmup_ratio`
         warmup_steps: usize = 0, in NOT_NEGATIVE;
         /// decoupled decay of AdamW; norms and biases do not decay
         weight_decay: f64 = 0.0, in NOT_NEGATIVE;
@@ -240,7 +240,7 @@ keys! {
         /// when held-out rows are evaluated and prompts are answered while training; and after the last update, unless
         /// `no`
         eval_strategy: Option<Interval> = None, shown "`no`";
-        /// its older name
+        /// older name of `eval_strategy`
         evaluation_strategy: Option<Interval> = None, shown "–";
         /// every so many updates
         eval_steps: Option<usize> = None, in ONE_OR_MORE, shown "`logging_steps`";

@@ -42,15 +42,15 @@ pub(super) enum Misfit {
     Type,
     /// It is a number that the type does not hold.
     Range,
-    /// It is none of these names.
+    /// It is not one of these names.
     Name(&'static [&'static str]),
 }
 
 /// A type that a key can have.
 pub(super) trait KeyValue: Sized {
-    /// What the table of keys calls it.
+    /// The type's name in the table of keys.
     const TYPE: &'static str;
-    /// What a message asks for.
+    /// The expected value, in messages.
     const EXPECTED: &'static str;
 
     fn read(value: &Value) -> Result<Self, Misfit>;

@@ -1,4 +1,4 @@
-//! Checks of keys together, which remember what is wrong and continue.
+//! Checks of keys that depend on one another; all problems are collected.
 
 use std::path::PathBuf;
 

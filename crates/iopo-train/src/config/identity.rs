@@ -1,4 +1,4 @@
-//! What two runs must have in common for one to continue the other.
+//! The keys in which two runs must agree for one to continue the other.
 
 use std::collections::BTreeMap;
 

@@ -35,7 +35,7 @@ impl Checker {
         self.or_conflict((stage.build)(args))
     }
 
-    /// What the policy is compared with; keys about it are idle where the objective compares with nothing.
+    /// The reference; its keys have no effect where the objective needs none.
     pub(super) fn reference(
         &mut self,
         args: &TrainArgs,

@@ -1,4 +1,4 @@
-//! What a run does, validated.
+//! The validated configuration of a run.
 
 mod checker;
 mod eval_prompts;
@@ -63,7 +63,7 @@ pub struct SaveConfig {
     pub keep: Option<usize>,
 }
 
-/// What the policy is compared with, where the objective compares it.
+/// The reference, where the objective needs one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReferenceConfig {
     /// Hugging Face folder of another model than the one that is trained.
@@ -129,7 +129,7 @@ pub struct DataConfig {
     pub cutoff_len: usize,
     /// What happens to longer ones.
     pub length_policy: LengthPolicy,
-    /// What happens to rows whose constraint labels are none of the 26 dimensions.
+    /// What happens to rows whose constraint labels name none of the 26 dimensions.
     pub unknown_labels: UnknownLabels,
     /// How many rows of each dataset are used: the first ones, before anything is split or converted.
     pub max_samples: Option<usize>,
@@ -137,10 +137,10 @@ pub struct DataConfig {
     pub val_size: f64,
 }
 
-/// A run, ready to go.
+/// The validated configuration of a run.
 #[derive(Debug, Clone)]
 pub struct TrainConfig {
-    /// Lines for the user: what was accepted and means something else here.
+    /// Lines for the user about keys that are accepted with another meaning.
     pub notices: Vec<Notice>,
     /// Hugging Face folder.
     pub model: PathBuf,
@@ -156,7 +156,7 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// The loss.
     pub objective: Arc<dyn Objective>,
-    /// What it compares the policy with.
+    /// The reference that the policy is compared with.
     pub reference: ReferenceConfig,
     /// Rows to train on and to evaluate on.
     pub data: DataConfig,

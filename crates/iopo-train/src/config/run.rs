@@ -12,7 +12,7 @@ use crate::optimizer::AdamWConfig;
 use crate::schedule::LrScheduleKind;
 
 impl Checker {
-    /// The configuration, which is of use only if no problem was found; nothing ends the search for problems.
+    /// The configuration, valid only if no problem was found; a problem does not end the checks.
     pub(super) fn config(&mut self, args: TrainArgs) -> Option<TrainConfig> {
         if !args.do_train {
             self.conflict("do_train: false leaves nothing to do; evaluation has a program of its own");
@@ -101,7 +101,7 @@ impl Checker {
         })
     }
 
-    /// New weights leave nothing for an adapter to stand on.
+    /// An adapter belongs to weights that exist already.
     fn from_scratch(&mut self, args: &TrainArgs) -> bool {
         if args.train_from_scratch && args.finetuning_type == Tuning::Lora {
             self.conflict("train_from_scratch needs finetuning_type: full, since an adapter trains none of the new weights");

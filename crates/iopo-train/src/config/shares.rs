@@ -13,7 +13,7 @@ impl EvalPromptsConfig {
     /// Endings of names where answers are decoded in both ways.
     pub const DECODINGS: [&'static str; 2] = ["_greedy", "_sampled"];
 
-    /// What the names of the reference's metrics begin with.
+    /// The prefix of the names of the reference's metrics.
     pub const REFERENCE: &'static str = "ref_";
 
     /// Whether a metric, without `eval_`, is one of these shares, of which more is better.

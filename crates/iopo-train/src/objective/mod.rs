@@ -91,7 +91,7 @@ pub trait Objective: Debug + Send + Sync {
     }
 }
 
-/// A loss for each example, and what is logged beside it.
+/// The loss of each example, and statistics for the log.
 #[derive(Debug, Clone)]
 pub struct ObjectiveLoss {
     /// `[examples]`, or `[2 · examples]` for objectives that make two of each.
@@ -114,7 +114,7 @@ impl ObjectiveLoss {
     }
 }
 
-/// What an objective says of a batch.
+/// The loss of a batch, with its derivative.
 #[derive(Debug, Clone)]
 pub struct Coupled {
     /// Mean loss over the examples.

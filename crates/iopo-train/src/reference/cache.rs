@@ -42,7 +42,7 @@ pub(super) struct CacheFile {
     _lock: FileLock,
 }
 
-/// What a cache file held.
+/// The content of a cache file.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) records: Records,
@@ -113,7 +113,7 @@ fn lock(path: &Path, wait: impl FnOnce(&Path)) -> Result<FileLock, TrainError> {
     }
 }
 
-/// What a file holds; none where there is no file.
+/// The content of a file; none where it does not exist.
 fn read(path: &Path, fingerprint: &Fingerprint) -> Result<Option<Contents>, TrainError> {
     let unreadable = |source| TrainError::Read { path: path.to_owned(), source };
     let file = match File::open(path) {

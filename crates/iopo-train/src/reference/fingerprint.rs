@@ -1,4 +1,4 @@
-//! What tells one reference from another, and one sequence from another: their content.
+//! Keys of reference models and of sequences, by content.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ fn linears(model: &CausalLm) -> impl Iterator<Item = &LoraLinear> {
     model.model.layers.iter().flat_map(|layer| layer.linears()).map(|(_, linear)| linear)
 }
 
-/// The model without adapters that change nothing yet, as new ones do.
+/// The model without adapters that change nothing, such as new ones.
 ///
 /// A new adapter's A is sampled from the seed, but its B is zero: with another seed or rank the
 /// reference is the same model, and so are its numbers.

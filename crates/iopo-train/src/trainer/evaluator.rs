@@ -11,14 +11,14 @@ use super::Observer;
 /// Why a program's evaluator failed.
 pub type EvaluatorError = Box<dyn Error + Send + Sync>;
 
-/// What the policy is compared with, at the start of a run.
+/// The reference at the start of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum StartReference<'a> {
     /// The policy as it starts.
     Policy,
     /// Another model.
     Model(&'a CausalLm),
-    /// Another model, of which only log-probs are left.
+    /// Another model, known by its log-probs alone.
     LogProbs,
 }
 
@@ -44,7 +44,7 @@ pub trait Evaluator: Send {
     /// `policy` is the model that training starts from, also in a resumed run, without autodiff.
     ///
     /// # Errors
-    /// Whatever keeps the evaluator from starting; the run does not start then.
+    /// Any failure to start; the run then does not start.
     fn on_start(
         &mut self,
         _policy: &CausalLm,
@@ -59,7 +59,7 @@ pub trait Evaluator: Send {
     /// `policy` is the model after `step` updates, without autodiff.
     ///
     /// # Errors
-    /// Whatever keeps the metrics from being measured; training stops then.
+    /// Any failure to measure; training then stops.
     fn evaluate(
         &mut self,
         policy: &CausalLm,

@@ -1,4 +1,4 @@
-//! A run, from what was loaded to the final model.
+//! A run, from the loaded model and data to the final model.
 
 mod evaluator;
 mod observer;
@@ -55,13 +55,13 @@ impl Trainer {
     /// # Errors
     /// As [`prepare`], and an output folder that must not be written to.
     pub fn new(config: TrainConfig, device: &Device) -> Result<Self, TrainError> {
-        // A large model should not be loaded in vain. The folder is checked again when the run starts.
+        // Checked before a large model is loaded, and again when the run starts.
         check_output(&config)?;
         let prepared = prepare(&config, device)?;
         Ok(Self::from_prepared(config, prepared))
     }
 
-    /// Takes what is loaded already.
+    /// A trainer of parts that are loaded already.
     #[must_use]
     pub fn from_prepared(config: TrainConfig, prepared: Prepared) -> Self {
         let Prepared { state, reference, data } = prepared;

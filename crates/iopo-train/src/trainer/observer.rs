@@ -1,4 +1,4 @@
-//! What a run reports while it goes on.
+//! The events that a run reports.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Progress<'a> {
     pub epoch: f64,
     /// Learning rate of the update.
     pub learning_rate: f64,
-    /// What the update gave.
+    /// The result of the update.
     pub outcome: &'a StepOutcome,
     /// Time that the update took.
     pub elapsed: Duration,

@@ -19,7 +19,7 @@ use crate::start::check_start;
 /// this takes less memory than training on a fraction of them, and is enough to keep a device busy.
 const TOKENS_PER_PASS: usize = 4_096;
 
-/// What the checks before a run have found out.
+/// The findings of the checks before a run.
 pub(super) struct Ready {
     /// The checkpoint to continue from, where the run is resumed.
     pub(super) resume: Option<ResumePoint>,

@@ -144,7 +144,7 @@ impl Trainer {
     }
 }
 
-/// What is set differently there and here, by key. A key that only the other run has decides nothing here.
+/// The keys whose values differ, with both values. A key that only the other run has does not matter.
 fn differences(there: &BTreeMap<String, Value>, here: &BTreeMap<String, Value>) -> Vec<String> {
     let written = |value: Option<&Value>| match value {
         None => "not recorded".to_owned(),

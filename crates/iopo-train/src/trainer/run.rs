@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     evaluation: Option<Evaluation>,
 }
 
-/// What is counted while training.
+/// The counters of a run.
 struct Counters {
     step: usize,
     examples_seen: usize,
@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
             None => (Counters::fresh(trainer.start_log_probs()?), Vec::new()),
         };
         trainer.lock = Some(prepare_output(&trainer.config)?);
-        // A run that was killed between a save and what follows it left this behind.
+        // A run that was killed right after a save left a superseded checkpoint.
         counters.selection.remove_superseded(&trainer.config.output_dir)?;
         let log = TrainLog::start(&trainer.config.output_dir, history)?;
         Ok(Self { trainer, observer, log, counters, evaluation: None })
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Writes the final model and what is left to log.
+    /// Writes the final model and the rest of the log.
     pub(super) fn finish(mut self) -> Result<TrainSummary, TrainError> {
         // A run that stopped early has means that were not due yet.
         self.log_means()?;

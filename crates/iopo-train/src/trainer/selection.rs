@@ -49,7 +49,7 @@ pub struct Selection {
     /// Evaluations since then.
     #[serde(default)]
     pub evaluations_since_best: usize,
-    /// A checkpoint that was kept for being the best, no longer is, and may still be there.
+    /// A superseded best checkpoint that may still be on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     superseded: Option<PathBuf>,
 }

@@ -211,7 +211,7 @@ fn a_killed_computation_goes_on_where_it_was() {
 }
 
 #[test]
-fn damage_is_reported_and_computed_anew() {
+fn damage_is_reported_and_recomputed() {
     let (dir, groups) = (tempdir().unwrap(), groups(2));
     precompute(base(FloatDType::F32), &groups, dir.path(), 4_096);
     let file = cache_files(dir.path()).remove(0);

@@ -119,7 +119,7 @@ fn runs_of_any_budget_learn_the_same() {
 }
 
 #[test]
-fn examples_beyond_the_budget_go_alone_and_are_told_of_once() {
+fn examples_beyond_the_budget_go_alone_and_are_reported_once() {
     let watcher = run(&["tokens_per_batch=1"]);
     assert_eq!(watcher.micro_batches, [6; 4]);
     let [notice] = &watcher.notices[..] else { panic!("{:?}", watcher.notices) };

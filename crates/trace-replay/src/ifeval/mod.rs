@@ -23,9 +23,9 @@ const MAX_NOTES: usize = 20;
 /// One number of each row, found and recorded; a truth is 1 or 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantity {
-    /// What was compared.
+    /// The quantity that is compared.
     pub name: &'static str,
-    /// The largest difference that is none.
+    /// The tolerance.
     pub tolerance: f64,
     /// (found, recorded) for each comparison.
     pub pairs: Vec<(f64, f64)>,
@@ -42,7 +42,7 @@ impl Quantity {
     }
 }
 
-/// What a replay found.
+/// The result of a replay.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Replay {
     /// One entry for each thing that was compared.
@@ -71,7 +71,7 @@ impl Replay {
         }
     }
 
-    /// The quantity of this name, new if there is none.
+    /// The quantity of this name, a new one where it is absent.
     fn quantity(&mut self, name: &'static str, tolerance: f64) -> &mut Quantity {
         let known = self.quantities.iter().position(|quantity| quantity.name == name);
         let place = known.unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl Replay {
         self.push(name, row, f64::from(u8::from(found)), f64::from(u8::from(recorded)));
     }
 
-    /// Compares what is no number: 1 is recorded, and found where the two are equal.
+    /// Compares values that are not numbers: 1 is recorded, and found where the two are equal.
     fn push_equal<T: PartialEq + fmt::Debug>(
         &mut self,
         name: &'static str,

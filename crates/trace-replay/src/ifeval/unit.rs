@@ -23,7 +23,7 @@ struct Row {
 
 impl Record for Row {}
 
-/// What a row comes to: the check and the strict verdict, or the name of Python's exception.
+/// The outcome of a row: the check and the strict verdict, or the name of Python's exception.
 type Outcome = Result<(bool, bool), &'static str>;
 
 /// Replays single checks.

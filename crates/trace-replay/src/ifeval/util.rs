@@ -34,7 +34,7 @@ struct Row {
 
 impl Record for Row {}
 
-/// Replays what is known of single texts: words, sentences, tokens, case and languages.
+/// Replays facts about single texts: words, sentences, tokens, case and languages.
 ///
 /// # Errors
 ///

@@ -21,7 +21,7 @@ struct Row {
     /// Instructions whose verdict depends on the seed of the language detector.
     #[serde(default)]
     unstable: Vec<usize>,
-    /// Instructions for which the official code draws a letter.
+    /// Instructions for which the official code samples a letter.
     #[serde(default)]
     letter_random: Vec<usize>,
     /// The letters with which those are followed.

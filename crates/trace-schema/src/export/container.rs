@@ -20,7 +20,7 @@ pub enum Container {
 }
 
 impl Container {
-    /// Tells it from the name of a file.
+    /// Finds the kind by the name of a file.
     ///
     /// # Errors
     ///

@@ -99,7 +99,7 @@ impl DatasetInfo {
     }
 }
 
-/// Which column says what.
+/// The columns of the format.
 fn columns(format: ExportFormat, ranking: bool) -> Value {
     match (format, ranking) {
         (ExportFormat::Alpaca, true) => {

@@ -1,4 +1,4 @@
-//! What can go wrong while rows are exported.
+//! Errors of exports.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{ExportFormat, Shape};
 use crate::WriteError;
 
-/// What can go wrong while rows are exported.
+/// Errors of exports.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are named for what they hold")]

@@ -66,7 +66,7 @@ impl fmt::Display for ExportFormat {
     }
 }
 
-/// What a row is taken for.
+/// The shape that a row is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shape {
     /// Two instructions and two responses: four cells.

@@ -11,12 +11,12 @@ use super::record::{Record, fields};
 use super::{ExportError, ExportFormat, Shape};
 use crate::{DatasetRow, JsonlWriter};
 
-/// What to write.
+/// The options of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportOptions {
     /// How rows are laid out.
     pub format: ExportFormat,
-    /// What rows are taken for.
+    /// The shape that rows are taken for.
     pub shape: Shape,
     /// Whether the formats of other programs get the row's id as a further column.
     pub ids: bool,
@@ -97,7 +97,7 @@ impl ExportWriter {
         Ok(Self { output, options, rows: 0 })
     }
 
-    /// Writes what `row` holds of the shape: for a group that is taken for something else, two rows.
+    /// Writes the parts of `row` that have the shape: for a group that is taken for something else, two rows.
     ///
     /// # Errors
     ///

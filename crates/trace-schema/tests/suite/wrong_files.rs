@@ -220,7 +220,7 @@ fn wrong_types_in_evaluation_rows_are_errors() {
 }
 
 #[test]
-fn utf16_is_told_to_be_saved_as_utf8() {
+fn utf16_is_an_error_that_asks_for_utf8() {
     let bytes: Vec<u8> =
         [0xFF, 0xFE].into_iter().chain(GOOD.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     assert!(only_error(&bytes).to_string().contains("not UTF-8"));

@@ -33,7 +33,7 @@ impl ParseStatus {
     }
 }
 
-/// What an answer says.
+/// The scores of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CfBenchJudgement {
     /// The scores as the judge wrote them; with [`ParseStatus::Strict`] one for each criterion.

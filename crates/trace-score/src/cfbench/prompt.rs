@@ -1,4 +1,4 @@
-//! What the judge is asked.
+//! The prompt of the judge.
 
 use std::path::Path;
 

@@ -57,7 +57,7 @@ impl Metric {
 pub struct System {
     /// The base model.
     pub model: String,
-    /// What was done with it.
+    /// The method.
     pub method: String,
     /// A value for every metric, in their order; one without a value is shown as "–".
     pub values: Vec<Estimate>,

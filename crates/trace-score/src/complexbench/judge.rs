@@ -12,7 +12,7 @@ static WORD: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\A(不是|是|否)[*\s]*(?:[。.，,；;！!（(\n]|\z)").ok());
 static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A(不是|是|否)[。.！!]?\z").ok());
 
-/// Reads the yes or no after the last `答案：`, or an answer that is nothing else.
+/// Reads the yes or no after the last `答案：`, or an answer that consists of it alone.
 ///
 /// # Errors
 ///

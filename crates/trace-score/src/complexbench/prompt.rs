@@ -1,4 +1,4 @@
-//! What judge and extractor are asked.
+//! The prompts of judge and extractor.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::quirks::ComplexBenchQuirks;
 use super::verdict::Verdict;
 
-/// What statistics need to know of one question.
+/// The facts about one question that statistics need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgedQuestion {
     /// The dimensions of the constraint that it is about.
@@ -19,7 +19,7 @@ pub struct JudgedQuestion {
     pub verdict: Verdict,
 }
 
-/// What statistics need to know of one item.
+/// The facts about one item that statistics need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgedItem {
     /// The group of variants that it belongs to.

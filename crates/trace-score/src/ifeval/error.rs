@@ -26,7 +26,7 @@ pub enum InstructionError {
     Pattern { id: &'static str, key: &'static str, source: PatternError },
 }
 
-/// A check that came to no verdict; the official program ends with an exception there.
+/// A check without a verdict; the official program ends with an exception there.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]

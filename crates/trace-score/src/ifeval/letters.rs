@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prompt;
 
-/// What is counted where the character to count is not a letter from a to z.
+/// The character to count where the prompt's is not a letter from a to z.
 ///
 /// In the released data this concerns `#` of key 1122 and `!` of key 1129.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_no_letter_is_drawn_and_the_seed_alone_decides() {
+    fn only_characters_other_than_letters_are_replaced_and_the_seed_alone_decides() {
         for seed in 0..50 {
             let drawn = letters(LetterPolicy::OfficialRandom { seed }, prompt(1122, &["#", "q", "!"]));
             assert!(drawn.iter().all(char::is_ascii_lowercase) && drawn[1] == 'q', "{drawn:?}");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_is_drawn_about_as_often() {
+    fn every_letter_is_sampled_about_as_often() {
         let mut counts = BTreeMap::new();
         for seed in 0..13_000 {
             *counts

@@ -1,4 +1,4 @@
-//! Verdicts on all prompts, and what they come to.
+//! Verdicts on all prompts, and their accuracies.
 
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ pub enum ResponseState {
     Given,
     /// The response is null; the official program ends with an error there.
     Null,
-    /// There is none; the official program ends with an error there.
+    /// The prompt has no response; the official program ends with an error there.
     Missing,
 }
 
@@ -118,17 +118,17 @@ impl PromptVerdict {
     }
 }
 
-/// How many of how many were followed.
+/// A number followed out of a total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Accuracy {
-    /// Those that were followed.
+    /// The number followed.
     pub followed: u64,
     /// All.
     pub total: u64,
 }
 
 impl Accuracy {
-    /// followed / total, from 0 to 1; `None` of nothing.
+    /// followed / total, from 0 to 1; `None` where the total is 0.
     pub fn fraction(self) -> Option<f64> {
         (self.total > 0).then(|| self.followed as f64 / self.total as f64)
     }

@@ -1,4 +1,4 @@
-//! One answer and what was found about it.
+//! One answer and its verdict.
 
 mod fields;
 mod score;
@@ -14,15 +14,15 @@ pub use score::ConstraintScore;
 pub struct Judged {
     /// Unique within the run; the id of the evaluation row.
     pub id: String,
-    /// What was asked, as the system saw it.
+    /// The prompt, as the system saw it.
     pub prompt: String,
-    /// What the system answered.
+    /// The answer of the system.
     pub answer: String,
-    /// What was found.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// What was found about an answer.
+/// The verdict on an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Every constraint has a score.
@@ -33,7 +33,7 @@ pub enum Verdict {
         /// are none.
         also_required: bool,
     },
-    /// No score could be had. The row counts as failed, neither as right nor as wrong.
+    /// There is no score. The row counts as failed, neither as right nor as wrong.
     Failed {
         /// The constraints in the order of the prompt, so that the failure is counted where it belongs.
         constraints: Vec<Constraint>,

@@ -21,7 +21,7 @@ pub struct Answers {
 pub struct AnswerRow {
     /// The id of the row.
     pub id: String,
-    /// What was asked.
+    /// The prompt.
     pub prompt: String,
     /// The constraints as the prompt has them.
     pub constraints: Vec<String>,
@@ -34,7 +34,7 @@ pub struct AnswerRow {
 /// An answer and its verdict.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Answer {
-    /// What was answered.
+    /// The answer.
     pub text: String,
     /// The score of each constraint, from 0 to 10; empty when the judgement failed.
     pub scores: Vec<f64>,
@@ -67,7 +67,7 @@ impl Answers {
         Ok(Self { systems, total: rows.len(), rows })
     }
 
-    /// Keeps the first `limit` rows that are wanted; the page tells how many there were.
+    /// Keeps the first `limit` rows that are wanted; the page shows how many there were.
     #[must_use]
     pub fn keep(mut self, limit: usize, wanted: impl FnMut(&AnswerRow) -> bool) -> Self {
         self.rows.retain(wanted);

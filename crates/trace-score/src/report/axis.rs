@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(super) struct Tick {
     /// Where it stands, in percent of the axis.
     pub(super) at: String,
-    /// What it says.
+    /// The label.
     pub(super) label: String,
 }
 

@@ -10,15 +10,15 @@ use crate::{Cell, Column, ConstraintScores, Scores, Table};
 /// A chart of horizontal bars: a group of bars for each category, one for each system.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BarChart {
-    /// What the chart shows.
+    /// The caption.
     pub caption: String,
-    /// What the axis shows, with its unit.
+    /// The quantity on the axis, with its unit.
     pub axis: String,
     /// The systems, one bar each in every category.
     pub systems: Vec<String>,
     /// The categories from top to bottom.
     pub categories: Vec<BarCategory>,
-    /// What values are multiplied with when they are shown: 100 for shares in percent.
+    /// The factor of values when they are shown: 100 for shares in percent.
     pub factor: f64,
     /// Digits after the point of the values shown.
     pub digits: usize,
@@ -29,7 +29,7 @@ pub struct BarChart {
 /// A category of a bar chart.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BarCategory {
-    /// What the category is called.
+    /// The name of the category.
     pub label: String,
     /// A smaller remark under the label; may be empty.
     pub note: String,

@@ -8,7 +8,7 @@ use super::view::{Key, Palette};
 /// A chart of curves over one axis: a loss, or a metric at each evaluation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LineChart {
-    /// What the chart shows.
+    /// The caption.
     pub caption: String,
     /// The horizontal axis, with its unit.
     pub across: String,
@@ -23,7 +23,7 @@ pub struct LineChart {
 /// A curve.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
-    /// What the legend calls it.
+    /// The name in the legend.
     pub label: String,
     /// Across and up, from left to right. At a number that is not finite the curve is interrupted.
     pub points: Vec<(f64, f64)>,

@@ -50,7 +50,7 @@ pub struct Report {
 pub struct Section {
     /// The heading.
     pub title: String,
-    /// What stands under it.
+    /// The content.
     pub blocks: Vec<Block>,
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Palette<'a> {
     names: Vec<&'a str>,
 }
 
-/// What a name is drawn with.
+/// The colour and stroke of a name.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Key {
     name: String,
@@ -117,7 +117,7 @@ impl TableView {
         let groups = neighbours.filter(|_| has_groups).filter_map(|columns| {
             Some(GroupView { name: columns.first()?.group.clone(), columns: columns.len() })
         });
-        // What a row lacks is left empty, and what it has too much is not shown.
+        // Missing cells are left empty, and surplus cells are not shown.
         let row = |row: &Vec<Cell>| {
             row.iter()
                 .cloned()
@@ -158,7 +158,7 @@ struct AnswerView {
     mark: MarkView,
 }
 
-/// A constraint, or what else the description requires, and what each system made of it.
+/// A constraint, or the other requirements of the description, and whether each system followed it.
 #[derive(Debug, Serialize)]
 struct RequirementView {
     text: String,

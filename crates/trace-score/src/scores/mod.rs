@@ -1,4 +1,4 @@
-//! What a run scores, in all and by part.
+//! The scores of a run, in all and by part.
 
 mod by_constraint;
 mod by_instruction;
@@ -76,9 +76,9 @@ pub struct Failure {
     pub ids: Vec<String>,
 }
 
-/// What a run scores.
+/// The scores of a run.
 ///
-/// Failed rows are in no share and no mean; each number tells how many it misses.
+/// Failed rows are in no share and no mean; each number comes with the count of those it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scores {
     /// How the intervals were made.

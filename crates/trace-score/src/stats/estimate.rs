@@ -1,4 +1,4 @@
-//! A number with what it rests on.
+//! A number with its interval and the items it rests on.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// The items that the value rests on. Failed ones are not among them.
     pub n: usize,
-    /// The items that failed and would else belong here.
+    /// The failed items, which the value leaves out.
     pub n_failed: usize,
 }
 
@@ -39,7 +39,7 @@ impl Estimate {
         Self { value, interval: bootstrap_ratio(&parts, config), n, n_failed }
     }
 
-    /// A number known from elsewhere, without interval or items: one that is quoted from a paper.
+    /// A number quoted from elsewhere, a paper for instance, without interval or items.
     pub const fn quoted(value: f64) -> Self {
         Self { value: Some(value), interval: None, n: 0, n_failed: 0 }
     }

@@ -1,4 +1,4 @@
-//! Estimates, intervals and tests, for whatever is counted or averaged.
+//! Estimates, intervals and tests, for counts and means.
 //!
 //! | question | function |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | two systems, the same seeds and items | [`crossed_bootstrap`] |
 //! | a p-value in a table | [`p_value_text`] |
 //!
-//! Whatever is undefined (a share of nothing, the spread of one number) is `None`, never NaN. Every bootstrap starts its
+//! An undefined number (a share of no items, the spread of one number) is `None`, never NaN. Every bootstrap starts its
 //! own stream of random numbers from the seed, so that a result depends on its own items only.
 
 mod bootstrap;

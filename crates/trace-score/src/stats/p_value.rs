@@ -12,7 +12,7 @@ mod tests {
     use super::p_value_text;
 
     #[test]
-    fn what_would_round_to_zero_is_told_by_its_bound() {
+    fn a_value_that_would_round_to_zero_is_shown_by_its_bound() {
         assert_eq!(p_value_text(0.0476, 3), "0.048");
         assert_eq!(p_value_text(0.001_01, 3), "0.001");
         assert_eq!(p_value_text(0.000_99, 3), "< 0.001");

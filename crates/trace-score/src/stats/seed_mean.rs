@@ -22,7 +22,7 @@ pub struct SeedMean {
 impl SeedMean {
     /// Mean, standard deviation and t-interval.
     ///
-    /// The interval tells how far another training run may fall from these, over the same items.
+    /// The interval shows how far another training run may fall from these, over the same items.
     ///
     /// # Source
     ///

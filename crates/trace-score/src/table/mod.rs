@@ -1,4 +1,4 @@
-//! Tables, whatever they are shown in.
+//! Tables, for text, Markdown and HTML.
 
 mod of_scores;
 
@@ -10,11 +10,11 @@ pub(crate) use of_scores::with_interval;
 /// A table that can be shown as text, as Markdown, and in a [`Report`](crate::report::Report).
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Table {
-    /// What the table shows.
+    /// The caption.
     pub caption: String,
     /// The columns from left to right.
     pub columns: Vec<Column>,
-    /// The rows from top to bottom, each with a cell for every column; what a row lacks is left empty.
+    /// The rows from top to bottom, each with a cell for every column; missing cells are left empty.
     pub rows: Vec<Vec<Cell>>,
     /// Remarks under the table.
     pub notes: Vec<String>,
@@ -23,9 +23,9 @@ pub struct Table {
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Column {
-    /// What the column has in common with its neighbours, a benchmark for instance; may be empty.
+    /// The heading that the column shares with its neighbours, a benchmark for instance; may be empty.
     pub group: String,
-    /// What the column shows.
+    /// The heading of the column.
     pub name: String,
     /// Whether it shows numbers, which are set to the right.
     pub is_number: bool,
@@ -34,7 +34,7 @@ pub struct Column {
 /// A cell of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Cell {
-    /// What stands there.
+    /// The text.
     pub text: String,
     /// A smaller remark beside it: an interval, or a change such as "↑ 3.0".
     pub detail: Option<String>,

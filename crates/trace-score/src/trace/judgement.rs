@@ -49,7 +49,7 @@ impl Judgement {
 ///
 /// # Errors
 ///
-/// What is wrong with the answer; the judge should be asked again.
+/// An answer that cannot be read; the judge should be asked again.
 ///
 /// # Source
 ///
@@ -129,7 +129,7 @@ fn assign(entries: &[(String, Value)], constraints: &[impl AsRef<str>]) -> Resul
             named.places().next().is_some() && !named.places().any(|known| known == place)
         };
         if named.iter().enumerate().any(elsewhere) {
-            return Err(unreadable(format!("{:?} is none of the constraints", entries[unknown].0)));
+            return Err(unreadable(format!("{:?} is not one of the constraints", entries[unknown].0)));
         }
         return entries.iter().map(|(key, value)| score(key, value)).collect();
     }

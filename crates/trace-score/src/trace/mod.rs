@@ -1,7 +1,7 @@
 //! Judging responses to TRACE, and checking its instructions.
 //!
 //! Section 4.3 has a judge score every constraint of an instruction from 0 to 10 and counts a response as correct where
-//! all scores are 10 (Eq. 3). This module has what surrounds the judge: the prompt
+//! all scores are 10 (Eq. 3). This module has everything around the judge: the prompt
 //! ([`TracePrompts::judge_prompt`]), the reading of its answer ([`parse_judgement`]), the joining of several answers
 //! ([`vote`]) and their agreement ([`agreement`]). No module here calls a model.
 //!

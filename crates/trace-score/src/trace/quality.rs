@@ -18,7 +18,7 @@ const MIN_REPEATED: usize = 4;
 /// The most characters that a description can have after it points at material, if the material is missing.
 const MAX_AFTER_REFERENCE: usize = 60;
 
-/// What a rule found wrong with an instruction. Constraints are counted from 0.
+/// A fault that a rule finds in an instruction. Constraints are counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -121,7 +121,7 @@ static REFERENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// What a judge said about an instruction.
+/// A judge's verdict on an instruction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QualityVerdict {
     /// Whether the instruction has the fault that was asked about.

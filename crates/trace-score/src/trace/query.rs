@@ -1,4 +1,4 @@
-//! What the judge is shown as the user's query.
+//! The text that the judge sees as the user's query.
 
 use trace_schema::Instruction;
 

@@ -129,7 +129,7 @@ fn the_bootstrap_comes_to_scipys_interval() {
 
 /// Constraints of one answer that stand or fall together make an interval wider than as many independent ones.
 #[test]
-fn rows_are_drawn_whole() {
+fn rows_are_resampled_whole() {
     let apart: Vec<f64> = (0..80).map(|index| f64::from(index % 2)).collect();
     let together: Vec<(f64, f64)> = (0..20).map(|index| (f64::from(index % 2) * 4.0, 4.0)).collect();
     let width = |interval: trace_score::stats::Interval| interval.high - interval.low;

@@ -183,7 +183,7 @@ fn each_way_to_be_wrong_has_a_message_of_its_own() {
     let missing = format!("no score for the constraint {:?}", CONSTRAINTS[2]);
     assert_eq!(error(r#"{"Be short": 1, "Rhyme": 2}"#), missing);
     assert_eq!(error(r#"{"Be short": 1, "Rhyme": 2, "Rhyme": 2}"#), "\"Rhyme\" is scored more than once");
-    assert_eq!(error(r#"{"Rhyme": 1, "x": 2, "y": 3}"#), "\"x\" is none of the constraints");
+    assert_eq!(error(r#"{"Rhyme": 1, "x": 2, "y": 3}"#), "\"x\" is not one of the constraints");
     for (value, expected) in [
         ("\"10\"", "is not a number".to_owned()),
         ("null", "is not a number".to_owned()),

@@ -1,4 +1,4 @@
-//! Reading what models answer: JSON with or without words around it.
+//! Reading answers of models: JSON with or without words around it.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use trace_schema::{Constraint, ConstraintDimension, Instruction};
 use trace_score::trace::{json_objects, without_number};
 
-/// How instructions, and models after them, say that there is nothing.
+/// The text by which instructions, and models after them, mark an empty part.
 const NULL: &str = "NULL";
 
 /// The longest answer that is read, in bytes.
@@ -35,7 +35,7 @@ struct Expanded {
     instruction: String,
 }
 
-/// What parts consist of. Models leave out what they have nothing to say about.
+/// The parts of an instruction. Models leave out empty ones.
 #[derive(Deserialize)]
 struct PartKeys {
     #[serde(default)]
@@ -114,7 +114,7 @@ pub(super) fn read_verdicts(answer: &str) -> Result<PairVerdicts, String> {
     last_object(answer)
 }
 
-/// A text that says something, without white space at its ends.
+/// A text that is not blank, without white space at its ends.
 fn present(text: String) -> Option<String> {
     let trimmed = text.trim();
     (!trimmed.is_empty() && !trimmed.eq_ignore_ascii_case(NULL)).then(|| trimmed.to_owned())

@@ -33,7 +33,7 @@ impl Default for Attempts {
     }
 }
 
-/// What makes a preference pair and a group good enough, beyond what the paper asks for.
+/// Checks of preference pairs and groups beyond the paper's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Checks {
     /// A worse response must have less than the full score. The paper does not check it.
@@ -43,7 +43,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// What Appendices C and D describe, and nothing else.
+    /// The checks of Appendices C and D alone.
     pub const PAPER: Self = Self { worse_is_worse: false, second_violates_first: false };
     /// All checks.
     pub const STRICT: Self = Self { worse_is_worse: true, second_violates_first: true };
@@ -94,7 +94,7 @@ pub struct PipelineConfig {
     pub pairs: bool,
     /// Whether groups are built.
     pub groups: bool,
-    /// What pairs and groups must pass.
+    /// The checks that pairs and groups must pass.
     pub checks: Checks,
     /// Near duplicates and contamination.
     pub similarity: SimilarityConfig,
@@ -169,7 +169,7 @@ impl PipelineConfig {
     }
 }
 
-/// What a model is asked to do.
+/// A kind of question to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuestionKind {

@@ -19,7 +19,7 @@ use super::stage::{Reason, Stage};
 use super::tally::Log;
 use crate::random::digest_of;
 
-/// What all rows have in common.
+/// The state that all rows share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub config: PipelineConfig,

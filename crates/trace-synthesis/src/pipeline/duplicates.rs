@@ -12,7 +12,7 @@ use super::stage::{Reason, Stage};
 use crate::random::digest_of;
 use crate::similarity::{SimilarityError, SimilarityIndex};
 
-/// What has been seen so far. Rows come to it in the order of their seeds, so that the same ones are kept in every
+/// The texts seen so far. Rows come to it in the order of their seeds, so that the same ones are kept in every
 /// run.
 #[derive(Debug)]
 pub(super) struct Duplicates {
@@ -81,8 +81,8 @@ impl Duplicates {
         fault
     }
 
-    /// What must not be written, for it would put one prompt into training and into evaluation: all of the row, or
-    /// its group alone.
+    /// The rows that must not be written, since they would put one prompt into training and into evaluation: all
+    /// rows of the seed, or its group alone.
     pub fn check_outcome(&mut self, outcome: &Outcome) -> Overlap {
         let Some(x1) = &outcome.x1 else { return Overlap::None };
         let first = digest_of(&[&x1.prompt()]);
@@ -121,7 +121,7 @@ impl Duplicates {
     }
 }
 
-/// What of a finished row overlaps with the other side.
+/// The parts of a finished row that overlap with the other side.
 #[derive(Debug)]
 pub(super) enum Overlap {
     None,

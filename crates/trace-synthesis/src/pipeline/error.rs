@@ -1,4 +1,4 @@
-//! What ends a run, and why a step does not give a row.
+//! Errors that end a run, and reasons why a step gives no row.
 
 use std::fmt::Display;
 use std::path::PathBuf;

@@ -28,9 +28,9 @@ const VERDICT_TOKENS: u64 = 80;
 /// A question that a row would ask if it passed every stage at the first attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForeseenQuestion {
-    /// What it is about.
+    /// The kind of question.
     pub kind: QuestionKind,
-    /// What is sent; `⟨…⟩` stands for text that only an answer can provide.
+    /// The prompt; `⟨…⟩` stands for text that only an answer can provide.
     pub messages: Vec<Message>,
     /// How often it is asked.
     pub times: u64,
@@ -38,7 +38,7 @@ pub struct ForeseenQuestion {
     pub usage: Usage,
 }
 
-/// What a run would take.
+/// The questions and tokens that a run would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Estimate {
     /// Questions to the generator.

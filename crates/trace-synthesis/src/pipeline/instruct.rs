@@ -119,12 +119,12 @@ pub(super) async fn control_quality(
         let faults = find_faults(context, &instruction, &format!("{attempt}.{repaired}")).await?;
         let Some(first) = faults.first() else { return Ok(instruction) };
         let reason = first.reason;
-        let told: Vec<&str> = faults.iter().map(|fault| fault.words.as_str()).collect();
+        let words: Vec<&str> = faults.iter().map(|fault| fault.words.as_str()).collect();
         if repaired == repairs {
-            return Err(Fault::new(STAGE, reason, told.join("; ")).into());
+            return Err(Fault::new(STAGE, reason, words.join("; ")).into());
         }
         repaired += 1;
-        instruction = repair(context, &instruction, &told, &format!("{attempt}.{repaired}")).await?;
+        instruction = repair(context, &instruction, &words, &format!("{attempt}.{repaired}")).await?;
     }
 }
 

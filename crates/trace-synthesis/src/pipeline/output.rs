@@ -33,7 +33,7 @@ pub struct OutputFolder {
     rejected: JsonlWriter,
 }
 
-/// Which files are wanted besides `sft.jsonl`, `rejected.jsonl` and `summary.json`.
+/// The files to write besides `sft.jsonl`, `rejected.jsonl` and `summary.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputFiles {
     /// `pairs.jsonl`.

@@ -36,7 +36,7 @@ pub struct Pipeline {
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
-    /// What is in `summary.json`.
+    /// The content of `summary.json`.
     pub summary: Summary,
     /// Why questions were given up before the end, if they were.
     pub given_up: Option<String>,

@@ -20,7 +20,7 @@ pub struct Seed {
     pub id: String,
     /// The instruction.
     pub instruction: String,
-    /// What it works on, where that is not part of the instruction.
+    /// The material that it is about, where that is not part of the instruction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
 }

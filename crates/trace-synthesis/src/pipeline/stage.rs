@@ -129,7 +129,7 @@ names! {
 }
 
 impl Reason {
-    /// Whether another run may keep the row: it was given up for want of answers, and not for what they say.
+    /// Whether another run may keep the row: answers are missing, and none rejected it.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::NoAnswer | Self::NotAsked)
     }

@@ -1,4 +1,4 @@
-//! Counting: what one row has taken, and what a run has built.
+//! Counts: the questions and tokens of one row, and the rows of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::config::ModelRole;
 use super::row::Outcome;
 use super::stage::{Reason, Stage};
 
-/// What a run has built, and the tokens it used: the file `summary.json`.
+/// The rows that a run has built, and the tokens it used: the file `summary.json`.
 ///
 /// It counts answers that rows used, whether they were asked for in this run or an earlier one; so it is the same
 /// however often a run was interrupted.
@@ -31,9 +31,9 @@ pub struct Summary {
     pub evaluation: InstructionCounts,
     /// Operations that were sampled, with how many of their groups were kept.
     pub operations: BTreeMap<String, OperationCount>,
-    /// What the generator took.
+    /// The tokens of the generator.
     pub generator: ModelCount,
-    /// What the judge took; it may be the same model.
+    /// The tokens of the judge; it may be the same model.
     pub judge: ModelCount,
     /// The version of the built-in prompts.
     pub prompts_version: u32,
@@ -73,7 +73,7 @@ pub struct FunnelStage {
     pub calls: u64,
 }
 
-/// What instructions consist of.
+/// The composition of instructions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct InstructionCounts {
     /// Instructions by their number of constraints.
@@ -102,7 +102,7 @@ pub struct ModelCount {
     pub prompt_tokens: u64,
     /// Tokens of answers.
     pub completion_tokens: u64,
-    /// What they cost, where prices are known.
+    /// Their cost, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
 }

@@ -7,7 +7,7 @@ use super::signature::{Bands, HashFunctions, Signature, estimate};
 /// The smallest threshold: below it, unrelated texts of one language are similar.
 const LOWEST: f64 = 0.1;
 
-/// A threshold that does not tell texts apart.
+/// A threshold out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[error("the similarity threshold is {threshold}; it must lie between {LOWEST} and 1")]
 pub struct SimilarityError {
@@ -17,7 +17,7 @@ pub struct SimilarityError {
 /// The entry that is most similar to a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Match<'a> {
-    /// What the entry was called when it was inserted.
+    /// The id that the entry was inserted under.
     pub id: &'a str,
     /// The estimated similarity, from the threshold to 1.
     pub similarity: f64,

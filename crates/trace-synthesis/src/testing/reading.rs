@@ -1,11 +1,11 @@
-//! Telling from a rendered prompt what is asked.
+//! Recognises the question in a rendered prompt.
 
 use trace_schema::{Constraint, ConstraintDimension, ConstraintOperation, Instruction};
 use trace_score::trace::{PromptLanguage, TracePrompts};
 
 use crate::pipeline::PromptKind;
 
-/// What a prompt asks.
+/// The question of a prompt.
 pub(super) enum Asked {
     Expansion { count: usize },
     Structuring { text: String },

@@ -8,10 +8,10 @@ use trace_schema::EvalRow;
 use super::DatasetConfig;
 use crate::{CountDistribution, HeldOut, TaskSampler, WorldError, world_rng};
 
-/// Draws per row before the world counts as too small.
+/// Samples per row before the world counts as too small.
 const ATTEMPTS_PER_ROW: u64 = 100;
 
-/// What an evaluation set asks.
+/// The kind of an evaluation set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluationKind {
@@ -71,13 +71,13 @@ impl EvaluationKind {
 /// An evaluation set. Every row carries its task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationSet {
-    /// What it asks.
+    /// Its kind.
     pub kind: EvaluationKind,
     /// The rows.
     pub rows: Vec<EvalRow>,
 }
 
-/// Draws the rows of one set; `prompts` has those of all sets so far.
+/// Samples the rows of one set; `prompts` has those of all sets so far.
 pub(super) fn generate(
     kind: EvaluationKind,
     config: &DatasetConfig,

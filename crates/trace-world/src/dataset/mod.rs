@@ -16,7 +16,7 @@ use crate::{
     Conditions, CountDistribution, Judge, Task, TaskSampler, Teacher, WorldError, WorldRng, world_rng,
 };
 
-/// What to generate. The same configuration gives the same bytes everywhere.
+/// The configuration of a data set. The same configuration gives the same bytes everywhere.
 #[derive(Debug, Clone)]
 pub struct DatasetConfig {
     /// Training rows of each kind.

@@ -24,7 +24,7 @@ pub struct CellCounts {
     pub x2_y2: u64,
 }
 
-/// What was generated, and what was not kept.
+/// The settings of a generated data set, and the counts of its rows and of the rejected candidates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// The seed.
@@ -33,9 +33,9 @@ pub struct Summary {
     pub teacher_ignores: f64,
     /// How often it takes such a constraint for a near twin.
     pub teacher_confuses: f64,
-    /// How often the judge accepts what is wrong.
+    /// How often the judge accepts a wrong response.
     pub judge_accepts_wrong: f64,
-    /// How often the judge rejects what is right.
+    /// How often the judge rejects a right response.
     pub judge_rejects_right: f64,
     /// Training rows of each kind.
     pub rows: usize,

@@ -41,7 +41,7 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// Makes all rows. A row keeps its number of constraints through all attempts, so that what is rejected does not
+    /// Makes all rows. A row keeps its number of constraints through all attempts, so that rejections do not
     /// shift the distribution.
     pub(super) fn fill(
         &mut self,

@@ -24,7 +24,7 @@ pub(crate) enum Layout {
     Other,
 }
 
-/// What a response consists of.
+/// The parts of a response.
 #[derive(Debug)]
 pub(crate) struct Response {
     /// The known lines before and after the items, in order.

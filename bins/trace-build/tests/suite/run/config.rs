@@ -4,7 +4,7 @@ use super::bench::{Bench, command, run};
 use crate::common::{program, stderr, stdout};
 
 #[test]
-fn all_problems_of_a_configuration_are_told_at_once() {
+fn all_problems_of_a_configuration_are_reported_at_once() {
     let bench = Bench::new(1);
     let path = bench.path("wrong.yaml");
     let text = "seed: many\nseds: x\noutput: out\ngenerator:\n  endpoint: http://127.0.0.1:1/v1\n  modle: m\n  \
@@ -35,7 +35,7 @@ fn all_problems_of_a_configuration_are_told_at_once() {
 }
 
 #[test]
-fn a_missing_key_is_told_before_anything_is_asked() {
+fn a_missing_key_is_reported_before_anything_is_asked() {
     let bench = Bench::new(1);
     let config =
         bench.configure("out", "http://127.0.0.1:1/v1", "  api_key_env: TRACE_BUILD_NO_SUCH_KEY\n", "");

@@ -33,7 +33,7 @@ pub(crate) struct AttentionPlan {
 #[derive(Debug)]
 struct Tile {
     queries: Range<usize>,
-    /// What all of the tile's queries see, and at the end the tile itself, of which the i-th query sees i + 1.
+    /// The ranges that all queries of the tile see, and last the tile itself, of which the i-th query sees i + 1.
     keys: Vec<Range<usize>>,
     num_keys: usize,
 }

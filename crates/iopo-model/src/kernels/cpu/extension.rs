@@ -12,7 +12,7 @@ use burn::tensor::DType;
 use super::attention::{self, AttentionPlan};
 use super::{FlexTensor, linear, log_prob, norm, rope, swiglu};
 
-/// What a product is added to.
+/// The term that a product is added to.
 #[derive(ExtensionType)]
 pub enum Onto<B: Backend> {
     /// Zero.
@@ -21,12 +21,12 @@ pub enum Onto<B: Backend> {
     Values(FloatTensor<B>),
 }
 
-/// What is saved for the backward pass in order to have a product's input there.
+/// The tensors that give the backward pass a product's input: itself, or those to recompute it from.
 #[derive(ExtensionType)]
 pub enum Saved<B: Backend> {
     /// The input.
     Input,
-    /// What a norm's output is recomputed from.
+    /// The tensors that a norm's output is recomputed from.
     Norm {
         /// The norm's input.
         x: FloatTensor<B>,
@@ -35,7 +35,7 @@ pub enum Saved<B: Backend> {
         /// Added to the mean square.
         eps: f64,
     },
-    /// What `silu(gate) · up` is recomputed from.
+    /// The tensors that `silu(gate) · up` is recomputed from.
     Gated {
         /// The gate before its activation.
         gate: FloatTensor<B>,

@@ -83,7 +83,7 @@ const BLOCK: usize = 32;
 impl<T: Real> Sequences<T> {
     /// Attention of the last token of each of the last sequences to all of its sequence.
     fn attend_last(&self, q: &FlexTensor) -> FlexTensor {
-        /// Keys that a thread should at least have to look at.
+        /// The fewest keys for which a thread is worthwhile.
         const KEYS: usize = 2_048;
         let [rows, width] = dims(q);
         let Heads { key_value: kv_heads, width: head_dim, scale } = self.heads;

@@ -138,7 +138,7 @@ fn rows_times_transposed<T: Real>(
 ///
 /// faer multiplies a single row, and factors with few multiplications between them, by other loops
 /// than the rest, which round in another order. With rows of zeros up to this number all products
-/// go one way, and so a sequence's log-probs are the same to the bit whatever is computed beside it.
+/// go one way, and so a sequence's log-probs are the same to the bit in every batch.
 ///
 /// # Source
 /// faer 0.24, `linalg::matmul`: vectors, and `NANO_GEMM_THRESHOLD`.

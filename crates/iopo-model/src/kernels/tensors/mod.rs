@@ -1,4 +1,4 @@
-//! Every operation as tensor operations: for all devices and float types, and what kernels are compared with.
+//! Every operation as tensor operations: for all devices and float types, and as the reference in kernels' tests.
 
 mod attention;
 mod softmax;

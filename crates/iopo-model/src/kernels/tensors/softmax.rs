@@ -19,7 +19,7 @@ pub(crate) fn log_sum_exp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     shifted.exp().sum_dim(D - 1).log() + largest
 }
 
-/// `x` with 0 as its largest entry, so that no exponential overflows, and what was subtracted.
+/// `x` minus its largest entry, so that no exponential overflows, and that entry.
 ///
 /// Both functions are unchanged by a shift, so no gradient needs to flow through the maximum.
 fn shift<const D: usize>(x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {

@@ -161,7 +161,7 @@ impl Observer for Watcher {
 }
 
 #[test]
-fn an_observer_is_told_of_every_update_line_and_checkpoint() {
+fn an_observer_gets_every_update_line_and_checkpoint() {
     let dir = tempdir().unwrap();
     let mut watcher = Watcher::default();
     let lines = short(&["save_steps=3", "logging_steps=2"]);

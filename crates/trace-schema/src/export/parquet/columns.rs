@@ -78,7 +78,7 @@ impl Columns {
         self.add_fields(&schema, row, level, &mut at)
     }
 
-    /// Adds what a group of fields holds; `at` is its first column, and then the one after its last.
+    /// Adds the content of a group of fields; `at` is its first column, and then the one after its last.
     fn add_fields(
         &mut self,
         group: &Type,

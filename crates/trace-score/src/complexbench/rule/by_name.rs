@@ -9,7 +9,7 @@ use crate::python::{int, strip};
 
 type Read = fn(&str) -> Result<Vec<Check>, PythonError>;
 
-/// A kind of rule: the words that tell it, and how it is checked.
+/// A kind of rule: the words that identify it, and its check.
 struct Kind {
     words: &'static [&'static str],
     /// A word that the rule must not have.

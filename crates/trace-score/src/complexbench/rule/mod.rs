@@ -37,7 +37,7 @@ pub struct Rule {
     quirks: ComplexBenchQuirks,
 }
 
-/// What a text is read as.
+/// The reading of a text.
 #[derive(Debug, Clone, PartialEq)]
 enum Reading {
     /// Clauses that must all hold.

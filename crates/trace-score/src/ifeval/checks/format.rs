@@ -12,7 +12,7 @@ pub(super) fn is_json(text: &str) -> Result<bool, CheckError> {
     }
 }
 
-/// Whether `******` divides two different responses; what is blank may come before and after them only.
+/// Whether `******` divides two different responses; blank text may stand before and after them only.
 pub(super) fn are_two_responses(text: &str) -> bool {
     let pieces: Vec<&str> = text.split("******").collect();
     let inner = pieces.get(1..pieces.len() - 1).unwrap_or(&[]);

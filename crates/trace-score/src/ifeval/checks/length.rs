@@ -9,7 +9,7 @@ pub(super) fn sentence_count(text: &str) -> u64 {
 
 /// The number of paragraphs with `***` between them, unless one in the middle is blank.
 ///
-/// The official divider takes in white space around it, which does not change what is blank.
+/// The official divider takes in white space around it, which does not change whether a paragraph is blank.
 pub(super) fn starred_paragraphs(text: &str) -> Option<u64> {
     let pieces: Vec<&str> = text.split("***").collect();
     let last = pieces.len() - 1;

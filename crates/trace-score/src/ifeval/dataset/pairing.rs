@@ -1,4 +1,4 @@
-//! Which response is to which prompt.
+//! Pairs of prompts and responses.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::ifeval::{GivenResponse, IfevalError};
 /// The prompt that was reworded after Google's responses of GPT-4 had been written.
 pub const EARLIER_WORDING_KEY: u64 = 2785;
 
-/// What that prompt asked for before, and what it asks for in the released data.
+/// The wording of that prompt before, and in the released data.
 const WORDINGS: (&str, &str) = ("at least one placeholder ", "at least 3 placeholders ");
 
 /// The responses of one file, in the order of the prompts.

@@ -1,4 +1,4 @@
-//! What is known of English words: abbreviations, and how words are capitalised.
+//! Facts about English words: abbreviations, and how words are capitalised.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;

@@ -21,7 +21,7 @@ pub(super) struct Token<'t> {
     ellipsis: bool,
 }
 
-/// What the use of a word elsewhere says of it as the start of a sentence.
+/// The evidence from a word's other uses on whether it starts a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
     Yes,
