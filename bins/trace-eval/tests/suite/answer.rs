@@ -87,7 +87,7 @@ fn wrong_input_is_one_message_and_exit_code_2() {
     check(&good, &["--temperature=-1"], "temperature is -1");
     check(&good, &["--api-key-env", "TRACE_EVAL_NO_SUCH_KEY"], "TRACE_EVAL_NO_SUCH_KEY");
     check(&good, &["--max-cost", "1"], "--input-price");
-    check(&good, &["--journal", text(&good)], "no record of a journal");
+    check(&good, &["--journal", text(&good)], "is not a record of a journal");
     check(&folder.path().join("none.jsonl"), &[], "none.jsonl");
     assert_eq!(server.requests(), 0);
 }
