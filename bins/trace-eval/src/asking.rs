@@ -83,11 +83,11 @@ impl Asker {
             completion_tokens: spent.completion_tokens,
             cost: args.input_price.map(|_| spent.cost),
         };
-        note(&format!(
+        note(format!(
             "{asked} questions asked, {from_journal} answered by the journal, {failed} failed, {retries} requests repeated"
         ));
         let cost = totals.cost.map(|cost| format!(", cost {cost:.4}")).unwrap_or_default();
-        note(&format!(
+        note(format!(
             "{} in all: {} questions, {} prompt tokens, {} completion tokens{cost}",
             self.client.journal().path().display(),
             totals.questions,
@@ -144,10 +144,10 @@ pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
     let report = journal.report();
     if let Some(torn) = report.torn {
         let (line, path) = (torn.line, path.display());
-        note(&format!("note: line {line} of {path} was incomplete and is removed"));
+        note(format!("note: line {line} of {path} was incomplete and is removed"));
     }
     if report.answers > 0 {
-        note(&format!("{} has {} answers already", path.display(), report.answers));
+        note(format!("{} has {} answers already", path.display(), report.answers));
     }
     Ok(journal)
 }

@@ -128,7 +128,7 @@ pub(crate) fn run<B: Benchmark>(mut benchmark: B, args: &JudgedArgs) -> Result<O
     if failed == 0 {
         return Ok(Outcome::Done);
     }
-    note(&format!("{failed} of {all} {} have no verdict; see {}", B::UNIT, args.out.display()));
+    note(format!("{failed} of {all} {} have no verdict; see {}", B::UNIT, args.out.display()));
     Ok(Outcome::Incomplete)
 }
 

@@ -18,10 +18,10 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     let dtype = parse_float_dtype(&args.dtype)
         .with_context(|| format!("unknown float type `{}`; known: float32, bfloat16, float16", args.dtype))?;
     if let Some(base) = other_base(&args.model, &args.adapter) {
-        note(&format!("note: the adapter names {base} as its model"));
+        note(format!("note: the adapter names {base} as its model"));
     }
     let report = export_merged(&args.model, &args.adapter, &args.out, dtype, &Device::flex())?;
-    say(&format!(
+    say(format!(
         "{}: logits of {} probe tokens differ from the adapter's by at most {:.2e} (rms {:.2e}, where the adapter \
          changes them by {:.2e})",
         args.out.display(),

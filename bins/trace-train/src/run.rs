@@ -16,18 +16,18 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let config = TrainArgs::from_file(&args.config, &args.overrides)?.validate()?;
     let device = args.device.open()?;
     let (changes, summary) = train(config.clone(), &device)?;
-    say(&render(&changes).to_string())?;
-    say(&format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
+    say(render(&changes).to_string())?;
+    say(format!("{} updates; results are in {}", summary.steps, config.output_dir.display()))
 }
 
 /// Trains, reporting on standard error; evaluates before and after.
 pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, TrainSummary)> {
     for notice in &config.notices {
-        note(&format!("note: {}: {}", notice.key, notice.text));
+        note(format!("note: {}: {}", notice.key, notice.text));
     }
-    note(&format!("device: {}", label(device)));
+    note(format!("device: {}", label(device)));
     let mut trainer = trainer(config, device)?;
-    note(&trainer.data().report.to_string());
+    note(trainer.data().report.to_string());
     let before = evaluations(&trainer)?;
     let mut bar = Bar::new();
     let summary = trainer.run(&mut bar);

@@ -22,7 +22,7 @@ pub fn run(args: &TokenizerArgs) -> Result<()> {
     let count = texts.len();
     let tokenizer = train_tokenizer(texts.into_iter(), &config)?;
     tokenizer.write(&args.out)?;
-    say(&format!("{}: {} tokens, learned from {count} texts", args.out.display(), tokenizer.vocab_size()))
+    say(format!("{}: {} tokens, learned from {count} texts", args.out.display(), tokenizer.vocab_size()))
 }
 
 fn texts(args: &TokenizerArgs) -> Result<Vec<String>, DatasetError> {

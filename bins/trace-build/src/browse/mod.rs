@@ -36,7 +36,7 @@ pub(crate) fn run(args: &BrowseArgs) -> anyhow::Result<()> {
     let page = Page::new(name, &sample, args.seed).render()?;
     write_file(&args.out, page)?;
     let (shown, total) = (thousands(shown as u64), thousands(total));
-    print(&format!("{}: {shown} of {total} rows\n", args.out.display()))
+    print(format!("{}: {shown} of {total} rows\n", args.out.display()))
 }
 
 const TEMPLATE: &str = include_str!("templates/page.html");

@@ -68,7 +68,7 @@ impl Shown {
             frames += 1;
             if frames % FRAMES_A_LINE == 0 {
                 let (done, seeds) = (self.progress.finished(), self.seeds);
-                note(&format!("{done}/{seeds} seeds; {}; {}", self.totals(), self.stages()));
+                note(format!("{done}/{seeds} seeds; {}; {}", self.totals(), self.stages()));
             }
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let folder = config.as_ref().and_then(|config| config.prompts.as_deref());
     let prompts = Prompts::load(folder)?;
     if args.print_prompts {
-        print(&dry_run::all_prompts(&prompts))?;
+        print(dry_run::all_prompts(&prompts))?;
         return Ok(Outcome::Done);
     }
     let config = config.context("a configuration is needed")?;
@@ -69,9 +69,9 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     // The program must not wait for requests that were given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up } = result?;
-    print(&report(&config.output, &summary))?;
+    print(report(&config.output, &summary))?;
     if let Some(reason) = given_up {
-        note(&format!("given up: {reason}"));
+        note(format!("given up: {reason}"));
     }
     if summary.complete {
         return Ok(Outcome::Done);
@@ -86,10 +86,10 @@ fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient
     let report = journal.report();
     if let Some(torn) = report.torn {
         let path = journal.path().display();
-        note(&format!("note: line {} of {path} was incomplete and is removed", torn.line));
+        note(format!("note: line {} of {path} was incomplete and is removed", torn.line));
     }
     if report.answers > 0 {
-        note(&format!("{} has {} answers already", journal.path().display(), report.answers));
+        note(format!("{} has {} answers already", journal.path().display(), report.answers));
     }
     Ok(JournaledClient::new(chat, journal, endpoint.ask)?)
 }

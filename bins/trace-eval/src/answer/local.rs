@@ -125,7 +125,7 @@ impl Setup {
         if open.is_empty() {
             return Ok(());
         }
-        note(&format!("device: {}; model {} (SHA-256 {})", label(&self.device), self.name, self.digest));
+        note(format!("device: {}; model {} (SHA-256 {})", label(&self.device), self.name, self.digest));
         let model = LocalModel::load(&self.files, self.template, self.precision, &self.device)?;
         let bar = ProgressBar::new(prompts.len() as u64).with_style(style());
         bar.set_position((prompts.len() - open.len()) as u64);
@@ -244,7 +244,7 @@ fn settings(args: &AnswerArgs, files: &ModelFiles) -> Result<GenerationConfig> {
             ("--seed", ask.seed.is_some()),
         ];
         for (name, _) in idle.iter().filter(|(_, given)| *given) {
-            note(&format!(
+            note(format!(
                 "note: {name} has no effect, because decoding is greedy; --temperature makes it sample"
             ));
         }

@@ -49,7 +49,7 @@ fn finish(
     // `answers.jsonl` has `answers.provenance.json`.
     write_json(&args.out.with_extension("provenance.json"), provenance)?;
     let answered = collected.rows.len() - collected.failed;
-    print(&format!(
+    print(format!(
         "{}: {answered} of {prompts} prompts answered, {} failed, {} not asked\n",
         args.out.display(),
         collected.failed,
@@ -58,10 +58,10 @@ fn finish(
     let is_cut = |row: &&AnswerRow| row.finish_reason.as_deref() == Some("length");
     match collected.rows.iter().filter(is_cut).count() {
         0 => {}
-        cut => note(&format!("{cut} answers were cut off at the most tokens; --max-tokens allows more")),
+        cut => note(format!("{cut} answers were cut off at the most tokens; --max-tokens allows more")),
     }
     if let Some(reason) = &collected.stopped {
-        note(&format!("stopped: {reason}"));
+        note(format!("stopped: {reason}"));
     }
     Ok(if answered == prompts { Outcome::Done } else { Outcome::Incomplete })
 }

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
     }
     match args.json {
         true => print(&(serde_json::to_string(&output)? + "\n"))?,
-        false => print(&report::text(&results))?,
+        false => print(report::text(&results))?,
     }
     Ok(Outcome::Done)
 }
@@ -106,9 +106,9 @@ fn read(args: &IfevalArgs) -> Result<Answered> {
 /// Notes on responses at which the official program ends with an error.
 fn tell_what_is_odd(answered: &Answered) {
     for key in &answered.earlier_wordings {
-        note(&format!("note: the response to key {key} is to an earlier wording of its prompt"));
+        note(format!("note: the response to key {key} is to an earlier wording of its prompt"));
     }
     if answered.without_prompt > 0 {
-        note(&format!("note: {} responses are to prompts that are not asked", answered.without_prompt));
+        note(format!("note: {} responses are to prompts that are not asked", answered.without_prompt));
     }
 }

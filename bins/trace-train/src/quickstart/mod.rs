@@ -41,7 +41,7 @@ pub fn run(args: &QuickstartArgs) -> Result<()> {
     if args.json {
         let seconds = run.elapsed.as_secs_f64();
         return say(
-            &json!({ "seed": args.seed, "seconds": seconds, "systems": run.systems.to_json() }).to_string()
+            json!({ "seed": args.seed, "seconds": seconds, "systems": run.systems.to_json() }).to_string()
         );
     }
     story::tell(&run, &path)
@@ -53,23 +53,23 @@ fn train_all(args: &QuickstartArgs, device: Device) -> Result<Run> {
     let recipe = if args.smoke { Recipe::smoke() } else { Recipe::quickstart() };
     let recipe = Recipe { exam_seed: seed, ..recipe };
     let lab = Lab::new(recipe, seed, args.out.clone(), device)?;
-    note(&format!(
+    note(format!(
         "1/4 a base model from random weights, on {} rows of a writer who ignores constraints at times",
         lab.recipe().base.rows
     ));
     let base = watched(|bar| lab.base(bar))?;
-    note(&format!("2/4 {} preference groups and pairs", lab.recipe().preference.groups));
+    note(format!("2/4 {} preference groups and pairs", lab.recipe().preference.groups));
     let (rows, rejections) =
         lab.preference_rows(Author::World(&Writing::ORACLE), &args.out.join("preference"))?;
     let mut tuned = Vec::new();
     for (name, learning_rate) in METHODS {
         let method = Method::from_name(name).with_context(|| format!("{name} is no method"))?;
-        note(&format!("3/4 {method} from the base model"));
+        note(format!("3/4 {method} from the base model"));
         let output = args.out.join(name);
         let trained = watched(|bar| lab.tune(&base.model, &rows, &method, learning_rate, &output, bar))?;
         tuned.push((method, trained));
     }
-    note(&format!("4/4 answers to {} instructions that no row had", lab.test.questions.len()));
+    note(format!("4/4 answers to {} instructions that no row had", lab.test.questions.len()));
     let answered = |name: &str, trained: &Trained| -> Result<System> {
         let examine = |decoding| lab.examine(&trained.model, &lab.test, decoding);
         let (greedy, sampled) = (examine(Decoding::Greedy)?, examine(Decoding::Sampled)?);

@@ -26,18 +26,18 @@ SFT*: supervised training on both instructions of each group, with their right r
 
 /// Prints the table, the differences, some answers, and where everything lies.
 pub fn tell(run: &Run, report: &Path) -> Result<()> {
-    say(&format!("{}\n{LEGEND}\n", table(&run.systems)))?;
+    say(format!("{}\n{LEGEND}\n", table(&run.systems)))?;
     for (system, differences) in run.systems.all[1..].iter().zip(&run.systems.against_start) {
         let columns = COLUMNS.iter().zip(differences).filter(|((kind, _), _)| *kind == EvaluationKind::Multi);
         let columns = columns.map(|((_, decoding), share)| difference(*decoding, share));
-        say(&format!("{} − Base, IF-M in points: {}", system.name, columns.collect::<Vec<_>>().join("; ")))?;
+        say(format!("{} − Base, IF-M in points: {}", system.name, columns.collect::<Vec<_>>().join("; ")))?;
     }
     let before = run.systems.all.first();
     let after = run.systems.all.iter().find(|system| system.name == "IOPO");
     if let (Some(before), Some(after)) = (before, after) {
         examples(before, after)?;
     }
-    say(&format!(
+    say(format!(
         "\n{:.0} s in all. Models, rows and the configurations that made them are beside {};\nopen it to read more answers.",
         run.elapsed.as_secs_f64(),
         report.display()
@@ -75,7 +75,7 @@ fn share(share: &Estimate) -> String {
 
 /// The first instructions that one of two systems followed and the other did not, whichever it was.
 fn examples(before: &System, after: &System) -> Result<()> {
-    say(&format!(
+    say(format!(
         "\nThe first {EXAMPLES} instructions with several constraints that one of {} and {} followed, and the other did not:",
         before.name, after.name
     ))?;
@@ -83,9 +83,9 @@ fn examples(before: &System, after: &System) -> Result<()> {
     let split = pairs
         .filter(|(before, after)| before.constraint_count() > 1 && before.followed() != after.followed());
     for (row, other) in split.take(EXAMPLES) {
-        say(&format!("\n{}", indented(&row.prompt)))?;
-        say(&answer(&before.name, row))?;
-        say(&answer(&after.name, other))?;
+        say(format!("\n{}", indented(&row.prompt)))?;
+        say(answer(&before.name, row))?;
+        say(answer(&after.name, other))?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Laws of the token trie, checked against the four separate sequences it stands for.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a sequence of one segment is a list of one range")]
+
 use std::collections::BTreeSet;
 
 use iopo_data::{TokenSequence, TokenTrie, TrieBatch, TrieError};

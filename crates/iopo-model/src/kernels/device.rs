@@ -9,6 +9,10 @@ use crate::layout::TokenLayout;
 ///
 /// A method returns `None`, or its arguments where it would have consumed them, if it has no kernel for these float
 /// types and options; tensor operations then compute the result. The default methods do the same.
+#[allow(
+    clippy::result_large_err,
+    reason = "arguments come back as they were; a box would be an allocation per call"
+)]
 pub(crate) trait Kernels: Sync {
     /// Whether the kernels are for tensors of this device.
     fn serves(&self, device: &Device) -> bool;

@@ -22,7 +22,7 @@ impl Checker {
         let eval = self.eval(&args);
         Some(TrainConfig {
             notices: Vec::new(),
-            from_scratch: self.from_scratch(&args),
+            from_scratch: self.check_from_scratch(&args),
             fine_tuning: self.fine_tuning(&args),
             precision: self.precision(&args),
             model: self.needed("model_name_or_path", args.model_name_or_path.as_ref()),
@@ -102,7 +102,7 @@ impl Checker {
     }
 
     /// An adapter belongs to weights that exist already.
-    fn from_scratch(&mut self, args: &TrainArgs) -> bool {
+    fn check_from_scratch(&mut self, args: &TrainArgs) -> bool {
         if args.train_from_scratch && args.finetuning_type == Tuning::Lora {
             self.conflict("train_from_scratch needs finetuning_type: full, since an adapter trains none of the new weights");
         }
