@@ -6,6 +6,7 @@
 mod bench;
 mod golden;
 mod interop;
+mod page;
 mod parity;
 mod reproduce;
 
@@ -136,7 +137,10 @@ fn run(command: Command) -> Result<bool> {
 
 /// Times of a debug build mean nothing, and it trains several times slower.
 fn ensure_release() -> Result<()> {
-    ensure!(!cfg!(debug_assertions), "this is a debug build: run `cargo xtask ...`, or build with --release");
+    ensure!(
+        !cfg!(debug_assertions),
+        "this is a debug build, whose times mean nothing: run `cargo xtask ...`, or build with --release"
+    );
     Ok(())
 }
 

@@ -9,9 +9,9 @@ use iopo_cli::{note, say};
 use super::case::{Case, Purpose, Quantity, Run, Side, typical};
 use super::compare::default_inputs;
 use super::one::Tune;
-use super::report::table;
 use super::runner::Runner;
 use super::target::ratio;
+use crate::page::table;
 
 /// What the mechanisms are tried on.
 #[derive(Debug, Clone, Args)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use iopo_cli::{note, say};
+use iopo_files::write_file;
 
 use super::case::{Case, Run, Side};
 use super::plan::Plan;
@@ -37,7 +38,7 @@ pub struct CompareArgs {
     quick: bool,
     /// Measure nothing: write page and figure anew from benchmarks.json.
     #[arg(long)]
-    render: bool,
+    pub render: bool,
 }
 
 /// Where the group files and the baseline lie beside this repository.
@@ -66,7 +67,7 @@ pub fn run(args: &CompareArgs) -> Result<bool> {
     let command = if args.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
     let results = Results { command: command.to_owned(), machine, runs };
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    write(&args.out.join("benchmarks.json"), &results.to_json()?)?;
+    write_file(args.out.join("benchmarks.json"), results.to_json()?)?;
     write_page(&results, &args.out)?;
     say(format_args!("{} runs, {failures} failed; results are in {}", cases.len(), args.out.display()))?;
     Ok(failures == 0)
@@ -91,19 +92,12 @@ fn describe(case: &Case) -> String {
     format!("{:?} {} {}: {}", case.purpose, case.data, case.side.label(), arguments.join(" ")).to_lowercase()
 }
 
-fn write_page(results: &Results, out: &Path) -> Result<()> {
+/// Writes the page, and the figure if there are points for one.
+pub fn write_page(results: &Results, out: &Path) -> Result<()> {
     let panels = scaling::panels(&results.runs);
-    if panels.iter().any(|panel| panel.has_points()) {
+    let with_figure = panels.iter().any(figure::Panel::has_points);
+    if with_figure {
         figure::draw(&panels, &out.join("benchmarks.svg"))?;
     }
-    write(&out.join("benchmarks.md"), &render_page(results))
-}
-
-/// The page, with a figure if there are points for one.
-pub fn render_page(results: &Results) -> String {
-    report::render(results, scaling::panels(&results.runs).iter().any(figure::Panel::has_points))
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(write_file(out.join("benchmarks.md"), report::render(results, with_figure)?)?)
 }

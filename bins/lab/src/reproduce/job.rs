@@ -39,16 +39,6 @@ impl Regime {
         }
     }
 
-    /// What the page calls it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Paper => "The paper's order: supervised training to saturation, then the method",
-            Self::Oracle => "Right responses, from the base model",
-            Self::Noisy => "Imperfect teacher and judge, from the base model",
-            Self::Own => "The policy's own samples, sorted by verifiers, from the supervised model",
-        }
-    }
-
     /// The model that methods start from.
     pub const fn start(self) -> Start {
         match self {
@@ -73,6 +63,14 @@ impl Start {
         match self {
             Self::Base => "base",
             Self::Sft => "sft",
+        }
+    }
+
+    /// The name in tables.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Base => "Base",
+            Self::Sft => "SFT to saturation (start)",
         }
     }
 }
