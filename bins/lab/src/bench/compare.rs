@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use iopo_cli::{note, say};
 use iopo_files::write_file;
@@ -11,11 +11,11 @@ use iopo_files::write_file;
 use super::case::{Case, Run, Side};
 use super::plan::Plan;
 use super::results::Results;
-use super::runner::{Python, Runner};
+use super::runner::{Python, RunArgs, Runner};
 use super::{figure, machine, report, scaling};
 use crate::golden::root;
 
-/// What is compared, and where it goes.
+/// What is compared, and where results are written.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// Folder for benchmarks.json, benchmarks.md and benchmarks.svg.
@@ -24,26 +24,14 @@ pub struct CompareArgs {
     /// An interpreter with torch, transformers and peft; by default IOPO_PYTHON, then python3.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Folder of the group files and of torch_baseline.py.
-    #[arg(long, default_value_os_t = default_inputs())]
-    inputs: PathBuf,
-    /// How often each comparison is repeated.
-    #[arg(long, default_value_t = 2)]
-    rounds: usize,
-    /// Measured steps of each run.
-    #[arg(long, default_value_t = 4)]
-    steps: usize,
-    /// One small file, one round and a few points: minutes, and numbers for nobody.
+    #[command(flatten)]
+    runs: RunArgs,
+    /// One small file, one round and a few points, to see in minutes that all parts work.
     #[arg(long)]
     quick: bool,
-    /// Measure nothing: write page and figure anew from benchmarks.json.
+    /// Measure nothing: render page and figure from benchmarks.json.
     #[arg(long)]
     pub render: bool,
-}
-
-/// Where the group files and the baseline lie beside this repository.
-pub fn default_inputs() -> PathBuf {
-    root().join("../shared/bench")
 }
 
 /// Runs all cases and writes the results; false if a run failed.
@@ -53,15 +41,14 @@ pub fn run(args: &CompareArgs) -> Result<bool> {
         write_page(&results, &args.out)?;
         return Ok(true);
     }
-    ensure!(args.rounds > 0, "there must be a round: --rounds is 0");
-    let python = Python::find(args.python.as_deref(), &args.inputs)?;
-    let runner = Runner::new(&args.inputs, python, args.steps)?;
-    let plan = Plan::new(args.rounds, args.quick);
+    let python = Python::find(args.python.as_deref(), &args.runs.inputs)?;
+    let runner = Runner::new(&args.runs, python)?;
+    let plan = Plan::new(args.runs.rounds, args.quick);
     plan.scaling.write_groups(runner.work())?;
     let has_python = runner.python().is_some();
     let cases: Vec<(usize, Case)> =
         plan.cases().into_iter().filter(|(_, case)| case.side == Side::Ours || has_python).collect();
-    // Before the runs: an hour later the folder may hold another commit.
+    // Read before the runs, because the folder may hold another commit when they end.
     let machine = machine::describe(runner.python());
     let (runs, failures) = run_all(&runner, &cases);
     let command = if args.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
@@ -73,7 +60,7 @@ pub fn run(args: &CompareArgs) -> Result<bool> {
     Ok(failures == 0)
 }
 
-/// A run that fails leaves a gap in the tables, and does not waste the hour of the others.
+/// A run that fails leaves a gap in the tables; the other runs are kept.
 fn run_all(runner: &Runner, cases: &[(usize, Case)]) -> (Vec<Run>, usize) {
     let mut runs = Vec::new();
     for (index, (round, case)) in cases.iter().enumerate() {

@@ -16,7 +16,7 @@ use crate::page::{self, Rows};
 
 const OTHERS: [Side; 3] = [Side::Ref, Side::Best, Side::Prefix];
 
-/// What the template shows; a table without rows is left out with its section.
+/// What the template shows. A section whose table has no rows is left out.
 #[derive(Serialize)]
 struct View<'a> {
     command: &'a str,
@@ -49,7 +49,7 @@ pub fn render(results: &Results, with_figure: bool) -> Result<String> {
     page::render(include_str!("page.md.j2"), view)
 }
 
-/// Looks numbers up.
+/// The cells of the tables.
 struct Tables<'a> {
     runs: &'a [Run],
 }
@@ -74,7 +74,7 @@ impl Tables<'_> {
     fn rows(&self, mut row: impl FnMut(&str, Tune) -> Rows) -> Rows {
         let each = self.data().into_iter().flat_map(|data| [(data, Tune::Full), (data, Tune::Lora)]);
         let labelled = each.flat_map(|(data, tune)| {
-            let label = |cells: Vec<String>| [vec![data.to_owned(), tune.name().to_owned()], cells].concat();
+            let label = |cells: Vec<String>| [vec![data.to_owned(), tune.label().to_owned()], cells].concat();
             row(data, tune).into_iter().map(label).collect::<Vec<_>>()
         });
         labelled.collect()
@@ -149,7 +149,7 @@ impl Tables<'_> {
             let row = |(label, checkpointing, passes): (&str, bool, Passes)| {
                 let iopo = seconds(&Case { checkpointing, passes, ..case.clone() })?;
                 let cells = [label.to_owned(), digits(Some(iopo)), digits(Some(sft))];
-                // The target is for a step that has the memory it wants.
+                // The target is for a step that keeps all activations.
                 let last = match (checkpointing, passes) {
                     (false, Passes::One) => OVER_SFT_TIME.cells(Some(iopo / sft)),
                     _ => [ratio(Some(iopo / sft)), String::new(), String::new()],
@@ -270,7 +270,7 @@ mod tests {
             false,
         )
         .unwrap();
-        let named = "| q_small_256_128 | lora |";
+        let named = "| q_small_256_128 | LoRA |";
         let of = |start: &str| format!("{named} {start}");
         assert_eq!(
             row(&page, "Throughput", &of("PyTorch, the recipe")),

@@ -1,4 +1,4 @@
-//! A regime's scores as bars, for people who would rather look.
+//! A regime's scores as bars.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use trace_score::stats::SeedMean;
 use super::job::Regime;
 use super::report::{COMPARED, Report};
 
-/// A panel's title, and a colour that people who confuse red and green tell apart, for each of [`COMPARED`].
+/// A panel's title, and a colour that remains distinct for red-green colour blindness, for each of [`COMPARED`].
 const PANELS: [(&str, RGBColor); 3] = [
-    ("IF-M, most likely answers", RGBColor(0, 114, 178)),
-    ("held-out pairs, most likely answers", RGBColor(0, 158, 115)),
-    ("IF-M, drawn answers", RGBColor(213, 94, 0)),
+    ("IF-M, greedy answers", RGBColor(0, 114, 178)),
+    ("held-out pairs, greedy answers", RGBColor(0, 158, 115)),
+    ("IF-M, sampled answers", RGBColor(213, 94, 0)),
 ];
 
 const WIDTH: u32 = 900;

@@ -26,26 +26,26 @@ use study::{FULL, Study};
 
 #[derive(Args)]
 pub struct ReproduceArgs {
-    /// `full`, `smoke` to see whether everything runs, or a JSON file as `--print` writes it.
+    /// `full`, `smoke` to see whether all parts work, or a JSON file as `--print` writes it.
     #[arg(long, default_value = FULL)]
     study: String,
-    /// Where models and results go; what is there already is not computed again. A folder of its own under `target`
-    /// for each name if absent.
+    /// Folder for models and results; jobs whose result it holds are not run. By default a folder under `target` for
+    /// each name.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where `reproduction.md`, `.json` and `.svg` are written; `docs` for the full study, `--out` for others.
+    /// Folder for `reproduction.md`, `.json` and `.svg`; by default `docs` for the full study, `--out` for others.
     #[arg(long)]
     docs: Option<PathBuf>,
     /// Processes at a time, each with one thread.
     #[arg(long, default_value_t = 2)]
     workers: usize,
-    /// Print the study as JSON, and do nothing.
+    /// Measure nothing: print the study as JSON.
     #[arg(long)]
     print: bool,
-    /// Measure nothing: write page and figures anew from reproduction.json.
+    /// Measure nothing: render page and figures from reproduction.json.
     #[arg(long)]
     render: bool,
-    /// One job in this process, as JSON: for the program itself.
+    /// One job in this process, as JSON; the program starts itself with it.
     #[arg(long, hide = true)]
     job: Option<String>,
 }

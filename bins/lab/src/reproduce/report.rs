@@ -21,9 +21,9 @@ pub struct Report {
     pub study: Study,
     /// Regime by regime, system by system, in the order of the tables.
     pub scores: Vec<Score>,
-    /// How sure the differences are that the page shows.
+    /// Intervals of the differences that the page shows.
     pub intervals: Vec<DifferenceInterval>,
-    /// What training takes.
+    /// The cost of every method's training.
     pub costs: Vec<MethodCost>,
 }
 
@@ -44,7 +44,8 @@ pub struct Score {
     pub score: SeedMean,
 }
 
-/// The interval of the mean of `system` − `other` over other seeds and other items, which the scores do not tell.
+/// The bootstrap interval of the mean of `system` − `other` over seeds and items. It needs single verdicts, which the
+/// scores do not hold.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DifferenceInterval {
@@ -56,7 +57,7 @@ pub struct DifferenceInterval {
     pub interval: Interval,
 }
 
-/// What one method's training takes.
+/// The cost of one method's training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MethodCost {
     pub system: String,

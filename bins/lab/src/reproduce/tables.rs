@@ -88,7 +88,7 @@ fn start(store: &Store, study: &Study, start: Start) -> Result<System> {
 }
 
 impl System {
-    /// The scores that tests give: sampled answers are asked of the parts that training has.
+    /// All scores. Only parts with as many constraints as in training have sampled answers.
     fn scores(&self, regime: Regime) -> Vec<Score> {
         let score = |kind: EvaluationKind, decoding| Score {
             regime,
