@@ -139,3 +139,63 @@ impl System {
         SeedDifference::of(&pairs, &IntervalConfig::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::measure::Memory;
+    use crate::reproduce::page;
+    use crate::reproduce::results::Cost;
+
+    /// Two items of each part, of which the first is followed in every test and the second in tests of methods.
+    fn tested(is_method: bool) -> Tested {
+        let sheet = |kind: EvaluationKind, item: usize| Sheet {
+            id: format!("{}-{item}", kind.name()),
+            followed: item == 0 || is_method,
+            mean_score: 10.0,
+        };
+        let sheets: Vec<Sheet> =
+            EvaluationKind::ALL.into_iter().flat_map(|kind| [sheet(kind, 0), sheet(kind, 1)]).collect();
+        Tested { greedy: sheets.clone(), sampled: sheets }
+    }
+
+    #[test]
+    fn the_results_of_all_jobs_become_a_report_and_its_page() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path()).unwrap();
+        let study = Study::from_name("smoke").unwrap();
+        for &seed in &study.seeds {
+            for start in [Start::Base, Start::Sft] {
+                store.write(&Job::TestStart { start, seed }, &tested(false)).unwrap();
+            }
+        }
+        for job in study.selection() {
+            store.write(&job, &Tuned { curve: Vec::new(), best: Some((2, 50.0)), steps: 2 }).unwrap();
+        }
+        for tuning in study.chosen(&store).unwrap() {
+            let tuned = Tuned { curve: Vec::new(), best: Some((1, 50.0)), steps: 2 };
+            store.write(&Job::Tune(tuning.clone()), &tuned).unwrap();
+            store.write(&Job::Test(tuning), &tested(true)).unwrap();
+        }
+        let memory = Memory { loaded: 1.0, peak: 3.0, delta: 2.0 };
+        for job in study.costs() {
+            store.write(&job, &Cost { seconds: 4.0, memory }).unwrap();
+        }
+        let report = report(&store, &study).unwrap();
+        let of_iopo = report.score(Regime::Oracle, "IOPO", EvaluationKind::More, Decoding::Greedy);
+        assert_eq!(of_iopo.unwrap().mean, Some(100.0));
+        assert_eq!(report.score(Regime::Oracle, "IOPO", EvaluationKind::More, Decoding::Sampled), None);
+        let path = dir.path().join("reproduction.json");
+        std::fs::write(&path, report.to_json().unwrap()).unwrap();
+        let page = page::render(&Report::read(&path).unwrap(), "").unwrap();
+        let rows = [
+            "| IOPO | 1e-4 | 1, 1 | 100.0 ± 0.0 |",
+            "| IOPO − Base | +50.0 [",
+            "| DPO | 4.0 | 1.00 | 1.81 | 2 |",
+        ];
+        for row in rows {
+            assert!(page.lines().any(|line| line.starts_with(row)), "{row}\n{page}");
+        }
+        assert!(!page.contains("\n\n\n"), "{page}");
+    }
+}
