@@ -10,9 +10,13 @@ use crate::root;
 /// Commands whose times mean nothing in a debug build.
 const RELEASE: [&str; 2] = ["bench", "reproduce"];
 
+/// Options with which these commands measure nothing.
+const WITHOUT_MEASURING: [&str; 2] = ["--render", "--print"];
+
 /// Builds the program and runs it with these arguments; its exit code.
 pub fn run(args: &[OsString]) -> Result<ExitCode> {
-    let release = args.first().is_some_and(|name| RELEASE.iter().any(|release| name == release));
+    let measures = !args.iter().any(|arg| WITHOUT_MEASURING.iter().any(|option| arg == option));
+    let release = measures && args.first().is_some_and(|name| RELEASE.iter().any(|release| name == release));
     let status = Command::new("cargo")
         .args(["run", "--quiet", "--package", "lab", "--manifest-path"])
         .arg(root().join("Cargo.toml"))

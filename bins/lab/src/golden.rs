@@ -1,4 +1,4 @@
-//! Recorded references: where they lie, and how their tensors are read.
+//! Recorded references: where they are, and how their tensors are read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::{Dtype, SafeTensors};
 
-/// A safetensors file of recorded numbers, every type widened.
+/// A safetensors file of recorded numbers, which are read as the widest type of their kind.
 pub struct Golden {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -91,7 +91,7 @@ pub fn root() -> &'static Path {
 
 /// A recorded reference in `fixtures/golden`, or else in `../shared/golden`.
 ///
-/// `None`, with a visible line, where it is in neither.
+/// `None`, with a printed line, where it is in neither.
 #[cfg(test)]
 pub fn find(name: &str) -> Option<PathBuf> {
     let places = [root().join("fixtures/golden").join(name), root().join("../shared/golden").join(name)];

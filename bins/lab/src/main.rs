@@ -1,11 +1,12 @@
 //! The laboratory: time and memory beside PyTorch, the paper's tables in miniature, parity with recorded
 //! references, and files handed to Python's programs.
-// Those macros panic on a closed pipe, for example in `| head -1`; `iopo_cli` does not.
+// `println!` and `eprintln!` panic on a closed pipe, for example in `| head -1`; `iopo_cli` does not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod bench;
 mod golden;
 mod interop;
+mod page;
 mod parity;
 mod reproduce;
 
@@ -16,7 +17,7 @@ use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use iopo_cli::{Outcome, failure, say};
 
-/// That of `trace-train`, which is measured.
+/// The allocator of `trace-train`, whose engine is measured.
 #[global_allocator]
 static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 
@@ -29,12 +30,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Time and memory of the engine beside PyTorch; alone, the whole comparison.
+    /// Time and memory of the engine and of PyTorch; without a subcommand, the whole comparison.
     Bench(bench::BenchArgs),
     /// Load saved models with transformers and PEFT, and exported rows with datasets, where Python has them
     /// (IOPO_PYTHON chooses one).
     Interop,
-    /// The paper's tables in miniature, on a world whose every verdict is certain; some hours.
+    /// The paper's tables in miniature, on a world whose verdicts are exact; takes hours.
     Reproduce(reproduce::ReproduceArgs),
     /// Replay recorded references and print the largest differences; exit 1 beyond tolerance.
     Parity {
@@ -134,9 +135,12 @@ fn run(command: Command) -> Result<bool> {
     }
 }
 
-/// Times of a debug build mean nothing, and it trains several times slower.
+/// Refuses to measure in a debug build, which is several times slower.
 fn ensure_release() -> Result<()> {
-    ensure!(!cfg!(debug_assertions), "this is a debug build: run `cargo xtask ...`, or build with --release");
+    ensure!(
+        !cfg!(debug_assertions),
+        "this is a debug build, whose times mean nothing: run `cargo xtask ...`, or build with --release"
+    );
     Ok(())
 }
 
@@ -146,13 +150,13 @@ impl Parity {
             Self::Ifeval { file, prompts } => parity::ifeval::run(file, prompts.as_deref()),
             Self::IfevalUnit { file } => parity::ifeval::run_unit(file),
             Self::IfevalUtil { file } => parity::ifeval::run_util(file),
-            Self::Cfbench { file } => parity::cfbench::run(file),
-            Self::Complexbench { file } => parity::complexbench::run(file),
+            Self::Cfbench { file } => Ok(trace_replay::cfbench::replay(file)?.into()),
+            Self::Complexbench { file } => Ok(trace_replay::complexbench::replay(file)?.into()),
             Self::Losses { file } => parity::losses::run(file),
             Self::Logits { file, model } => parity::logits::run(file, model),
             Self::Logps { file, model } => parity::logps::run(file, model),
             Self::Template { file, model } => parity::template::run(file, model.as_deref()),
-            Self::TraceJudge { file } => parity::trace_judge::run(file),
+            Self::TraceJudge { file } => Ok(trace_replay::trace_judge::replay(file)?.into()),
             Self::Train { dir, model } => parity::train::run(dir, model),
         }
     }

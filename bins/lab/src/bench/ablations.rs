@@ -1,45 +1,35 @@
 //! `cargo xtask bench ablations`: each mechanism switched off or on in turn.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use iopo_cli::{note, say};
 
 use super::case::{Case, Purpose, Quantity, Run, Side, typical};
-use super::compare::default_inputs;
 use super::one::Tune;
-use super::report::table;
-use super::runner::Runner;
+use super::runner::{RunArgs, Runner};
 use super::target::ratio;
+use crate::page::table;
 
-/// What the mechanisms are tried on.
+/// The group file and the number of runs.
 #[derive(Debug, Clone, Args)]
 pub struct AblationArgs {
     /// Name of a group file without its ending.
     #[arg(long, default_value = "q_base_256_128")]
     data: String,
-    /// Folder of the group files.
-    #[arg(long, default_value_os_t = default_inputs())]
-    inputs: PathBuf,
-    /// How often each row is measured.
-    #[arg(long, default_value_t = 2)]
-    rounds: usize,
-    /// Measured steps of each run.
-    #[arg(long, default_value_t = 4)]
-    steps: usize,
+    #[command(flatten)]
+    runs: RunArgs,
 }
 
 /// What changes in each row, and the arguments of `cargo xtask bench one` for it.
 const ROWS: [(&str, &[&str]); 11] = [
-    ("as it is by default", &[]),
+    ("default", &[]),
     ("tensor operations instead of CPU kernels", &["--no-kernels"]),
     ("reference model in every step", &["--live-reference"]),
     ("no sharing: four sequences", &["--unshared"]),
-    ("head on every token", &["--whole-head"]),
-    ("head on every token, in one piece", &["--whole-head", "--head-chunk", WHOLE]),
-    // The engine's own pieces hold more predictions than most groups have.
-    ("head in pieces of 64", &["--head-chunk", "64"]),
+    ("LM head on every token", &["--whole-head"]),
+    ("LM head on every token, in one chunk", &["--whole-head", "--head-chunk", WHOLE]),
+    // The default chunk holds more predictions than most groups have.
+    ("LM head in chunks of 64", &["--head-chunk", "64"]),
     ("checkpointing", &["--checkpointing"]),
     ("two passes", &["--passes", "two"]),
     ("two passes, checkpointing", &["--passes", "two", "--checkpointing"]),
@@ -51,10 +41,9 @@ const WHOLE: &str = "1000000000";
 
 /// Prints a table in Markdown.
 pub fn run(args: &AblationArgs) -> Result<()> {
-    ensure!(args.rounds > 0, "there must be a round: --rounds is 0");
-    let runner = Runner::new(&args.inputs, None, args.steps)?;
+    let runner = Runner::new(&args.runs, None)?;
     let mut runs = Vec::new();
-    for round in 1..=args.rounds {
+    for round in 1..=args.runs.rounds {
         for tune in [Tune::Lora, Tune::Full] {
             for (row, (label, arguments)) in ROWS.iter().enumerate() {
                 note(format_args!("round {round} {} {label}", tune.name()));
@@ -73,7 +62,7 @@ pub fn run(args: &AblationArgs) -> Result<()> {
     say(render(&runs))
 }
 
-/// Rows are told apart by their number.
+/// The number of the row identifies its runs.
 fn row_case(purpose: Purpose, tune: Tune, row: usize) -> Case {
     Case::new(purpose, Side::Ours, &row.to_string(), tune)
 }
@@ -82,7 +71,7 @@ fn render(runs: &[Run]) -> String {
     let number = |purpose, tune, row, quantity| typical(runs, &row_case(purpose, tune, row), quantity);
     let rows = [Tune::Lora, Tune::Full].into_iter().flat_map(|tune| {
         (0..ROWS.len()).map(move |row| {
-            let mut cells = vec![tune.name().to_owned(), ROWS[row].0.to_owned()];
+            let mut cells = vec![tune.label().to_owned(), ROWS[row].0.to_owned()];
             for (purpose, quantity, decimals) in [
                 (Purpose::Time, Quantity::CpuPerStep, 3),
                 (Purpose::Time, Quantity::WallPerStep, 3),
@@ -97,7 +86,7 @@ fn render(runs: &[Run]) -> String {
             cells
         })
     });
-    let headers = ["trained", "", "CPU s", "", "wall s", "", "MB", ""];
+    let headers = ["fine-tuning", "", "CPU s", "", "wall s", "", "MB", ""];
     table(&headers, &rows.collect::<Vec<_>>())
 }
 
@@ -116,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_held_against_the_first() {
+    fn rows_are_compared_with_the_first() {
         let run =
             |purpose, row, result: Value| Run { case: row_case(purpose, Tune::Lora, row), round: 1, result };
         let time = |cpu: f64| json!({"s_step_cpu_min": cpu, "s_step_wall_median": 2.0 * cpu});
@@ -126,7 +115,7 @@ mod tests {
             run(Purpose::Time, 3, time(0.75)),
             run(Purpose::Memory, 3, json!({"rss_delta_mb": 150.0})),
         ]);
-        let line = "| lora | no sharing: four sequences | 0.750 | 1.50× | 1.500 | 1.50× | 150 | 1.50× |";
+        let line = "| LoRA | no sharing: four sequences | 0.750 | 1.50× | 1.500 | 1.50× | 150 | 1.50× |";
         assert!(text.lines().any(|found| found == line), "{text}");
         assert_eq!(text.lines().count(), 2 + 2 * ROWS.len());
     }

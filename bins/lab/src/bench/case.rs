@@ -1,4 +1,4 @@
-//! What was run, and what came out.
+//! The configurations that are compared, and their results.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub enum Side {
     Ours,
     /// The reference recipe in PyTorch.
     Ref,
-    /// The best PyTorch we know: no padding, completion-only logits, cached reference.
+    /// PyTorch at its best: no padding, logits of completion tokens only, cached reference.
     Best,
     /// The same with each instruction computed once.
     Prefix,
@@ -56,7 +56,7 @@ pub struct Case {
     pub stage: Stage,
     /// Which parameters are trained.
     pub tune: Tune,
-    /// Whether layers are computed again on the way back.
+    /// Whether layers are recomputed in the backward pass.
     pub checkpointing: bool,
     /// How often a group goes through the model.
     pub passes: Passes,
@@ -112,14 +112,14 @@ impl Case {
     }
 }
 
-/// A number that both sides print, under names of their own.
+/// A number that both sides print, each under its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
     /// CPU seconds of the fastest step.
     CpuPerStep,
-    /// Seconds of the median step on the clock.
+    /// Wall time of the median step, in seconds.
     WallPerStep,
-    /// Seconds per group for the reference's log-probs before training.
+    /// Seconds per group of the reference log-probs before training.
     Reference,
     /// Megabytes above what was resident after loading.
     Memory,
@@ -167,10 +167,10 @@ impl Run {
     }
 }
 
-/// The median over a case's runs, `None` where there is none.
+/// The median over a case's runs; `None` without runs.
 ///
-/// A median and not a minimum: our side has more runs than each of the others, and the smallest of
-/// more is smaller.
+/// A median and not a minimum: our side has more runs than each of the others, and the minimum falls with the number
+/// of runs.
 pub fn typical(runs: &[Run], case: &Case, quantity: Quantity) -> Option<f64> {
     let of_case = runs.iter().filter(|run| run.case == *case);
     median(&of_case.filter_map(|run| run.number(quantity)).collect::<Vec<f64>>())

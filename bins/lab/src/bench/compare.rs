@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use iopo_cli::{note, say};
+use iopo_files::write_file;
 
 use super::case::{Case, Run, Side};
 use super::plan::Plan;
 use super::results::Results;
-use super::runner::{Python, Runner};
+use super::runner::{Python, RunArgs, Runner};
 use super::{figure, machine, report, scaling};
 use crate::golden::root;
 
-/// What is compared, and where it goes.
+/// What is compared, and where results are written.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// Folder for benchmarks.json, benchmarks.md and benchmarks.svg.
@@ -23,26 +24,14 @@ pub struct CompareArgs {
     /// An interpreter with torch, transformers and peft; by default IOPO_PYTHON, then python3.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Folder of the group files and of torch_baseline.py.
-    #[arg(long, default_value_os_t = default_inputs())]
-    inputs: PathBuf,
-    /// How often each comparison is repeated.
-    #[arg(long, default_value_t = 2)]
-    rounds: usize,
-    /// Measured steps of each run.
-    #[arg(long, default_value_t = 4)]
-    steps: usize,
-    /// One small file, one round and a few points: minutes, and numbers for nobody.
+    #[command(flatten)]
+    runs: RunArgs,
+    /// One small file, one round and a few points, to see in minutes that all parts work.
     #[arg(long)]
     quick: bool,
-    /// Measure nothing: write page and figure anew from benchmarks.json.
+    /// Measure nothing: render page and figure from benchmarks.json.
     #[arg(long)]
-    render: bool,
-}
-
-/// Where the group files and the baseline lie beside this repository.
-pub fn default_inputs() -> PathBuf {
-    root().join("../shared/bench")
+    pub render: bool,
 }
 
 /// Runs all cases and writes the results; false if a run failed.
@@ -52,27 +41,26 @@ pub fn run(args: &CompareArgs) -> Result<bool> {
         write_page(&results, &args.out)?;
         return Ok(true);
     }
-    ensure!(args.rounds > 0, "there must be a round: --rounds is 0");
-    let python = Python::find(args.python.as_deref(), &args.inputs)?;
-    let runner = Runner::new(&args.inputs, python, args.steps)?;
-    let plan = Plan::new(args.rounds, args.quick);
+    let python = Python::find(args.python.as_deref(), &args.runs.inputs)?;
+    let runner = Runner::new(&args.runs, python)?;
+    let plan = Plan::new(args.runs.rounds, args.quick);
     plan.scaling.write_groups(runner.work())?;
     let has_python = runner.python().is_some();
     let cases: Vec<(usize, Case)> =
         plan.cases().into_iter().filter(|(_, case)| case.side == Side::Ours || has_python).collect();
-    // Before the runs: an hour later the folder may hold another commit.
+    // Read before the runs, because the folder may hold another commit when they end.
     let machine = machine::describe(runner.python());
     let (runs, failures) = run_all(&runner, &cases);
     let command = if args.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
     let results = Results { command: command.to_owned(), machine, runs };
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    write(&args.out.join("benchmarks.json"), &results.to_json()?)?;
+    write_file(args.out.join("benchmarks.json"), results.to_json()?)?;
     write_page(&results, &args.out)?;
     say(format_args!("{} runs, {failures} failed; results are in {}", cases.len(), args.out.display()))?;
     Ok(failures == 0)
 }
 
-/// A run that fails leaves a gap in the tables, and does not waste the hour of the others.
+/// A run that fails leaves a gap in the tables; the other runs are kept.
 fn run_all(runner: &Runner, cases: &[(usize, Case)]) -> (Vec<Run>, usize) {
     let mut runs = Vec::new();
     for (index, (round, case)) in cases.iter().enumerate() {
@@ -91,19 +79,12 @@ fn describe(case: &Case) -> String {
     format!("{:?} {} {}: {}", case.purpose, case.data, case.side.label(), arguments.join(" ")).to_lowercase()
 }
 
-fn write_page(results: &Results, out: &Path) -> Result<()> {
+/// Writes the page, and the figure if there are points for one.
+pub fn write_page(results: &Results, out: &Path) -> Result<()> {
     let panels = scaling::panels(&results.runs);
-    if panels.iter().any(|panel| panel.has_points()) {
+    let with_figure = panels.iter().any(figure::Panel::has_points);
+    if with_figure {
         figure::draw(&panels, &out.join("benchmarks.svg"))?;
     }
-    write(&out.join("benchmarks.md"), &render_page(results))
-}
-
-/// The page, with a figure if there are points for one.
-pub fn render_page(results: &Results) -> String {
-    report::render(results, scaling::panels(&results.runs).iter().any(figure::Panel::has_points))
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(write_file(out.join("benchmarks.md"), report::render(results, with_figure)?)?)
 }

@@ -34,7 +34,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Colours that people who confuse red and green tell apart.
+/// Colours that remain distinct for red-green colour blindness.
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(213, 94, 0), RGBColor(90, 90, 90)];
 
@@ -59,7 +59,7 @@ fn draw_panel<B: DrawingBackend>(
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     let all = || panel.curves.iter().flat_map(|curve| &curve.points);
     let largest = |part: fn(&(f64, f64)) -> f64| 1.05 * all().map(part).fold(1e-9, f64::max);
-    // Both axes start at zero: what matters is by how much one curve is below another.
+    // Both axes start at zero, so that distances between curves show ratios.
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .x_label_area_size(38)

@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine and the software versions.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use super::runner::Python;
 use crate::golden::root;
 
-/// Names and values, in the order of a table; what cannot be found out is left out.
+/// Names and values, in the order of the table; values that cannot be read are left out.
 pub fn describe(python: Option<&Python>) -> Vec<(String, String)> {
     let named = |name: &str, value: Option<String>| value.map(|value| (name.to_owned(), value));
     let cores = available_parallelism().ok().map(|cores| cores.to_string());

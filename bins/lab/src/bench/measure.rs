@@ -1,4 +1,4 @@
-//! Clocks, memory, and what is made of repeated measurements.
+//! Clocks, memory, and statistics of repeated measurements.
 
 use std::fs;
 use std::hint::black_box;
@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-/// What makes mimalloc 3 hand freed memory back at once, so that a peak is what was alive.
+/// Variables with which mimalloc 3 returns freed memory at once, so that a peak is the memory in use.
 ///
-/// It reads them when the process starts. Without them a block stays resident for a second after it
-/// was freed. Huge pages would keep two megabytes for the sake of one block in them.
+/// mimalloc reads them when the process starts. Without them a block stays resident for a second after it was freed,
+/// and a huge page for as long as one block in it is in use.
 pub const RETURN_FREED_MEMORY: [(&str, &str); 3] =
     [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_PAGE_FULL_RETAIN", "0"), ("MIMALLOC_ALLOW_THP", "0")];
 
-/// The same for PyTorch: what glibc's allocator needs.
+/// The same for PyTorch, which uses glibc's allocator.
 pub const RETURN_FREED_MEMORY_GLIBC: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TRIM_THRESHOLD_", "65536")];
 
@@ -58,18 +58,18 @@ pub struct Memory {
     pub delta: f64,
 }
 
-/// Watches how far resident memory rises above where it stood at the start.
+/// Measures by how much resident memory rises above its size at the start.
 pub struct MemoryProbe {
     loaded: f64,
 }
 
 impl MemoryProbe {
-    /// Takes what is resident now as the base, and forgets earlier peaks: what loading needed for
-    /// a moment is no part of a step.
+    /// Takes the present resident size as the base, and resets the peak: memory that only loading needed is no part of
+    /// a step.
     ///
     /// # Errors
-    /// An allocator that keeps freed memory, for its peak would not be what was alive; a system
-    /// without Linux's `/proc`.
+    /// An allocator that keeps freed memory, because its peak would not be the memory in use; a system without Linux's
+    /// `/proc`.
     pub fn start() -> Result<Self> {
         check_allocator()?;
         forget_peak()?;
@@ -93,7 +93,7 @@ pub fn peak_mb() -> Result<f64> {
     status_mb("VmHWM")
 }
 
-/// Takes what is resident now as the highest so far.
+/// Resets the peak to the present resident size.
 ///
 /// # Errors
 /// A system without Linux's `/proc`.
@@ -102,7 +102,7 @@ pub fn forget_peak() -> Result<()> {
     fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of resident memory")
 }
 
-/// Blocks of the sizes that a step allocates must be gone once they are freed.
+/// Checks that blocks of the sizes that a step allocates are returned when they are freed.
 fn check_allocator() -> Result<()> {
     const TOTAL: usize = 128 << 20;
     for size in [128 << 10, 2 << 20, 64 << 20] {

@@ -16,9 +16,9 @@ use super::session::{Session, Step};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tune {
-    /// All.
+    /// All of them: full fine-tuning.
     Full,
-    /// Adapters of rank 8 and alpha 16 on every linear layer except the head.
+    /// Adapters of rank 8 and alpha 16 on every linear layer except the LM head.
     Lora,
 }
 
@@ -28,6 +28,14 @@ impl Tune {
         match self {
             Self::Full => "full",
             Self::Lora => "lora",
+        }
+    }
+
+    /// The name in tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Lora => "LoRA",
         }
     }
 }
@@ -67,7 +75,7 @@ pub struct OneArgs {
     /// Which parameters are trained.
     #[arg(long, value_enum, default_value = "full")]
     pub tune: Tune,
-    /// Keep only each layer's input, and compute the layer again on the way back.
+    /// Keep only each layer's input, and recompute the layer in the backward pass.
     #[arg(long)]
     pub checkpointing: bool,
     /// How often a group goes through the model.
@@ -91,13 +99,13 @@ pub struct OneArgs {
     /// Compute each sequence in full, sharing no prefix.
     #[arg(long)]
     pub unshared: bool,
-    /// Have the head score every token, and not only those that predict a completion's.
+    /// Apply the LM head to every token, and not only to those that predict a completion token.
     #[arg(long)]
     pub whole_head: bool,
-    /// Run tensor operations in the place of the CPU kernels.
+    /// Use tensor operations instead of the CPU kernels.
     #[arg(long)]
     pub no_kernels: bool,
-    /// How many predictions' scores exist at a time; by default the engine's own choice.
+    /// Predictions whose logits exist at a time; by default what the engine chooses.
     #[arg(long)]
     pub head_chunk: Option<usize>,
     /// Do not measure memory.
@@ -111,7 +119,7 @@ pub struct OneArgs {
     pub memory_only: bool,
 }
 
-/// What one configuration cost. Times of a run that measured memory only are slower than they need be.
+/// What one configuration cost. A run that measures memory only is slower than one that measures time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OneResult {
     /// `iopo`, beside the baseline's `ref` and `best`.
@@ -124,19 +132,19 @@ pub struct OneResult {
     pub stage: Stage,
     /// Which parameters were trained.
     pub tune: Tune,
-    /// How many those are.
+    /// How many parameters were trained.
     pub trainable_parameters: usize,
-    /// Whether layers were computed again on the way back.
+    /// Whether layers were recomputed in the backward pass.
     pub checkpointing: bool,
     /// How often a group went through the model.
     pub passes: Passes,
     /// Whether equal prefixes were computed once.
     pub shared_prefixes: bool,
-    /// Whether the head scored every token.
+    /// Whether the LM head was applied to every token.
     pub whole_head: bool,
     /// Whether the CPU kernels ran.
     pub kernels: bool,
-    /// Predictions whose scores existed at a time.
+    /// Predictions whose logits existed at a time.
     pub head_chunk: usize,
     /// Where the reference's log-probs came from in a step: `cached`, `live`, or `none` where the loss has no reference.
     pub reference: String,
@@ -144,7 +152,7 @@ pub struct OneResult {
     pub threads: usize,
     /// Measured steps.
     pub steps: usize,
-    /// Steps before those.
+    /// Steps before the measured ones.
     pub warm: usize,
     /// Groups per step.
     pub groups: usize,
@@ -154,13 +162,13 @@ pub struct OneResult {
     pub computed_tok_per_step: f64,
     /// CPU seconds of the fastest step, of all threads.
     pub s_step_cpu_min: f64,
-    /// Their median.
+    /// CPU seconds of the median step.
     pub s_step_cpu_median: f64,
-    /// Seconds of the fastest step on the clock.
+    /// Wall time of the fastest step, in seconds.
     pub s_step_wall_min: f64,
-    /// Their median.
+    /// Wall time of the median step, in seconds.
     pub s_step_wall_median: f64,
-    /// Seconds per group for the reference's log-probs before training, on the clock.
+    /// Wall time in seconds per group of the reference log-probs before training.
     pub ref_precompute_s: Option<f64>,
     /// Resident memory, where it was measured.
     #[serde(flatten)]
@@ -180,11 +188,11 @@ pub fn run(args: &OneArgs) -> Result<OneResult> {
     Ok(result)
 }
 
-/// Runs this program again with its own arguments: what mimalloc does is settled when a process starts.
+/// Starts this program once more with its own arguments: mimalloc reads its settings when a process starts.
 fn memory_of_child() -> Result<Option<Memory>> {
     let mut command = Command::new(env::current_exe().context("this program has no path")?);
     command.args(env::args_os().skip(1)).arg("--memory-only").envs(RETURN_FREED_MEMORY);
-    let output = command.output().context("cannot run this program again to measure memory")?;
+    let output = command.output().context("cannot start this program once more to measure memory")?;
     if !output.status.success() {
         bail!("the run for memory failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
@@ -193,7 +201,7 @@ fn memory_of_child() -> Result<Option<Memory>> {
     Ok(result.memory)
 }
 
-/// Everything happens on a thread of the pool, so that operations find its size and no other.
+/// Runs on a thread of the pool, so that operations use the threads of that pool and no others.
 fn measure(args: &OneArgs) -> Result<OneResult> {
     ensure!(args.steps > 0, "there must be a step to measure: --steps is 0");
     ensure!(args.groups > 0, "a step needs a group: --groups is 0");
@@ -203,7 +211,7 @@ fn measure(args: &OneArgs) -> Result<OneResult> {
     if args.memory_only {
         (args.warm, args.steps) = (0, args.memory_steps);
     }
-    /// A main thread's, so that recursion ends no earlier here than in the programs.
+    /// The stack of a main thread, so that recursion goes as deep here as in the programs.
     const STACK: usize = 8 << 20;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads).stack_size(STACK).build()?;
     pool.install(|| measure_here(&args))

@@ -64,7 +64,7 @@ fn alternating(data: &str, tune: Tune) -> Vec<Case> {
         .collect()
 }
 
-/// What is compared with our own IOPO step: the same responses as SFT, and the ways to less memory.
+/// Our runs that are compared with our IOPO step: SFT on the same responses, and the modes that take less memory.
 fn own_times(data: &str, tune: Tune) -> Vec<Case> {
     let case = Case::new(Purpose::Time, Side::Ours, data, tune);
     let ways =
@@ -72,8 +72,8 @@ fn own_times(data: &str, tune: Tune) -> Vec<Case> {
     [Case { stage: Stage::Sft2, ..case.clone() }].into_iter().chain(ways).collect()
 }
 
-/// One sequence of SFT beside a group of IOPO, on every side; checkpointing where it is what a user
-/// short of memory would turn on.
+/// One SFT sequence and one IOPO group on every side, with checkpointing where a user short of memory would turn it
+/// on.
 fn memories(data: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for tune in [Tune::Lora, Tune::Full] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_is_timed_and_weighed() {
+    fn every_way_is_measured_for_time_and_memory() {
         let cases = Plan::new(1, true).cases();
         for (label, checkpointing, passes) in WAYS {
             for purpose in [Purpose::Time, Purpose::Memory] {

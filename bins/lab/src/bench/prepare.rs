@@ -21,13 +21,13 @@ use crate::golden::root;
 
 const SEED: u64 = 20_250_727;
 
-/// Rows by which the single steps are timed, one after the other on one thread.
+/// Rows on which each step is timed alone, on one thread.
 const SAMPLE: usize = 2_000;
 
 /// The paper's limit.
 const CUTOFF_LEN: usize = 6_000;
 
-/// Synthetic groups, and how they are prepared.
+/// Options of the synthetic groups and of their preparation.
 #[derive(Args)]
 pub struct PrepareArgs {
     /// Number of groups; a quarter of them is prepared as well, for the memory that each takes.
@@ -106,7 +106,7 @@ struct Steps {
 pub fn run(args: &PrepareArgs) -> Result<()> {
     let mut outcome = measure(args)?;
     if !args.memory_only {
-        outcome.take_memory(&again_for_memory(args.json)?)?;
+        outcome.take_memory(&in_child_for_memory(args.json)?)?;
     }
     match args.json {
         true => say(serde_json::to_string(&outcome)?),
@@ -114,15 +114,15 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
     }
 }
 
-/// The same measurement by a process whose allocator hands freed memory back at once: in this one the
-/// peak would be what was allocated within a minute.
-fn again_for_memory(json: bool) -> Result<Outcome> {
+/// The same measurement in a process whose allocator returns freed memory at once: in this process the peak would
+/// include memory that was freed long before.
+fn in_child_for_memory(json: bool) -> Result<Outcome> {
     let mut command = Command::new(env::current_exe().context("this program has no path")?);
     command.args(env::args_os().skip(1)).arg("--memory-only").envs(RETURN_FREED_MEMORY);
     if !json {
         command.arg("--json");
     }
-    let output = command.output().context("cannot run this program again to measure memory")?;
+    let output = command.output().context("cannot start this program once more to measure memory")?;
     ensure!(
         output.status.success(),
         "the run for memory failed: {}",

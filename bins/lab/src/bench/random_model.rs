@@ -111,7 +111,7 @@ fn random_tensor(name: String, shape: Vec<usize>, rng: &mut ChaCha8Rng) -> Named
     NamedTensor { name, shape, values }
 }
 
-/// A draw from N(0, 1): Box and Muller 1958.
+/// A sample of N(0, 1): Box and Muller 1958.
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let radius: f32 = (-2.0 * rng.random_range(f32::MIN_POSITIVE..1.0).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random_range(0.0_f32..1.0)).cos()

@@ -1,4 +1,7 @@
-//! `benchmarks.md`: ratios, each beside what it should be.
+//! `benchmarks.md`: ratios, each beside what it should be. The words are those of `page.md.j2`.
+
+use anyhow::Result;
+use serde::Serialize;
 
 use super::case::{Case, Purpose, Quantity, Run, Side, typical};
 use super::group_file::Stage;
@@ -9,72 +12,49 @@ use super::target::{
     MEMORY_CHECKPOINTING, MEMORY_ONE_PASS, MEMORY_TWO_PASSES, OVER_BEST, OVER_RECIPE, OVER_SFT_TIME, Target,
     ratio,
 };
+use crate::page::{self, Rows};
 
 const OTHERS: [Side; 3] = [Side::Ref, Side::Best, Side::Prefix];
 
+/// What the template shows. A section whose table has no rows is left out.
+#[derive(Serialize)]
+struct View<'a> {
+    command: &'a str,
+    machine: &'a [(String, String)],
+    losses: Rows,
+    throughput: Rows,
+    reference: Rows,
+    two_threads: Rows,
+    over_sft: Rows,
+    memory: Rows,
+    memory_of_pytorch: Rows,
+    with_figure: bool,
+}
+
 /// The page, with the figure where there is one.
-pub fn render(results: &Results, with_figure: bool) -> String {
-    let page = Page { runs: &results.runs };
-    let mut parts = vec![
-        format!(
-            "# Benchmarks\n\n<!-- Written by `{}`: change the program, not this page. -->",
-            results.command
-        ),
-        INTRODUCTION.to_owned(),
-        machine(results),
-        page.losses(),
-        page.throughput(),
-        page.reference(),
-        page.wall(),
-        page.over_sft(),
-        page.memory(),
-        page.memory_of_both(),
-    ];
-    if with_figure {
-        parts.push(FIGURE.to_owned());
-    }
-    parts.push(METHOD.to_owned());
-    parts.retain(|part| !part.is_empty());
-    parts.join("\n\n") + "\n"
+pub fn render(results: &Results, with_figure: bool) -> Result<String> {
+    let tables = Tables { runs: &results.runs };
+    let view = View {
+        command: &results.command,
+        machine: &results.machine,
+        losses: tables.losses(),
+        throughput: tables.throughput(),
+        reference: tables.reference(),
+        two_threads: tables.two_threads(),
+        over_sft: tables.over_sft(),
+        memory: tables.memory(),
+        memory_of_pytorch: tables.memory_of_pytorch(),
+        with_figure,
+    };
+    page::render(include_str!("page.md.j2"), view)
 }
 
-const INTRODUCTION: &str = "\
-The engine beside PyTorch on one machine, in turn, in one go. Ratios can be compared with those of another machine; seconds cannot.
-
-- **PyTorch, the recipe**: what the paper's released trainer does. Four padded sequences, logits of every position, a live reference model.
-- **PyTorch, best**: no padding, logits of completion tokens only, reference log-probs computed once, fused AdamW.
-- **PyTorch, best with shared prompts**: in addition, each instruction is computed once for its two responses.
-
-Every line that every run printed is in [benchmarks.json](benchmarks.json).";
-
-const FIGURE: &str = "\
-## Growth
-
-LoRA on the small model: memory and CPU time of a step, against the length of a group and the number of groups in a micro-batch. The baseline takes one group at a time.
-
-![Memory and time against tokens and groups](benchmarks.svg)";
-
-const METHOD: &str = "\
-## How it was measured
-
-- A group is one step: forward, backward, clipping, AdamW. `q_small_*` run on a Qwen2 of 5.5 million parameters, `q_base_*` on one of 26.8 million, in f32 with random weights; the name ends in the usual lengths of prompt and completion.
-- Each run is a process of its own, ours before each of the others. It goes round the same first groups of the file, and its first step is not measured. A table shows the median over runs: of the CPU seconds of each run's fastest step, and of the seconds on the clock of its median step.
-- CPU seconds are those of all threads, user and system.
-- The reference's log-probs are computed before the steps on our side and in best PyTorch, and are not part of a step unless our runs say `\"reference\":\"live\"`.
-- Memory is the highest resident size minus the one after loading, in MB of 2²⁰ bytes, over the same three steps, in runs of their own whose allocators return freed blocks at once: mimalloc with `MIMALLOC_PURGE_DELAY=0`, glibc with `MALLOC_MMAP_THRESHOLD_=65536` and the like. Our run first proves that freed blocks are gone. PyTorch's size after loading is its highest until then, ours the present one; that can only make PyTorch's difference smaller.
-- PyTorch's threads sleep while they wait (`OMP_WAIT_POLICY=PASSIVE`).";
-
-fn machine(results: &Results) -> String {
-    let rows = results.machine.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
-    section("Machine", "", &["", ""], rows)
-}
-
-/// Looks numbers up.
-struct Page<'a> {
+/// The cells of the tables.
+struct Tables<'a> {
     runs: &'a [Run],
 }
 
-impl Page<'_> {
+impl Tables<'_> {
     fn value(&self, case: &Case, quantity: Quantity) -> Option<f64> {
         typical(self.runs, case, quantity)
     }
@@ -91,17 +71,17 @@ impl Page<'_> {
     }
 
     /// Rows for every group file and both kinds of training.
-    fn rows(&self, mut row: impl FnMut(&str, Tune) -> Vec<Vec<String>>) -> Vec<Vec<String>> {
+    fn rows(&self, mut row: impl FnMut(&str, Tune) -> Rows) -> Rows {
         let each = self.data().into_iter().flat_map(|data| [(data, Tune::Full), (data, Tune::Lora)]);
         let labelled = each.flat_map(|(data, tune)| {
-            let label = |cells: Vec<String>| [vec![data.to_owned(), tune.name().to_owned()], cells].concat();
+            let label = |cells: Vec<String>| [vec![data.to_owned(), tune.label().to_owned()], cells].concat();
             row(data, tune).into_iter().map(label).collect::<Vec<_>>()
         });
         labelled.collect()
     }
 
-    fn losses(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn losses(&self) -> Rows {
+        self.rows(|data, tune| {
             let number = |side, quantity| self.value(&Case::new(Purpose::Time, side, data, tune), quantity);
             let row = |other: Side| {
                 let (first, last) = (Quantity::FirstLoss, Quantity::LastLoss);
@@ -115,15 +95,11 @@ impl Page<'_> {
                 Some([vec![other.label().to_owned()], cells.to_vec()].concat())
             };
             OTHERS.into_iter().filter_map(row).collect()
-        });
-        let text = "Both sides do the same work: first and last loss of the runs with one thread. AdamW's first updates magnify rounding where a gradient nearly vanishes, so that last losses differ in the fifth digit, between PyTorch's own three as well. With LoRA, each side draws its own adapter, and only the first loss, ln 2, is the same.";
-        let headers =
-            ["groups", "trained", "beside", "first, ours", "first, theirs", "last, ours", "last, theirs"];
-        section("Losses", text, &headers, rows)
+        })
     }
 
-    fn throughput(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn throughput(&self) -> Rows {
+        self.rows(|data, tune| {
             let rate = |side| {
                 let case = Case::new(Purpose::Time, side, data, tune);
                 self.value(&case, Quantity::CpuPerStep).map(f64::recip)
@@ -136,31 +112,22 @@ impl Page<'_> {
                 Some([&cells[..], &target.cells(ours.map(|ours| ours / theirs))].concat())
             };
             OTHERS.into_iter().filter_map(row).collect()
-        });
-        let text = "IOPO groups per CPU-second, one thread.";
-        section(
-            "Throughput",
-            text,
-            &["groups", "trained", "beside", "ours", "theirs", "ratio", "target", ""],
-            rows,
-        )
+        })
     }
 
-    fn reference(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn reference(&self) -> Rows {
+        self.rows(|data, tune| {
             let seconds = |side| self.value(&Case::new(Purpose::Time, side, data, tune), Quantity::Reference);
             let cells = [Side::Ours, Side::Best, Side::Prefix].map(seconds);
             if cells.iter().all(Option::is_none) {
                 return Vec::new();
             }
             vec![cells.map(digits).to_vec()]
-        });
-        let text = "Seconds per group, on the clock, for the reference's log-probs, computed once before training; one thread. The recipe computes them in every step.";
-        section("Reference", text, &["groups", "trained", "ours", "best", "shared prompts"], rows)
+        })
     }
 
-    fn wall(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn two_threads(&self) -> Rows {
+        self.rows(|data, tune| {
             let seconds = |side, threads| {
                 let case = Case { threads, ..Case::new(Purpose::Time, side, data, tune) };
                 self.value(&case, Quantity::WallPerStep)
@@ -171,30 +138,18 @@ impl Page<'_> {
             let mut row = vec![digits(Some(alone)), digits(ours), over(Some(alone))];
             row.extend(OTHERS.map(|other| over(seconds(other, 2))));
             vec![row]
-        });
-        let text = "Seconds on the clock for an IOPO group. Ratios say how many times as fast ours is with two threads: as ours with one, and as each of the others with two.";
-        let headers = [
-            "groups",
-            "trained",
-            "one thread, s",
-            "two threads, s",
-            "as with one",
-            "as the recipe",
-            "as best",
-            "as shared prompts",
-        ];
-        section("Two threads", text, &headers, rows)
+        })
     }
 
-    fn over_sft(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn over_sft(&self) -> Rows {
+        self.rows(|data, tune| {
             let case = Case::new(Purpose::Time, Side::Ours, data, tune);
             let seconds = |case: &Case| self.value(case, Quantity::CpuPerStep);
             let Some(sft) = seconds(&Case { stage: Stage::Sft2, ..case.clone() }) else { return Vec::new() };
             let row = |(label, checkpointing, passes): (&str, bool, Passes)| {
                 let iopo = seconds(&Case { checkpointing, passes, ..case.clone() })?;
                 let cells = [label.to_owned(), digits(Some(iopo)), digits(Some(sft))];
-                // The target is for a step that has the memory it wants.
+                // The target is for a step that keeps all activations.
                 let last = match (checkpointing, passes) {
                     (false, Passes::One) => OVER_SFT_TIME.cells(Some(iopo / sft)),
                     _ => [ratio(Some(iopo / sft)), String::new(), String::new()],
@@ -202,19 +157,11 @@ impl Page<'_> {
                 Some([&cells[..], &last].concat())
             };
             WAYS.into_iter().filter_map(row).collect()
-        });
-        let text =
-            "CPU seconds of an IOPO group, and of SFT on its two matched pairs in one pass; one thread.";
-        section(
-            "IOPO over SFT",
-            text,
-            &["groups", "trained", "IOPO", "IOPO, s", "SFT, s", "ratio", "target", ""],
-            rows,
-        )
+        })
     }
 
-    fn memory(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn memory(&self) -> Rows {
+        self.rows(|data, tune| {
             let case = Case::new(Purpose::Memory, Side::Ours, data, tune);
             let megabytes = |case: &Case| self.value(case, Quantity::Memory);
             let sft = |checkpointing| megabytes(&Case { stage: Stage::Sft, checkpointing, ..case.clone() });
@@ -228,15 +175,11 @@ impl Page<'_> {
                 Some([cells, vec![alike]].concat())
             };
             WAYS.into_iter().filter_map(row).collect()
-        });
-        let text = "MB above what was resident after loading: one IOPO group over one SFT sequence with the same trainables, all activations kept. The last column divides by SFT with checkpointing where IOPO has it.";
-        let headers =
-            ["groups", "trained", "IOPO", "IOPO, MB", "SFT, MB", "ratio", "target", "", "like over like"];
-        section("Memory", text, &headers, rows)
+        })
     }
 
-    fn memory_of_both(&self) -> String {
-        let rows = self.rows(|data, tune| {
+    fn memory_of_pytorch(&self) -> Rows {
+        self.rows(|data, tune| {
             let row = |(side, checkpointing): (Side, bool)| {
                 let case = Case { checkpointing, ..Case::new(Purpose::Memory, side, data, tune) };
                 let iopo = self.value(&case, Quantity::Memory)?;
@@ -255,10 +198,7 @@ impl Page<'_> {
             };
             let sides = OTHERS.into_iter().flat_map(|side| [(side, false), (side, true)]);
             sides.filter_map(row).collect()
-        });
-        let text = "The same for PyTorch, and how many times ours it needs for an IOPO group in one pass, with checkpointing where it has it.";
-        let headers = ["groups", "trained", "beside", "IOPO, MB", "SFT, MB", "ratio", "over ours"];
-        section("Memory of PyTorch", text, &headers, rows)
+        })
     }
 }
 
@@ -283,29 +223,12 @@ fn whole(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"))
 }
 
-/// A heading, a sentence and a table; nothing where there are no rows.
-fn section(title: &str, text: &str, headers: &[&str], rows: Vec<Vec<String>>) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let parts = [format!("## {title}"), text.to_owned(), table(headers, &rows)];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
-}
-
-/// A table in Markdown.
-pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |cells: Vec<&str>| format!("| {} |", cells.join(" | "));
-    let head = [line(headers.to_vec()), line(vec!["---"; headers.len()])];
-    let body = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
-    head.into_iter().chain(body).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::bench::compare::render_page;
+    use crate::bench::compare::write_page;
     use crate::golden::root;
 
     fn run(case: Case, result: Value) -> Run {
@@ -345,8 +268,9 @@ mod tests {
                 run(Case { side: Side::Ref, ..memory }, json!({"rss_delta_mb": 450.0})),
             ]),
             false,
-        );
-        let named = "| q_small_256_128 | lora |";
+        )
+        .unwrap();
+        let named = "| q_small_256_128 | LoRA |";
         let of = |start: &str| format!("{named} {start}");
         assert_eq!(
             row(&page, "Throughput", &of("PyTorch, the recipe")),
@@ -386,18 +310,23 @@ mod tests {
 
     #[test]
     fn a_page_without_runs_has_no_tables_but_the_machines() {
-        assert_eq!(render(&results(Vec::new()), true).matches("| --- |").count(), 1);
+        assert_eq!(render(&results(Vec::new()), true).unwrap().matches("| --- |").count(), 1);
     }
 
     #[test]
-    fn the_page_in_the_book_is_that_of_its_results() {
-        let path = root().join("docs/benchmarks.json");
+    fn the_page_and_the_figure_in_the_book_are_those_of_their_results() {
+        let docs = root().join("docs");
+        let path = docs.join("benchmarks.json");
         if !path.exists() {
             eprintln!("SKIPPED: docs/benchmarks.json is not there; cargo xtask bench writes it");
             return;
         }
-        let results = Results::read(&path).unwrap();
-        let page = std::fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
-        assert_eq!(page, render_page(&results), "run cargo xtask bench --render");
+        let written = tempfile::tempdir().unwrap();
+        write_page(&Results::read(&path).unwrap(), written.path()).unwrap();
+        for name in ["benchmarks.md", "benchmarks.svg"] {
+            let [ours, theirs] =
+                [docs.as_path(), written.path()].map(|dir| std::fs::read_to_string(dir.join(name)).unwrap());
+            assert!(ours == theirs, "docs/{name} is another: run cargo xtask bench --render");
+        }
     }
 }

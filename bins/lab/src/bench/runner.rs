@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use iopo_cli::say;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,14 +13,29 @@ use tempfile::TempDir;
 use super::case::{Case, Purpose, Side};
 use super::measure::{RETURN_FREED_MEMORY, RETURN_FREED_MEMORY_GLIBC};
 use super::random_model;
+use crate::golden::root;
 
-/// Steps of a run for memory: the optimizer's state appears in the first, the peak comes after.
+/// Steps of a run for memory: the first allocates the optimizer's state, the peak follows.
 const MEMORY_STEPS: usize = 3;
 
-/// Idle threads must sleep: where they spin, cores that other processes use make PyTorch ten times slower.
+/// Idle threads must sleep. If they spin, PyTorch is ten times slower on cores that other processes use as well.
 const PASSIVE_THREADS: [(&str, &str); 2] = [("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "0")];
 
-/// An interpreter that has what the baseline needs.
+/// Which group files are run, and how often.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Folder of the group files and of torch_baseline.py.
+    #[arg(long, default_value_os_t = root().join("../shared/bench"))]
+    pub inputs: PathBuf,
+    /// How often each configuration is measured.
+    #[arg(long, default_value_t = 2)]
+    pub rounds: usize,
+    /// Measured steps of each run.
+    #[arg(long, default_value_t = 4)]
+    pub steps: usize,
+}
+
+/// A Python interpreter with the packages of the baseline.
 #[derive(Debug)]
 pub struct Python {
     program: PathBuf,
@@ -29,8 +45,8 @@ pub struct Python {
 }
 
 impl Python {
-    /// The given interpreter, or `IOPO_PYTHON`, or `python3`; `None`, with a line that says why,
-    /// where it cannot run the baseline in `inputs`.
+    /// The given interpreter, else `IOPO_PYTHON`, else `python3`; `None`, with a printed reason, if it cannot run the
+    /// baseline in `inputs`.
     pub fn find(given: Option<&Path>, inputs: &Path) -> Result<Option<Self>> {
         let named = || env::var_os("IOPO_PYTHON").map(PathBuf::from);
         let program = given.map(Path::to_owned).or_else(named).unwrap_or_else(|| "python3".into());
@@ -60,7 +76,7 @@ fn versions(program: &Path) -> Option<Vec<(String, String)>> {
     text.lines().map(pair).collect()
 }
 
-/// Where models and groups lie, and how long a run is.
+/// The folders of models and groups, and the length of a run.
 pub struct Runner {
     work: TempDir,
     inputs: PathBuf,
@@ -70,21 +86,23 @@ pub struct Runner {
 
 impl Runner {
     /// Writes the models.
-    pub fn new(inputs: &Path, python: Option<Python>, steps: usize) -> Result<Self> {
+    pub fn new(args: &RunArgs, python: Option<Python>) -> Result<Self> {
+        let RunArgs { inputs, rounds, steps } = args.clone();
+        ensure!(rounds > 0, "there must be a round: --rounds is 0");
         ensure!(steps > 0, "there must be a step to measure: --steps is 0");
         let work = tempfile::tempdir().context("cannot make a temporary folder")?;
         for size in &random_model::SIZES {
             random_model::write(size, &work.path().join(size.name))?;
         }
-        Ok(Self { work, inputs: inputs.to_owned(), python, steps })
+        Ok(Self { work, inputs, python, steps })
     }
 
-    /// The baseline's interpreter, where there is one.
+    /// The baseline's interpreter, if there is one.
     pub fn python(&self) -> Option<&Python> {
         self.python.as_ref()
     }
 
-    /// A folder for group files of one's own.
+    /// A temporary folder, where group files can be written.
     pub fn work(&self) -> &Path {
         self.work.path()
     }
@@ -128,7 +146,7 @@ impl Runner {
         last_line(command)
     }
 
-    /// `q_small_256_128` is for the model `small`.
+    /// The folder of a group file's model: `q_small_256_128` is for the model `small`.
     fn model(&self, data: &str) -> Result<PathBuf> {
         let mut sizes = random_model::SIZES.iter();
         let size = data.split('_').nth(1).and_then(|name| sizes.find(|size| size.name == name));
@@ -164,7 +182,8 @@ mod tests {
     #[test]
     fn files_are_found_by_name_and_missing_ones_are_named() {
         let inputs = tempfile::tempdir().unwrap();
-        let runner = Runner::new(inputs.path(), None, 1).unwrap();
+        let args = RunArgs { inputs: inputs.path().to_owned(), rounds: 1, steps: 1 };
+        let runner = Runner::new(&args, None).unwrap();
         std::fs::write(inputs.path().join("q_base_1.jsonl"), "").unwrap();
         assert_eq!(runner.quads("q_base_1").unwrap(), inputs.path().join("q_base_1.jsonl"));
         assert!(runner.quads("q_base_2").unwrap_err().to_string().contains("q_base_2.jsonl"));

@@ -1,4 +1,4 @@
-//! Groups of every length, and micro-batches of many groups: what the figure shows.
+//! The cases of the figure: groups of several lengths, and micro-batches of several groups.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ const COMPLETION: usize = 128;
 /// The prompt's length where the number of groups varies.
 const PROMPT: usize = 256;
 
-/// What each of the figure's horizontal axes shows.
+/// The points on the figure's horizontal axes.
 #[derive(Debug, Clone)]
 pub struct Axes {
     prompts: Vec<usize>,
@@ -89,7 +89,7 @@ fn data(prompt: usize) -> String {
     format!("scaling_small_{prompt}_{COMPLETION}")
 }
 
-/// Groups whose instructions and responses have these lengths exactly, and share nothing.
+/// Groups whose instructions and responses have exactly these lengths and share no prefix.
 fn random_groups(prompt: usize) -> Result<String> {
     /// As many as the largest micro-batch holds.
     const ROWS: usize = 8;

@@ -35,13 +35,13 @@ pub struct Session<'a> {
     next: usize,
 }
 
-/// What one step gave, and cost.
+/// The result of one step, and its cost.
 pub struct Step {
     /// The loss before the update.
     pub loss: f64,
-    /// Seconds on the clock.
+    /// Wall time in seconds.
     pub wall: f64,
-    /// Seconds of all threads.
+    /// CPU seconds of all threads.
     pub cpu: f64,
     /// Tokens of the sequences, each counted in full.
     pub tokens: usize,
@@ -58,12 +58,12 @@ impl<'a> Session<'a> {
         kernels::set_enabled(!args.no_kernels);
         let vocab_size = load_config(&args.model)?.vocab_size;
         let mut quads = read_quads(&args.quads, vocab_size)?;
-        // The baseline goes round the groups that its steps need, and no others.
+        // The baseline cycles through as many groups as it has steps.
         quads.truncate(((args.steps + args.warm) * args.groups).max(1));
         let policy = load_model(&args.model, Precision::default(), &Device::flex())?;
         let policy = match args.tune {
             Tune::Full => policy.set_require_grad(true).train(),
-            // The seed matters to no number here: B is zero, and only times and sizes are compared.
+            // Any seed will do: B is zero, and only times and sizes are compared.
             Tune::Lora => policy.attach_lora(&LoraConfig::default(), 0)?.train(),
         };
         let objective = args.stage.objective()?;
@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         self.state.policy.trainable_parameters().iter().map(|p| p.shape.iter().product::<usize>()).sum()
     }
 
-    /// Predictions whose scores exist at a time.
+    /// Predictions whose logits exist at a time.
     pub fn head_chunk(&self) -> usize {
         self.engine.backward.head_chunk
     }
@@ -109,10 +109,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Puts the reference's log-probs in the place of the model that gives them, as the trainer does, group
-    /// by group: seconds per group, files and probes included.
+    /// Replaces the reference model by its log-probs, group by group, as the trainer does; seconds per group, files and
+    /// probes included.
     ///
-    /// None where steps need no reference, or are told to run it themselves.
+    /// `None` where the loss has no reference, or the reference model runs in every step.
     pub fn precompute_reference(&mut self) -> Result<Option<f64>> {
         if self.args.live_reference {
             return Ok(None);
@@ -170,9 +170,9 @@ struct Silent;
 
 impl Observer for Silent {}
 
-/// Has the head score every token, as a model that is asked for logits does.
+/// Applies the LM head to every token, as a model does that returns logits.
 ///
-/// The added predictions belong to no sequence, so that the loss gives them the weight 0.
+/// The added predictions belong to no sequence, so their loss weight is 0.
 fn predict_everything(trie: &mut TrieBatch) {
     let predicting: BTreeSet<usize> = trie.predictions.iter().map(|p| p.source).collect();
     let others = (0..trie.tokens.len()).filter(|source| !predicting.contains(source));

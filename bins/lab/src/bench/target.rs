@@ -1,6 +1,6 @@
-//! What the numbers should be.
+//! Targets that the ratios are compared with.
 
-/// A bound that a ratio is held against.
+/// A bound for a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// Larger is better.

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use iopo_cli::say;
 use serde_json::{Value, json};
 use trace_schema::DatasetReader;
 use trace_schema::export::{ExportFormat, ExportOptions, ExportWriter, Shape};
 
-use super::{python_with, run_program};
+use super::compare;
 use crate::golden::root;
 
 /// Writes every format, shape and kind of file, and has Python load them and compare the rows.
@@ -17,16 +17,7 @@ use crate::golden::root;
 /// # Errors
 /// Files that cannot be written, and a Python program that fails.
 pub(super) fn run() -> Result<bool> {
-    let Some(python) = python_with(&["datasets", "pyarrow"])? else {
-        return Ok(true);
-    };
-    let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let cases = write_cases(dir.path())?;
-    let report = run_program(&python, "datasets_interop.py", dir.path())?;
-    say(format_args!("{python}: {}", report["versions"]))?;
-    let results = report["results"].as_array().map_or(&[][..], Vec::as_slice);
-    ensure!(results.len() == cases, "{cases} cases were written, {} compared", results.len());
-    results.iter().try_fold(true, |all, result| Ok(all & print_result(result)?))
+    compare(&["datasets", "pyarrow"], "datasets_interop.py", write_cases, print_result)
 }
 
 fn write_cases(dir: &Path) -> Result<usize> {
@@ -54,13 +45,10 @@ fn export(path: &Path, format: ExportFormat, shape: Shape) -> Result<()> {
     Ok(())
 }
 
-/// Prints one line, and says whether the case passed.
+/// Prints one line.
 fn print_result(result: &Value) -> Result<bool> {
-    let problems = result["problems"].as_array().map_or(&[][..], Vec::as_slice);
-    let verdict = if problems.is_empty() { "ok  " } else { "FAIL" };
+    let passed = result["problems"].as_array().is_none_or(Vec::is_empty);
+    let verdict = if passed { "ok  " } else { "FAIL" };
     say(format_args!("{verdict} {:<60} {} rows", result["case"].as_str().unwrap_or("?"), result["rows"]))?;
-    for problem in problems {
-        say(format_args!("     {problem}"))?;
-    }
-    Ok(problems.is_empty())
+    Ok(passed)
 }

@@ -1,4 +1,4 @@
-//! Files that this workspace writes, loaded with the Python libraries that they are for.
+//! Files that this workspace writes, loaded with the Python libraries that read such files.
 
 mod datasets;
 mod models;
@@ -7,7 +7,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use iopo_cli::say;
 use serde_json::Value;
 
@@ -15,8 +15,8 @@ use crate::golden::root;
 
 /// Loads models with transformers and PEFT, and exported rows with datasets.
 ///
-/// The interpreter is `IOPO_PYTHON`, by default `python3`. What needs libraries that it lacks is
-/// skipped with a line that says so, and passes.
+/// The interpreter is `IOPO_PYTHON`, by default `python3`. A check whose libraries it lacks is skipped with a printed
+/// line, and passes.
 ///
 /// # Errors
 /// Folders that cannot be written, and a Python program that fails.
@@ -25,7 +25,7 @@ pub fn run() -> Result<bool> {
     Ok(datasets::run()? & models::run()?)
 }
 
-/// The interpreter, if it imports all of these; else a line says that it does not.
+/// The interpreter, if it imports all of these libraries; `None`, with a printed line, otherwise.
 fn python_with(libraries: &[&str]) -> Result<Option<String>> {
     let python = env::var("IOPO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let libraries = libraries.join(", ");
@@ -37,12 +37,39 @@ fn python_with(libraries: &[&str]) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// Writes cases to a folder, has a program of bins/lab/python load them, and prints its results; whether all passed.
+///
+/// `write` returns the number of cases, and `print` prints one result and says whether it passed.
+fn compare(
+    libraries: &[&str],
+    program: &str,
+    write: impl FnOnce(&Path) -> Result<usize>,
+    print: impl Fn(&Value) -> Result<bool>,
+) -> Result<bool> {
+    let Some(python) = python_with(libraries)? else {
+        return Ok(true);
+    };
+    let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let cases = write(dir.path())?;
+    let report = run_program(&python, program, dir.path())?;
+    say(format_args!("{python}: {}", report["versions"]))?;
+    let results = report["results"].as_array().map_or(&[][..], Vec::as_slice);
+    ensure!(results.len() == cases, "{cases} cases were written, {} compared", results.len());
+    // Every result is printed, so no short-circuit.
+    results.iter().try_fold(true, |all, result| {
+        let problems = result["problems"].as_array().map_or(&[][..], Vec::as_slice);
+        let passed = print(result)?;
+        problems.iter().try_for_each(|problem| say(format_args!("     {problem}")))?;
+        Ok(all & passed)
+    })
+}
+
 /// Runs a program of bins/lab/python on a folder, and reads the JSON in its last line.
 fn run_program(python: &str, program: &str, dir: &Path) -> Result<Value> {
     let output = Command::new(python)
         .arg(root().join("bins/lab/python").join(program))
         .arg(dir)
-        // Everything is in `dir`: a name that is not must fail, and not be looked for elsewhere.
+        // Everything is in `dir`; a name that is missing there must fail instead of being looked for online.
         .env("HF_HUB_OFFLINE", "1")
         .output()
         .with_context(|| format!("cannot run {python}"))?;

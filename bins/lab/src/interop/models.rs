@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use iopo_cli::say;
@@ -13,13 +13,13 @@ use iopo_model::{
 };
 use serde_json::{Value, json};
 
-use super::{python_with, run_program};
+use super::compare;
 use crate::golden::root;
 
 /// Absolute, on f32 logits of size 3: two programs sum in different orders.
 const TOLERANCE: f64 = 1e-4;
 
-/// An adapter must change logits by this much, or its case would pass without it.
+/// An adapter must change logits by this much, or its case would pass without the adapter.
 const VISIBLE_CHANGE: f64 = 100.0 * TOLERANCE;
 
 const ROWS: usize = 3;
@@ -30,38 +30,24 @@ const ROW_LENGTH: usize = 24;
 /// # Errors
 /// Folders that cannot be written, and a Python program that fails.
 pub(super) fn run() -> Result<bool> {
-    let Some(python) = python_with(&["torch", "transformers", "peft"])? else {
-        return Ok(true);
-    };
-    let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let cases = Cases::write(dir.path())?;
-    let report = run_program(&python, "interop.py", dir.path())?;
-    say(format_args!("{python}: {}", report["versions"]))?;
-    let results = report["results"].as_array().map_or(&[][..], Vec::as_slice);
-    ensure!(results.len() == cases, "{cases} cases were written, {} compared", results.len());
-    // Every line is printed, so no short-circuit.
-    results.iter().try_fold(true, |all, result| Ok(all & print_result(result)?))
+    compare(&["torch", "transformers", "peft"], "interop.py", |dir| Cases::write(dir), print_result)
 }
 
 /// Prints one line, and says whether the case passed.
 fn print_result(result: &Value) -> Result<bool> {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
     let difference = number("max_difference");
-    let problems = result["problems"].as_array().map_or(&[][..], Vec::as_slice);
-    let passed = difference <= TOLERANCE && problems.is_empty();
+    let passed = difference <= TOLERANCE && result["problems"].as_array().is_none_or(Vec::is_empty);
     say(format_args!(
         "{} {:<60} max|diff|={difference:.2e} max|logit|={:.3} tolerance={TOLERANCE:.0e}",
         if passed { "ok  " } else { "FAIL" },
         result["case"].as_str().unwrap_or("?"),
         number("max_logit"),
     ))?;
-    for problem in problems {
-        say(format_args!("     {problem}"))?;
-    }
     Ok(passed)
 }
 
-/// What Python is to load, as it is written.
+/// The cases that Python loads.
 struct Cases<'a> {
     dir: &'a Path,
     entries: Vec<Value>,
@@ -136,7 +122,7 @@ impl<'a> Cases<'a> {
         Ok(dir)
     }
 
-    /// A name of which there is no folder yet.
+    /// A folder that does not exist yet.
     fn fresh_folder(&self) -> PathBuf {
         self.dir.join(format!("case{}", self.entries.len()))
     }
@@ -185,7 +171,7 @@ fn logits(model: &CausalLm) -> Result<Tensor<3>> {
     Ok(Tensor::stack((0..ROWS).map(of_row).collect::<Result<Vec<_>>>()?, 0))
 }
 
-/// An adapter that is not zero in B.
+/// An adapter whose B is not zero.
 fn random_adapter(model: CausalLm, config: &LoraConfig) -> Result<CausalLm> {
     let device = model.device();
     let adapted = model.attach_lora(config, 7)?.train().update_trainable(|name, values| {

@@ -1,4 +1,4 @@
-//! Replays what the official IFEval program, and the libraries below it, were recorded to answer.
+//! Replays recorded answers of the official IFEval program and of the libraries that it uses.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use trace_score::ifeval::Checker;
 use crate::golden::root;
 use crate::parity::{Comparison, Report};
 
-/// Google's prompts, by the name that they have beside recorded verdicts.
+/// The name of Google's file of prompts.
 const PROMPTS: &str = "ifeval_input_data.jsonl";
 
 /// Replays verdicts on whole responses.

@@ -29,7 +29,7 @@ const TRL_ALPHA: f64 = 0.5;
 ///
 /// Tolerances, each times `1 + |x|`: f64 1e-9, but 1e-6 for TRL's `exo_pair`, whose label smoothing
 /// is an f32 number; f32 3e-5, but 2e-4 for ipo, sppo_hard and forward KL, which square or
-/// exponentiate. What is not finite in the recording is no target. ORPO is compared in f64 only:
+/// exponentiate. Numbers that are not finite in the recording are not compared. ORPO is compared in f64 only:
 /// the recorded `log1p(-exp(x))` has no digits left in f32 near zero.
 pub fn run(file: &Path) -> Result<Report> {
     let golden = Golden::open(file)?;
@@ -293,7 +293,7 @@ impl Replay {
             report.notes.push(format!("not compared: {titles} ({reason})"));
         }
         for (name, count) in self.not_finite {
-            report.notes.push(format!("{name}: {count} recorded numbers are not finite and no target"));
+            report.notes.push(format!("{name}: {count} recorded numbers are not finite, and not compared"));
         }
         report.comparisons = self.comparisons.into_values().collect();
         Ok(report)

@@ -1,22 +1,19 @@
 //! Replays recorded references and reports the largest differences.
 
 mod arrays;
-pub mod cfbench;
-pub mod complexbench;
 pub mod ifeval;
 pub mod logits;
 pub mod logps;
 pub mod losses;
 mod recorded;
 pub mod template;
-pub mod trace_judge;
 pub mod train;
 
 use std::fmt;
 
 use trace_replay::ReplayReport;
 
-/// The differences seen for one quantity, against the tolerance it must hold.
+/// The differences of one quantity, and their tolerance.
 ///
 /// A difference passes when `|actual - expected| <= absolute + relative * |expected|`.
 #[derive(Debug, Clone)]
@@ -84,7 +81,7 @@ impl Comparison {
         self.count == 0
     }
 
-    /// Whether every pair held its tolerance, and there was at least one.
+    /// Whether every pair is within the tolerance, and there is at least one.
     pub fn passed(&self) -> bool {
         self.count > 0 && self.worst_share <= 1.0
     }
@@ -113,20 +110,20 @@ impl fmt::Display for Comparison {
 pub struct Report {
     /// One entry per quantity.
     pub comparisons: Vec<Comparison>,
-    /// Facts worth a line that are not comparisons: what was left out, and why.
+    /// Facts that are not comparisons: what was left out, and why.
     pub notes: Vec<String>,
 }
 
 impl Report {
-    /// Whether every comparison passed, and there was at least one.
+    /// Whether every comparison passed, and there is at least one.
     pub fn passed(&self) -> bool {
         !self.comparisons.is_empty() && self.comparisons.iter().all(Comparison::passed)
     }
 }
 
 impl From<ReplayReport> for Report {
-    /// One comparison of rows, which fails on any that disagrees; a note counts those that agree, and one names each
-    /// that does not.
+    /// One comparison of rows, which fails if any row disagrees. One note counts the rows that agree, and each row that
+    /// disagrees has a note.
     fn from(replayed: ReplayReport) -> Self {
         let mut rows = Comparison::exact(replayed.layout);
         (0..replayed.agreeing()).for_each(|_| rows.push(1.0, 1.0));

@@ -1,19 +1,19 @@
-//! A regime's scores as bars, for people who would rather look.
+//! A regime's scores as bars.
 
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use iopo_lab::Decoding;
 use plotters::prelude::*;
-use trace_world::EvaluationKind;
+use trace_score::stats::SeedMean;
 
-use super::tables::{Results, System};
+use super::job::Regime;
+use super::report::{COMPARED, Report};
 
-/// Colours that people who confuse red and green tell apart.
-const PANELS: [(EvaluationKind, Decoding, &str, RGBColor); 3] = [
-    (EvaluationKind::Multi, Decoding::Greedy, "IF-M, most likely answers", RGBColor(0, 114, 178)),
-    (EvaluationKind::Pairs, Decoding::Greedy, "held-out pairs, most likely answers", RGBColor(0, 158, 115)),
-    (EvaluationKind::Multi, Decoding::Sampled, "IF-M, drawn answers", RGBColor(213, 94, 0)),
+/// A panel's title, and a colour that remains distinct for red-green colour blindness, for each of [`COMPARED`].
+const PANELS: [(&str, RGBColor); 3] = [
+    ("IF-M, greedy answers", RGBColor(0, 114, 178)),
+    ("held-out pairs, greedy answers", RGBColor(0, 158, 115)),
+    ("IF-M, sampled answers", RGBColor(213, 94, 0)),
 ];
 
 const WIDTH: u32 = 900;
@@ -24,9 +24,10 @@ const ABOVE: u32 = 28;
 const BELOW: u32 = 28;
 
 /// Draws one panel for each score, a bar with its interval for each system, the start first and marked by a line.
-pub fn draw(result: &Results, path: &Path) -> Result<()> {
-    let methods = result.methods.iter().map(|(_, system)| system);
-    let systems: Vec<&System> = std::iter::once(&result.start).chain(methods).collect();
+pub fn draw(report: &Report, regime: Regime, path: &Path) -> Result<()> {
+    let start = regime.start().label();
+    let systems = report.systems(regime).into_iter().map(|first| first.system.as_str());
+    let systems: Vec<&str> = systems.skip_while(|system| *system != start).collect();
     let height = ROW * systems.len() as u32 + ABOVE + BELOW;
     let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", path.display());
@@ -39,24 +40,27 @@ pub fn draw(result: &Results, path: &Path) -> Result<()> {
             plotters::style::text_anchor::VPos::Center,
         ));
         labels
-            .draw_text(&short(&system.label), &style, (LABELS as i32 - 8, middle))
+            .draw_text(&short(system), &style, (LABELS as i32 - 8, middle))
             .map_err(|error| failed(&error))?;
     }
-    for (panel, area) in PANELS.iter().zip(panels.split_evenly((1, PANELS.len()))) {
-        draw_panel(&systems, *panel, &area).map_err(|error| failed(&error))?;
+    let areas = panels.split_evenly((1, PANELS.len()));
+    for (((kind, decoding), (title, colour)), area) in COMPARED.into_iter().zip(PANELS).zip(areas) {
+        let score = |system: &&str| report.score(regime, system, kind, decoding);
+        let scores: Vec<_> = systems.iter().filter_map(score).collect();
+        draw_panel(&scores, title, colour, &area).map_err(|error| failed(&error))?;
     }
     root.present().map_err(|error| failed(&error))
 }
 
 fn draw_panel<B: DrawingBackend>(
-    systems: &[&System],
-    (kind, decoding, title, colour): (EvaluationKind, Decoding, &str, RGBColor),
+    scores: &[&SeedMean],
+    title: &str,
+    colour: RGBColor,
     area: &DrawingArea<B, plotters::coord::Shift>,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let scores: Vec<_> = systems.iter().map(|system| system.score(kind, decoding)).collect();
     let highest = scores.iter().filter_map(|score| score.interval.as_ref().map(|i| i.high).or(score.mean));
     let top = 1.05 * highest.fold(1.0, f64::max);
-    let rows = systems.len() as f64;
+    let rows = scores.len() as f64;
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 14))
         .margin_left(4)

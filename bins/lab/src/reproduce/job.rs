@@ -14,16 +14,16 @@ use super::store::Store;
 use super::study::Study;
 use crate::bench::measure::{MemoryProbe, Stopwatch};
 
-/// Where a method starts, and who writes what it learns from.
+/// The model that a method starts from, and who writes its training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {
-    /// The paper's order: supervised training until validation rows stop improving, then the method; an imperfect
-    /// teacher writes, and an imperfect judge lets pass.
+    /// The paper's order: supervised training until the validation score stops improving, then the method; an imperfect
+    /// teacher writes, and an imperfect judge filters.
     Paper,
-    /// From the base model, right responses alone.
+    /// From the base model, with right responses only.
     Oracle,
-    /// From the base model, the imperfect teacher and judge.
+    /// From the base model, with the imperfect teacher and judge.
     Noisy,
     /// From the supervised model, its own samples that the verifiers accept.
     Own,
@@ -36,16 +36,6 @@ impl Regime {
             Self::Oracle => "oracle",
             Self::Noisy => "noisy",
             Self::Own => "own",
-        }
-    }
-
-    /// What the page calls it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Paper => "The paper's order: supervised training to saturation, then the method",
-            Self::Oracle => "Right responses, from the base model",
-            Self::Noisy => "Imperfect teacher and judge, from the base model",
-            Self::Own => "The policy's own samples, sorted by verifiers, from the supervised model",
         }
     }
 
@@ -62,7 +52,7 @@ impl Regime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// It knows the skills, and does not always use them.
+    /// It has the skills, and does not always use them.
     Base,
     /// The base model after supervised training.
     Sft,
@@ -73,6 +63,14 @@ impl Start {
         match self {
             Self::Base => "base",
             Self::Sft => "sft",
+        }
+    }
+
+    /// The name in tables.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Base => "Base",
+            Self::Sft => "SFT to saturation (start)",
         }
     }
 }
@@ -108,7 +106,7 @@ pub enum Job {
     TestStart { start: Start, seed: u64 },
     /// Answers of a tuned model to the test rows.
     Test(Tuning),
-    /// What a method's training takes, without validation.
+    /// The cost of a method's training, without validation.
     Cost { method: String },
 }
 
@@ -126,7 +124,7 @@ impl Job {
         }
     }
 
-    /// Whether memory is measured, which the allocator must know when the process starts.
+    /// Whether memory is measured; the allocator reads its settings when the process starts.
     pub const fn measures_memory(&self) -> bool {
         matches!(self, Self::Cost { .. })
     }
@@ -178,7 +176,7 @@ impl Job {
             Self::Test(tuning) => {
                 let found: Tuned = store.read(&Self::Tune(tuning.clone()))?;
                 let result: Tested = match found.best {
-                    // Nothing was better than no update: the model is its start, whose test is there.
+                    // No update improved on the start, so the result is that of the start.
                     Some((0, _)) => {
                         let (start, seed) = (tuning.regime.start(), tuning.seed);
                         store.read(&Self::TestStart { start, seed })?
@@ -194,7 +192,7 @@ impl Job {
                 let rows = PreferenceFiles::in_dir(&rows_dir(store, COST_REGIME, seed));
                 let output = store.root().join("models").join(self.name());
                 let (probe, watch) = (MemoryProbe::start()?, Stopwatch::start());
-                // The rate changes no cost, and this one no weight to speak of.
+                // The cost does not depend on the learning rate.
                 lab.tune(&from, &rows, &method(name)?, "1e-6", &output, &mut ())?;
                 let (_, seconds) = watch.seconds();
                 store.write(self, &Cost { seconds, memory: probe.finish()? })
@@ -203,7 +201,7 @@ impl Job {
     }
 }
 
-/// Whose rows the costs are measured on.
+/// The regime whose rows costs are measured on.
 pub const COST_REGIME: Regime = Regime::Oracle;
 
 fn rows_dir(store: &Store, regime: Regime, seed: u64) -> PathBuf {
@@ -214,7 +212,7 @@ fn method(name: &str) -> Result<Method> {
     Method::from_name(name).with_context(|| format!("there is no method {name:?}"))
 }
 
-/// What a stage found, beside what this process cost.
+/// The result of a stage.
 fn tuned(trained: &Trained) -> Tuned {
     let curve: Vec<(usize, f64)> =
         trained.log.iter().filter_map(|entry| Some((entry.step, entry.get("eval_if")?))).collect();

@@ -17,8 +17,8 @@ use crate::bench::measure::RETURN_FREED_MEMORY;
 
 /// Runs the jobs that have no result yet, in order, `workers` at a time.
 ///
-/// Every job is a process with one thread: one that fails takes nothing with it, and a study that was
-/// killed goes on with the jobs that are missing.
+/// Every job is a process with one thread, so that a failed job leaves the results of the others, and a study that was
+/// killed resumes with the missing jobs.
 pub fn run_all(store: &Store, study: &str, jobs: &[Job], workers: usize) -> Result<()> {
     let missing: VecDeque<&Job> = jobs.iter().filter(|job| !store.has(job)).collect();
     let total = missing.len();

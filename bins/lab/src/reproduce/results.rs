@@ -1,4 +1,4 @@
-//! What jobs found, as they write it.
+//! Results of jobs, as they are written.
 
 use serde::{Deserialize, Serialize};
 use trace_score::Judged;
@@ -10,27 +10,27 @@ use crate::bench::measure::Memory;
 pub struct Tuned {
     /// The validation score after so many updates; 0 is the start.
     pub curve: Vec<(usize, f64)>,
-    /// The update whose weights were kept, and its score; none for a stage without validation.
+    /// The update whose weights were kept, and its score; `None` for a stage without validation.
     pub best: Option<(usize, f64)>,
     /// Updates made in all.
     pub steps: usize,
 }
 
-/// What a method's training takes.
+/// The cost of a method's training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cost {
-    /// CPU seconds, loading and saving included.
+    /// CPU seconds, with loading and saving.
     pub seconds: f64,
-    /// Resident memory, above what the process held before it loaded model and rows.
+    /// Resident memory above the size of the process before it loaded model and rows.
     pub memory: Memory,
 }
 
 /// Answers to the test rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tested {
-    /// Verdicts on the most likely answers.
+    /// Verdicts on greedy answers.
     pub greedy: Vec<Sheet>,
-    /// Verdicts on answers drawn at temperature 1, to rows with one constraint and with several.
+    /// Verdicts on answers sampled at temperature 1, to rows with one constraint and with several.
     pub sampled: Vec<Sheet>,
 }
 
@@ -39,7 +39,7 @@ pub struct Tested {
 pub struct Sheet {
     /// Id of the row.
     pub id: String,
-    /// Whether every constraint holds, and what else the description asks for: the indicator of Eq. 3.
+    /// Whether the answer follows every constraint, and the defaults of the description: the indicator of Eq. 3.
     pub followed: bool,
     /// Mean score of the constraints, 0 to 10.
     pub mean_score: f64,

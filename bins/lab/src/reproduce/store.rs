@@ -1,4 +1,4 @@
-//! Where jobs leave what they made.
+//! The folder of a study's models and results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Store {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// Takes the folder for a study: one that holds results of another is refused.
+    /// Claims the folder for a study; a folder that holds results of another study is an error.
     pub fn claim(&self, study: &Study) -> Result<()> {
         let path = self.root.join("study.json");
         let text = serde_json::to_string_pretty(study)? + "\n";
@@ -55,7 +55,7 @@ impl Store {
         self.result(job).is_file()
     }
 
-    /// What a finished job found.
+    /// The result of a finished job.
     pub fn read<T: DeserializeOwned>(&self, job: &Job) -> Result<T> {
         let path = self.result(job);
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -63,7 +63,7 @@ impl Store {
             .with_context(|| format!("{} is no result of this study", path.display()))
     }
 
-    /// Writes what a job found, whole or not at all.
+    /// Writes the result of a job, whole or not at all.
     pub fn write(&self, job: &Job, found: &impl Serialize) -> Result<()> {
         Ok(write_file(self.result(job), serde_json::to_string_pretty(found)? + "\n")?)
     }

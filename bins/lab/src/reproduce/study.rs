@@ -11,7 +11,7 @@ use super::job::{COST_REGIME, Job, Regime, Start, Tuning};
 use super::results::Tuned;
 use super::store::Store;
 
-/// A regime and what is compared in it.
+/// A regime and the methods that are compared in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -20,7 +20,7 @@ pub struct Plan {
     pub methods: Vec<String>,
 }
 
-/// Further rows, which the paper does not have and two regimes are enough for.
+/// Methods that the paper does not have; two regimes compare them.
 const FURTHER: [&str; 2] = ["sft-star-2x", "iopo-paper-beta"];
 
 impl Plan {
@@ -38,15 +38,15 @@ impl Plan {
 #[serde(deny_unknown_fields)]
 pub struct Study {
     pub recipe: Recipe,
-    /// Who writes in [`Regime::Oracle`].
+    /// How rows are written in [`Regime::Oracle`].
     pub oracle: Writing,
-    /// Who writes in [`Regime::Noisy`].
+    /// How rows are written in [`Regime::Noisy`].
     pub noisy: Writing,
     pub plans: Vec<Plan>,
     /// The grid, the same for every method.
     pub learning_rates: Vec<String>,
     pub seeds: Vec<u64>,
-    /// Those of the seeds on which learning rates are chosen.
+    /// The seeds on which learning rates are chosen.
     pub selection_seeds: Vec<u64>,
 }
 
@@ -81,10 +81,10 @@ impl Study {
         }
     }
 
-    /// Every step of it, as small as it can be: whether the program works, and nothing else.
+    /// Every step as small as possible, to see whether the program works.
     fn smoke() -> Self {
         let mut study = Self { recipe: Recipe::smoke(), ..Self::full() };
-        // A model that has seen so little writes nothing that the verifiers accept.
+        // So small a model writes no sample that the verifiers accept.
         study.plans.retain(|plan| plan.regime != Regime::Own);
         for plan in &mut study.plans {
             plan.methods = owned(&["sft", "sft-star", "dpo", "dpo-star", "iopo"]);
@@ -94,7 +94,7 @@ impl Study {
         study
     }
 
-    /// What would otherwise fail after hours.
+    /// Checks what would otherwise fail after hours.
     pub fn check(&self) -> Result<()> {
         ensure!(!self.seeds.is_empty(), "the study has no seed");
         ensure!(!self.learning_rates.is_empty(), "the grid of learning rates is empty");
@@ -102,7 +102,7 @@ impl Study {
         for seed in &self.selection_seeds {
             ensure!(
                 self.seeds.contains(seed),
-                "seed {seed} is to choose learning rates, and is not in seeds"
+                "seed {seed} is in selection_seeds and not in seeds: add it to seeds"
             );
         }
         for method in self.plans.iter().flat_map(|plan| &plan.methods) {
@@ -111,17 +111,17 @@ impl Study {
         Ok(())
     }
 
-    /// From random weights to base models.
+    /// Training of the base models from random weights.
     pub fn bases(&self) -> Vec<Job> {
         self.seeds.iter().map(|&seed| Job::Base { seed }).collect()
     }
 
-    /// From base to supervised models.
+    /// Training of the supervised models from the base models.
     pub fn supervised(&self) -> Vec<Job> {
         self.seeds.iter().map(|&seed| Job::Sft { seed }).collect()
     }
 
-    /// What needs the starts: their tests, and rows that they write.
+    /// Tests of the starts, and preference rows.
     pub fn rows(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
         for &seed in &self.seeds {
@@ -149,14 +149,14 @@ impl Study {
         self.seeds.first().copied().context("the study has no seed")
     }
 
-    /// Every method's cost, for those that are compared where costs are measured.
+    /// The cost of every method of the regime where costs are measured.
     pub fn costs(&self) -> Vec<Job> {
         let plan = self.plans.iter().find(|plan| plan.regime == COST_REGIME);
         let methods = plan.into_iter().flat_map(|plan| &plan.methods);
         methods.map(|method| Job::Cost { method: method.clone() }).collect()
     }
 
-    /// The learning rate with the best mean validation score, the smaller of equals.
+    /// The learning rate with the best validation score; of equals, the first of the grid.
     pub fn chosen_rate(&self, store: &Store, regime: Regime, method: &str) -> Result<&str> {
         let mut best: Option<(&str, f64)> = None;
         for rate in &self.learning_rates {
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_fail_after_hours_is_refused_at_once() {
+    fn a_study_that_would_fail_after_hours_is_refused_at_once() {
         assert!(Study::full().check().is_ok() && Study::smoke().check().is_ok());
         let broken: [fn(&mut Study); 4] = [
             |study| study.selection_seeds = vec![6],
