@@ -98,7 +98,7 @@ fn wrong_arguments_are_reported_and_leave_no_file() {
         (&["--judge-rejects-right", "1"], "training: only 0 of 2 rows"),
         (&["--teacher-ignores", "1.5"], "not between 0 and 1"),
         (&["--counts", "up-to-1"], "from 2 to 15"),
-        (&["--counts", "some"], "none of up-to-N"),
+        (&["--counts", "some"], "not one of up-to-N"),
     ];
     for (arguments, expected) in cases {
         let mut command = program("world");

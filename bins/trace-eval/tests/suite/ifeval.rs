@@ -57,7 +57,7 @@ fn missing_and_null_responses_are_counted_separately() {
     let output = run(&arguments);
     let printed = stdout(&output);
     assert_eq!(output.status.code(), Some(0));
-    assert!(printed.contains("1 prompts without one, 1 with null"), "{printed}");
+    assert!(printed.contains("1 prompts without a response, 1 with null"), "{printed}");
     assert!(printed.contains("33.33") && printed.contains("1/3"), "{printed}");
 }
 

@@ -138,7 +138,7 @@ fn https_to_a_server_without_tls_is_a_failed_connection() {
 fn settings_that_cannot_work_are_named() {
     let endpoint = |url: &str| EndpointConfig::new(url, "m").init().unwrap_err().to_string();
     assert!(endpoint("localhost:8000/v1").contains("begins with localhost:"));
-    assert!(endpoint("").contains("is not one"));
+    assert!(endpoint("").contains("is not valid"));
     assert!(endpoint("ftp://host/v1").contains("begins with ftp:"));
     assert!(endpoint("http://host/v1?api-version=1").contains("after ? or #"));
     let with_password = endpoint("http://me:hunter2@host/v1");
