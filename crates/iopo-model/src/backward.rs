@@ -27,6 +27,7 @@ use crate::kernels::{self, indices};
 use crate::layout::{Predictions, TokenLayout};
 use crate::parameters::{NamedTensor, Parameters, take_layer_gradients};
 use crate::rope::RotaryEmbedding;
+use crate::tape::{gradient_of, leaf};
 
 /// Rows that go through the feed-forward part at a time where layers are recomputed. Enough for
 /// fast products; what is kept for the gradient then no longer grows with the batch.
@@ -230,9 +231,10 @@ impl LogProbPass {
             let weights = weights.clone().select(0, origin);
             (pass, weights)
         };
+        // Branches that run in order add their gradients as they come, and no second copy waits in memory.
+        let in_order = kernels::threads() == 1 || branches.len() == 1;
         let branches = branches.into_iter().map(of_branch);
-        if kernels::threads() == 1 {
-            // Branches run in order, so each adds its gradients as it ends, and no second copy waits in memory.
+        if in_order {
             branches.for_each(|(pass, weights)| pass.backward(&weights, options, gradients));
             return Ok(());
         }
@@ -331,14 +333,6 @@ fn feed_forward_backward(
 /// The gradients of all tensors that `output` was computed from, given its upstream gradient.
 fn backward_from(output: Tensor<2>, upstream: Tensor<2>) -> Gradients {
     kernels::with_gradient(output, upstream).backward()
-}
-
-pub(crate) fn leaf(values: Tensor<2>) -> Tensor<2> {
-    values.autodiff().require_grad()
-}
-
-pub(crate) fn gradient_of(leaf: &Tensor<2>, gradients: &mut Gradients) -> Tensor<2> {
-    leaf.grad_remove(gradients).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
 }
 
 impl Predictions {

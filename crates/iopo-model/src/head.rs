@@ -8,11 +8,11 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::backward::{gradient_of, leaf};
 use crate::causal_lm::CausalLm;
 use crate::checkpointing::{BackwardOptions, Checkpointing, SCORES, chunks};
 use crate::kernels;
 use crate::parameters::{NamedTensor, Parameters};
+use crate::tape::{gradient_of, leaf};
 
 /// What the head's backward pass needs.
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod peft;
 mod precision;
 mod pretrained;
 mod rope;
+mod tape;
 mod weights;
 
 pub use attention::GroupedQueryAttention;

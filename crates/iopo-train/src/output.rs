@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use iopo_files::FileLock;
+use iopo_files::{FileLock, remove_unfinished};
 
 use crate::checkpoint::{Checkpoint, FINAL};
 use crate::config::TrainConfig;
@@ -103,6 +103,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainErro
     for leftover in read_folder(dir)?.iter().filter(|path| is_temporary(path)) {
         remove_folder(leftover)?;
     }
+    remove_unfinished(dir, &[LOG]).map_err(|source| TrainError::Write { path: dir.clone(), source })?;
     Ok(lock)
 }
 

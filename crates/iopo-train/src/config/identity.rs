@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::{FineTuning, TrainConfig};
 
+/// The entry that holds the loss's identity as a whole.
+pub(crate) const LOSS: &str = "loss";
+
 impl TrainConfig {
     /// The keys that decide which updates follow, with their values as a user would write them; the loss's included.
     ///
@@ -16,10 +19,13 @@ impl TrainConfig {
     /// split and what is logged.
     #[must_use]
     pub fn identity(&self) -> BTreeMap<String, Value> {
-        let mut identity = match self.objective.identity() {
-            Value::Object(keys) => keys,
-            name => Map::from_iter([("stage".to_owned(), name)]),
+        let loss = self.objective.identity();
+        let mut identity = match &loss {
+            Value::Object(keys) => keys.clone(),
+            name => Map::from_iter([("stage".to_owned(), name.clone())]),
         };
+        // Once more as a whole: a loss with fewer keys is another one, and its keys may have names of others.
+        identity.insert(LOSS.to_owned(), loss);
         identity.extend(self.fine_tuning_identity());
         let name = |dtype: FloatDType| DType::from(dtype).name();
         let precision = &self.precision;

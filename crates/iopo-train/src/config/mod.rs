@@ -22,6 +22,7 @@ use crate::step::GroupPasses;
 
 use checker::Checker;
 pub use eval_prompts::EvalPromptsConfig;
+pub(crate) use identity::LOSS;
 
 /// Which parameters are trained.
 #[derive(Debug, Clone, PartialEq)]

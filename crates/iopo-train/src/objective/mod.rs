@@ -84,10 +84,11 @@ pub trait Objective: Debug + Send + Sync {
         let policy = TokenLogProbs { values: leaf.clone(), lengths: policy.lengths };
         let batch = BatchLogProbs::new(self.task(), policy, reference)?;
         let loss = self.loss(&batch)?;
-        let mut grads = (loss.per_example.clone().mean() * share).backward();
+        let mean = loss.per_example.clone().mean();
+        let mut grads = (mean.clone() * share).backward();
         let weights = leaf.grad_remove(&mut grads).unwrap_or_else(|| leaf.without_autodiff().zeros_like());
         let metrics = loss.metrics(batch.num_examples())?;
-        Ok(Coupled { loss: metrics.get("loss").unwrap_or(f64::NAN), metrics, weights })
+        Ok(Coupled { loss: scalar(mean)?, metrics, weights })
     }
 }
 

@@ -17,7 +17,7 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use iopo_files::{FileLock, write_file};
+use iopo_files::{FileLock, remove_unfinished, write_file};
 
 use super::fingerprint::{Fingerprint, Framed, SequenceKey};
 use crate::error::TrainError;
@@ -66,6 +66,10 @@ impl CacheFile {
         let path = Self::path(dir, &fingerprint);
         create_folder(dir)?;
         let lock = lock(&path, wait)?;
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            remove_unfinished(dir, &[name])
+                .map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
+        }
         let contents = match read(&path, &fingerprint)? {
             Some(contents) if contents.dropped == 0 => contents,
             found => {

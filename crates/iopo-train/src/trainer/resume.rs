@@ -13,6 +13,7 @@ use super::preflight::ResumePoint;
 use super::{Selection, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
+use crate::config::LOSS;
 use crate::error::TrainError;
 use crate::output::latest_checkpoint;
 use crate::reference::summation_order;
@@ -144,19 +145,21 @@ impl Trainer {
     }
 }
 
-/// The keys whose values differ, with both values. A key that only the other run has does not matter.
+/// The keys whose values differ, with both values. A key that only the other run has does not matter, but for those of
+/// the loss: as a whole it is named where none of its keys is.
 fn differences(there: &BTreeMap<String, Value>, here: &BTreeMap<String, Value>) -> Vec<String> {
     let written = |value: Option<&Value>| match value {
         None => "not recorded".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };
-    here.iter()
-        .filter(|(key, value)| there.get(*key) != Some(value))
-        .map(|(key, value)| {
-            format!("{key}: {} there, {} here", written(there.get(key)), written(Some(value)))
-        })
-        .collect()
+    let difference = |key: &str| {
+        let (there, here) = (there.get(key), here.get(key));
+        (there != here).then(|| format!("{key}: {} there, {} here", written(there), written(here)))
+    };
+    let differing: Vec<_> =
+        here.keys().filter(|key| *key != LOSS).filter_map(|key| difference(key)).collect();
+    if differing.is_empty() { difference(LOSS).into_iter().collect() } else { differing }
 }
 
 /// A hash (FNV-1a) that may stand in a file; the standard library's may change from release to release.
@@ -164,4 +167,33 @@ pub fn stable_hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = FnvHasher::default();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(loss: Value, more: &[(&str, Value)]) -> BTreeMap<String, Value> {
+        let keys = more.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        keys.chain([(LOSS.to_owned(), loss)]).collect()
+    }
+
+    #[test]
+    fn a_loss_with_fewer_keys_is_another_loss() {
+        let there =
+            run(json!({ "clip": 2, "stage": "mine" }), &[("stage", json!("mine")), ("clip", json!(2))]);
+        let here = run(json!({ "stage": "mine" }), &[("stage", json!("mine"))]);
+        let differing = differences(&there, &here);
+        assert_eq!(differing, [r#"loss: {"clip":2,"stage":"mine"} there, {"stage":"mine"} here"#]);
+        assert!(differences(&here, &here).is_empty());
+    }
+
+    #[test]
+    fn a_key_that_differs_is_named_and_not_the_whole_loss() {
+        let there = run(json!({ "pref_beta": 0.1 }), &[("pref_beta", json!(0.1))]);
+        let here = run(json!({ "pref_beta": 0.2 }), &[("pref_beta", json!(0.2))]);
+        assert_eq!(differences(&there, &here), ["pref_beta: 0.1 there, 0.2 here"]);
+    }
 }
