@@ -60,7 +60,8 @@ fn table(systems: &Systems) -> Table {
         table.add_row([system.method.clone()].into_iter().chain(system.values.iter().map(share)));
     }
     for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right).set_padding((0, 1));
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((0, 1));
     }
     table
 }
