@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, FloatDType, Tensor, TensorReadError};
+use burn::tensor::TensorReadError;
 
 use crate::causal_lm::CausalLm;
 use crate::kernels;
@@ -19,7 +19,7 @@ impl Extend<NamedTensor> for ParameterGradients {
     fn extend<I: IntoIterator<Item = NamedTensor>>(&mut self, gradients: I) {
         for mut gradient in gradients {
             // Sums and squares of bf16 numbers lose what small gradients add.
-            gradient.values = widen(gradient.values);
+            gradient.values = kernels::at_least_f32(gradient.values);
             // Taken out of the map, the sum has one owner and is added to in place.
             if let Some(sum) = self.by_name.remove(&gradient.name) {
                 gradient.values = kernels::add(sum.values, gradient.values);
@@ -38,7 +38,7 @@ impl ParameterGradients {
     /// Gives every trained parameter a gradient: zeros where the loss does not depend on it.
     pub fn complete(&mut self, policy: &CausalLm) {
         for parameter in policy.trainable_parameters() {
-            let values = widen(parameter.values.zeros_like());
+            let values = kernels::at_least_f32(parameter.values.zeros_like());
             self.by_name.entry(parameter.name.clone()).or_insert(NamedTensor { values, ..parameter });
         }
     }
@@ -90,17 +90,9 @@ impl ParameterGradients {
     }
 }
 
-/// The same values in at least f32.
-fn widen(values: Tensor<1>) -> Tensor<1> {
-    match values.dtype() {
-        DType::F64 | DType::F32 => values,
-        _ => values.cast(FloatDType::F32),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{DType, Device, Tensor, TensorData};
 
     use super::*;
 

@@ -67,8 +67,8 @@ pub enum TrainError {
          or a longer warm-up may help"
     )]
     NotFinite { step: usize, what: &'static str, value: f64 },
-    /// An evaluator of the program fails after so many updates.
-    #[error("the evaluation after update {step} failed")]
+    /// An evaluator of the program fails after so many updates; 0 for its start as well.
+    #[error("the evaluation {} failed", if *step == 0 { "before the first update".to_owned() } else { format!("after update {step}") })]
     Evaluator { step: usize, source: Box<dyn Error + Send + Sync> },
     /// Values cannot be read back from the device.
     #[error("cannot read {what} from the device: {reason}")]

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, FloatDType, Tensor};
-use iopo_model::kernels::{AdamWUpdate, adamw_update};
+use burn::tensor::{FloatDType, Tensor};
+use iopo_model::kernels::{AdamWUpdate, adamw_update, at_least_f32};
 use iopo_model::{CausalLm, NamedTensor, ParameterGradients, Parameters};
 
 /// Hyper-parameters.
@@ -92,7 +92,7 @@ impl AdamW {
         model.update_trainable(|name, values| {
             let gradient = gradients.get(name)?;
             let dtype = values.dtype();
-            let (values, g) = (widen(values), widen(gradient.values.clone()));
+            let (values, g) = (at_least_f32(values), at_least_f32(gradient.values.clone()));
             let state = moments.remove(name).unwrap_or_else(|| Moments {
                 shape: gradient.shape.clone(),
                 first: g.zeros_like(),
@@ -149,14 +149,6 @@ impl AdamW {
     }
 }
 
-/// The same values in at least f32.
-fn widen(values: Tensor<1>) -> Tensor<1> {
-    match values.dtype() {
-        DType::F64 | DType::F32 => values,
-        _ => values.cast(FloatDType::F32),
-    }
-}
-
 /// Whether weight decay applies by default: to matrices and their adapters, not to norms and biases.
 ///
 /// # Source
@@ -169,7 +161,7 @@ pub(crate) fn decays_by_default(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use burn::module::Module;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{DType, Device, TensorData};
     use iopo_model::{Precision, load_model};
 
     use super::*;

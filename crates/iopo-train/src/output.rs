@@ -61,7 +61,7 @@ pub(crate) fn remove_old(output_dir: &Path, keep: usize, spared: Option<&Path>) 
 }
 
 /// Checks that a run may write to its output folder; touches nothing.
-pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
+pub(crate) fn check_output(config: &TrainConfig, is_ours: bool) -> Result<(), TrainError> {
     let dir = &config.output_dir;
     let reference = &config.reference;
     let inputs =
@@ -73,7 +73,7 @@ pub(crate) fn check_output(config: &TrainConfig) -> Result<(), TrainError> {
             return Err(TrainError::at(dir, reason));
         }
     }
-    if FileLock::is_held(&dir.join(LOCK))? {
+    if !is_ours && FileLock::is_held(&dir.join(LOCK))? {
         return Err(in_use(dir));
     }
     check_contents(config)

@@ -11,7 +11,7 @@ pub(crate) mod tensors;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Tensor, TensorReadError};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorReadError};
 use rayon::prelude::*;
 
 use crate::layout::TokenLayout;
@@ -157,6 +157,14 @@ pub fn scale(x: Tensor<1>, factor: f64) -> Tensor<1> {
         None => Err(x),
     }
     .unwrap_or_else(|x| x * factor)
+}
+
+/// The same values in at least f32: sums and squares of bf16 numbers lose what small ones add.
+pub fn at_least_f32(values: Tensor<1>) -> Tensor<1> {
+    match values.dtype() {
+        DType::F64 | DType::F32 => values,
+        _ => values.cast(FloatDType::F32),
+    }
 }
 
 /// `Σ x²`.

@@ -56,7 +56,7 @@ impl Trainer {
     /// As [`prepare`], and an output folder that must not be written to.
     pub fn new(config: TrainConfig, device: &Device) -> Result<Self, TrainError> {
         // Checked before a large model is loaded, and again when the run starts.
-        check_output(&config)?;
+        check_output(&config, false)?;
         let prepared = prepare(&config, device)?;
         Ok(Self::from_prepared(config, prepared))
     }

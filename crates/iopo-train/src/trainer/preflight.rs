@@ -41,9 +41,8 @@ impl Trainer {
         }
         self.check_evaluations()?;
         self.plan_by_tokens(observer)?;
-        // A lock that an earlier run of this trainer holds would shut out this one.
-        drop(self.lock.take());
-        check_output(&self.config)?;
+        // The lock that an earlier run of this trainer still holds is its own.
+        check_output(&self.config, self.lock.is_some())?;
         let resume = self.resume_point()?;
         self.check_start()?;
         Ok(Ready { resume })

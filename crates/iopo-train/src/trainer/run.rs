@@ -54,6 +54,8 @@ impl<'a> Run<'a> {
             Some(point) => Counters::resumed(trainer, point, observer)?,
             None => (Counters::fresh(trainer.start_log_probs()?), Vec::new()),
         };
+        // Held once: taking it again would find it in use.
+        drop(trainer.lock.take());
         trainer.lock = Some(prepare_output(&trainer.config)?);
         // A run that was killed right after a save left a superseded checkpoint.
         counters.selection.remove_superseded(&trainer.config.output_dir)?;

@@ -16,7 +16,7 @@ static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A(不是|
 ///
 /// # Errors
 ///
-/// An answer without a clear verdict; there is none with [`ComplexBenchQuirks::loose_answers`].
+/// An answer without a clear verdict; with [`ComplexBenchQuirks::loose_answers`] every answer has one.
 ///
 /// # Source
 ///

@@ -32,6 +32,8 @@ pub struct ComplexBenchQuirks {
     /// The official program counts a question without a verdict as not satisfied in DRFR and as passed in the tests of
     /// coherence; without this, it is counted apart.
     pub unjudged_fails: bool,
+    /// The official program lists the category and type of an item without questions, with nothing to count.
+    pub lists_items_without_questions: bool,
     /// The official program counts the verdict 2 as satisfied by dimension and by composition.
     pub unknown_satisfies: bool,
 }
@@ -49,6 +51,7 @@ impl ComplexBenchQuirks {
             loose_answers: true,
             direct_dependencies: true,
             unjudged_fails: true,
+            lists_items_without_questions: true,
             unknown_satisfies: true,
         }
     }
@@ -65,6 +68,7 @@ impl ComplexBenchQuirks {
             loose_answers: false,
             direct_dependencies: false,
             unjudged_fails: false,
+            lists_items_without_questions: false,
             unknown_satisfies: false,
         }
     }

@@ -161,7 +161,8 @@ pub fn statistics(items: &[JudgedItem], quirks: ComplexBenchQuirks) -> DrfrStati
     let mut by_question: [BTreeMap<String, Tally>; 2] = Default::default();
     for item in items {
         let names = [&item.category, item.category_prefix(), &item.task_type, &item.combination()];
-        for (part, name) in by_item.iter_mut().zip(names) {
+        let is_listed = !item.questions.is_empty() || quirks.lists_items_without_questions;
+        for (part, name) in by_item.iter_mut().zip(names).filter(|_| is_listed) {
             let tally = part.entry(name.to_owned()).or_default();
             item.questions.iter().for_each(|question| tally.count(question.verdict, quirks));
         }

@@ -234,6 +234,14 @@ fn item(group: &str, verdicts: &[Verdict]) -> JudgedItem {
 }
 
 #[test]
+fn an_item_without_questions_is_listed_by_the_official_program_alone() {
+    let empty = JudgedItem { category: "Chain_1".to_owned(), questions: Vec::new(), ..item("b", &[Holds]) };
+    let items = [item("a", &[Holds, Fails]), empty];
+    assert!(!statistics(&items, NONE).categories.contains_key("Chain_1"));
+    assert_eq!(statistics(&items, OFFICIAL).categories["Chain_1"].n, 0);
+}
+
+#[test]
 fn questions_without_a_verdict_are_counted_apart() {
     let items = [item("a", &[Holds, Fails]), item("a", &[Holds, Holds]), item("b", &[Holds, Missing])];
     let result = statistics(&items, NONE);

@@ -56,7 +56,7 @@ fn two_runs_do_not_share_an_output_folder() {
     assert_eq!(names_in(dir.path()), before);
     drop(first);
     second.run(&mut ()).unwrap();
-    // Its own lock does not shut a trainer out.
+    // A trainer's own lock does not shut it out.
     second.run(&mut ()).unwrap();
 }
 

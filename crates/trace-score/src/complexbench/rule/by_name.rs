@@ -82,8 +82,8 @@ impl Kind {
 
 /// Rules on extracted objects, in the order in which the official program looks for them.
 ///
-/// The order decides: `model_keyword` is part of `model_keyword_num`, and any rule with `each` in it that is none of
-/// these is unknown.
+/// The order decides: `model_keyword` is part of `model_keyword_num`, and a rule with `each` in it that is not
+/// listed is unknown.
 const OF_OBJECTS: [Kind; 23] = [
     Kind::chinese(&["model_keyword_each"], |rule| keywords(rule, "model_keyword_each")).lazy_each(),
     Kind::new(&["model_keyword_num_each", "model_forbidden_word_each"], counted_and_forbidden).each(),

@@ -64,7 +64,7 @@ pub(super) enum Check {
     Objects(Bounds),
     /// It is this text, a final full stop aside.
     Equals(String),
-    /// It holds a JSON object with exactly these keys, or with any if there are none.
+    /// It holds a JSON object with exactly these keys, or any JSON object if the list is empty.
     JsonKeys(Vec<Literal>),
     /// It has no punctuation but these marks.
     Punctuation(Vec<String>),
