@@ -213,6 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn opening_removes_what_a_killed_repair_left_and_nothing_else() {
+        let dir = tempdir().unwrap();
+        let path = filled(dir.path());
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (left, other) =
+            (dir.path().join(format!(".{name}.part-Ab3dEf.tmp")), dir.path().join(".mine.tmp"));
+        fs::write(&left, "half").unwrap();
+        fs::write(&other, "mine").unwrap();
+        let (_, contents) = open(dir.path());
+        assert_eq!(contents.records.len(), 3);
+        assert!(!left.exists() && other.exists());
+    }
+
+    #[test]
     fn what_was_appended_is_read_back() {
         let dir = tempdir().unwrap();
         filled(dir.path());

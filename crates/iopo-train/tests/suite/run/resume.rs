@@ -33,6 +33,7 @@ fn resumed_equals_uninterrupted(more: &[&str], weights: &str) {
     // What a killed run may leave: neither of these is a checkpoint.
     fs::create_dir(resumed.path().join(".checkpoint-5.tmp")).unwrap();
     fs::write(resumed.path().join(".checkpoint-5.tmp/trainer_state.json"), "{").unwrap();
+    fs::write(resumed.path().join(".trainer_log.jsonl.part-Ab3dEf.tmp"), "{").unwrap();
     fs::create_dir(resumed.path().join("checkpoint-9")).unwrap();
     let summary = run(resumed.path(), &[&lines[..], &["resume_from_checkpoint=true"]].concat());
     assert_eq!(summary.steps, 6);
@@ -44,6 +45,7 @@ fn resumed_equals_uninterrupted(more: &[&str], weights: &str) {
         assert!(bytes(whole.path(), &name) == bytes(resumed.path(), &name), "{name}");
     }
     assert!(!resumed.path().join(".checkpoint-5.tmp").exists());
+    assert!(!resumed.path().join(".trainer_log.jsonl.part-Ab3dEf.tmp").exists());
 }
 
 #[test]
