@@ -3,7 +3,9 @@
 mod atomic;
 mod error;
 mod lock;
+mod read;
 
 pub use atomic::{AtomicFile, remove_unfinished, replace_file, sync_folder, write_file};
 pub use error::FileError;
 pub use lock::FileLock;
+pub use read::{HEAD, open_regular, read_bytes, read_text, what_it_is};
