@@ -65,7 +65,16 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     (
         "trace-train",
-        &["trace-world", "trace-score", "iopo-data", "iopo-model", "iopo-cli", "iopo-train", "iopo-lab"],
+        &[
+            "trace-world",
+            "trace-score",
+            "iopo-data",
+            "iopo-model",
+            "iopo-cli",
+            "iopo-files",
+            "iopo-train",
+            "iopo-lab",
+        ],
     ),
 ];
 
