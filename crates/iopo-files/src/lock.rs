@@ -33,7 +33,7 @@ impl FileLock {
     }
 
     /// Whether the file still stands at a path. Only Unix can tell; elsewhere an open file is not removed.
-    fn is_at(&self, path: &Path) -> bool {
+    pub fn is_at(&self, path: &Path) -> bool {
         #[cfg(unix)]
         {
             use crate::place::Identity;

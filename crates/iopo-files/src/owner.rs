@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::atomic::{is_unfinished, sync_parent, unfinished_folder};
 use crate::manifest::{self, Entry, MANIFEST, name_of};

@@ -15,7 +15,7 @@ pub(crate) fn place_of(path: &Path) -> io::Result<PathBuf> {
         return Err(io::Error::new(ErrorKind::InvalidInput, "the path names no file"));
     }
     let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) if is_missing(&error) => return Ok(path.to_owned()),
         found => found?,
     };
     let place =
@@ -47,7 +47,7 @@ pub fn try_folder(folder: &Path) -> Result<(), FileError> {
                 let reason = format!("{} is a file, not a folder", place.display());
                 return Err(failed(io::Error::new(ErrorKind::NotADirectory, reason)));
             }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error) if is_missing(&error) => {
                 if place.is_symlink() {
                     return Err(failed(dangling(place)));
                 }
@@ -56,6 +56,11 @@ pub fn try_folder(folder: &Path) -> Result<(), FileError> {
         }
     }
     Err(failed(ErrorKind::NotFound.into()))
+}
+
+/// Whether nothing is at a path; where a file is in the place of its folder, nothing can be.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn dangling(path: &Path) -> io::Error {

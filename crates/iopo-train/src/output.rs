@@ -102,10 +102,34 @@ pub(crate) fn check_output(config: &TrainConfig, is_ours: bool) -> Result<(), Tr
         }
     }
     [Some(dir), reference.cache.as_ref()].into_iter().flatten().try_for_each(|dir| try_folder(dir))?;
+    if config.resume.is_none() {
+        check_inputs(config)?;
+    }
     if !is_ours && FolderLock::is_held(dir)? {
         return Err(in_use(dir));
     }
     check_contents(config)
+}
+
+/// Checks that nothing that a new run reads lies in a folder that it would remove.
+fn check_inputs(config: &TrainConfig) -> Result<(), TrainError> {
+    let (data, reference) = (&config.data, &config.reference);
+    let models =
+        [Some(&config.model), config.adapter.as_ref(), reference.model.as_ref(), reference.adapter.as_ref()];
+    let prompts = config.eval_prompts.iter().flat_map(|prompts| &prompts.files);
+    let inputs = models.into_iter().flatten().chain(prompts).map(PathBuf::as_path);
+    let inputs = inputs.chain(data.train.iter().chain(&data.eval).map(Path::new));
+    let inputs: Vec<(&Path, PathBuf)> =
+        inputs.filter_map(|input| Some((input, input.canonicalize().ok()?))).collect();
+    let removed = places_of_checkpoints(&config.output_dir)?.into_iter().map(|(_, place)| place);
+    for place in removed.chain([config.answers_dir()]).filter_map(|place| place.canonicalize().ok()) {
+        if let Some((input, _)) = inputs.iter().find(|(_, found)| found.starts_with(&place)) {
+            let reason = "it is an input, and lies among the earlier results that this run would remove; choose another \
+                          output_dir";
+            return Err(TrainError::at(input, reason));
+        }
+    }
+    Ok(())
 }
 
 fn in_use(dir: &Path) -> TrainError {

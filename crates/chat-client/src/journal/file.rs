@@ -172,6 +172,10 @@ impl State {
                     format!("takes no more records, since an earlier one could not be written: {reason}");
                 Err(JournalError::Unusable { path: path.to_owned(), reason })
             }
+            None if !self.file.is_at(path) => {
+                let reason = "was moved or removed while a run was writing to it; answers would be lost";
+                Err(JournalError::Unusable { path: path.to_owned(), reason: reason.to_owned() })
+            }
             None => Ok(()),
         }
     }

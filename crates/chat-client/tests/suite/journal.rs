@@ -168,6 +168,19 @@ fn a_whole_line_that_only_begins_like_a_record_is_left_alone() {
     }
 }
 
+/// What is written to a file without a name is lost at the end.
+#[cfg(unix)]
+#[test]
+fn a_journal_that_was_removed_takes_no_more_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let journal = Journal::open(&path).unwrap();
+    journal.append(&record(1, Some("a"))).unwrap();
+    fs::remove_file(&path).unwrap();
+    let error = journal.append(&record(2, Some("a"))).unwrap_err();
+    assert!(error.to_string().contains("was moved or removed"), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_device_is_no_journal() {

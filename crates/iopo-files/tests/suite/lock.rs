@@ -82,6 +82,19 @@ fn a_folder_that_another_has_taken_the_place_of_is_noticed() {
     assert!(lock.check().unwrap_err().source.to_string().contains("moved or removed"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_locked_file_that_was_removed_or_replaced_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let lock = FileLock::take(&path).unwrap().unwrap();
+    assert!(lock.is_at(&path));
+    fs::remove_file(&path).unwrap();
+    assert!(!lock.is_at(&path));
+    fs::write(&path, "").unwrap();
+    assert!(!lock.is_at(&path));
+}
+
 /// Reading a pipe would wait for ever, and a device keeps nothing.
 #[cfg(unix)]
 #[test]

@@ -118,10 +118,10 @@ fn weights_that_no_run_left_are_never_replaced() {
     refused_for(model.path(), &overwrite, "model.safetensors");
     // transformers leaves a state of the same name.
     fs::write(model.path().join("trainer_state.json"), r#"{"global_step": 3, "max_steps": 3}"#).unwrap();
-    refused_for(model.path(), &overwrite, "model.safetensors");
+    refused_for(model.path(), &overwrite, "trainer_state.json");
     let ours = with_checkpoint();
     let checkpoint = format!("resume_from_checkpoint={}", ours.path().join("checkpoint-3").display());
-    refused_for(model.path(), &[&checkpoint], "model.safetensors");
+    refused_for(model.path(), &[&checkpoint], "trainer_state.json");
     // Shards are nobody's result here, not even beside our own state.
     fs::write(ours.path().join("model-00001-of-00002.safetensors"), "").unwrap();
     refused_for(ours.path(), &overwrite, "model-00001-of-00002.safetensors");
@@ -306,4 +306,26 @@ fn a_place_that_cannot_be_written_to_is_noticed_before_the_data() {
         assert!(link.is_symlink());
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+/// They are our own, and would be removed.
+#[test]
+fn inputs_among_earlier_results_are_not_removed() {
+    let dir = with_checkpoint();
+    let adapter = dir.path().join("checkpoint-3");
+    let rows = dir.path().join("eval_answers/rows.jsonl");
+    fs::create_dir(dir.path().join("eval_answers")).unwrap();
+    OWNER.write(&rows, fs::read(fixture("quickstart/groups.jsonl")).unwrap()).unwrap();
+    for (line, input) in [
+        (format!("adapter_name_or_path={}", adapter.display()), &adapter),
+        (
+            format!("ref_model_adapters={}", dir.path().join("eval_answers/../checkpoint-3").display()),
+            &adapter,
+        ),
+        (format!("dataset={}", rows.display()), &rows),
+    ] {
+        let error = fail(dir.path(), &["overwrite_output_dir=true", &line]);
+        assert!(error.to_string().contains("is an input, and lies among the earlier results"), "{error}");
+        assert!(input.exists());
+    }
 }
