@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use crate::FileError;
-use crate::place::place_of;
+use crate::place::{Identity, place_of};
 
 /// An open file that one process at a time holds; free again once this is dropped or the process is gone.
 ///
@@ -34,14 +34,10 @@ impl FileLock {
 
     /// Whether the file still stands at a path. Only Unix can tell; elsewhere an open file is not removed.
     pub fn is_at(&self, path: &Path) -> bool {
-        #[cfg(unix)]
-        {
-            use crate::place::Identity;
-            let here = self.file.metadata().map(|found| Identity::of_metadata(&found));
-            here.is_ok_and(|here| here == Identity::of(path))
+        match Identity::of_open(&self.file) {
+            Some(here) => here == Identity::of(path),
+            None => path.exists(),
         }
-        #[cfg(not(unix))]
-        path.exists()
     }
 
     /// Whether another holds the lock; makes no file.

@@ -111,8 +111,14 @@ impl Identity {
         fs::metadata(path).ok().map(|found| Self::of_metadata(&found))
     }
 
+    /// Of a file that is open; `None` where the system does not tell.
     #[cfg(unix)]
-    pub(crate) fn of_metadata(found: &fs::Metadata) -> Self {
+    pub(crate) fn of_open(file: &fs::File) -> Option<Self> {
+        file.metadata().ok().map(|found| Self::of_metadata(&found))
+    }
+
+    #[cfg(unix)]
+    fn of_metadata(found: &fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self::File(found.dev(), found.ino())
     }
@@ -120,5 +126,10 @@ impl Identity {
     #[cfg(not(unix))]
     fn of_file(path: &Path) -> Option<Self> {
         path.canonicalize().ok().map(Self::File)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of_open(_: &fs::File) -> Option<Self> {
+        None
     }
 }

@@ -54,9 +54,15 @@ fn checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
 
 /// Whatever has the name of a checkpoint, by step.
 fn places_of_checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
-    let step = |path: &Path| path.file_name()?.to_str()?.strip_prefix(CHECKPOINT)?.parse().ok();
-    let paths = read_folder(output_dir)?.into_iter();
-    let mut found: Vec<(usize, PathBuf)> = paths.filter_map(|path| Some((step(&path)?, path))).collect();
+    numbered(output_dir, CHECKPOINT, "")
+}
+
+/// The paths in a folder whose names are a number between these texts, in its order.
+fn numbered(dir: &Path, start: &str, end: &str) -> Result<Vec<(usize, PathBuf)>, TrainError> {
+    let number =
+        |path: &Path| path.file_name()?.to_str()?.strip_prefix(start)?.strip_suffix(end)?.parse().ok();
+    let paths = read_folder(dir)?.into_iter();
+    let mut found: Vec<(usize, PathBuf)> = paths.filter_map(|path| Some((number(&path)?, path))).collect();
     found.sort();
     Ok(found)
 }
@@ -164,8 +170,8 @@ fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
     let is_new = config.resume.is_none();
     if is_new && !config.overwrite_output_dir && is_occupied(config)? {
-        let reason = "it holds results already; set overwrite_output_dir: true to replace them, or \
-                      resume_from_checkpoint to go on";
+        let reason = "it holds results already; choose another output_dir, or set resume_from_checkpoint to go on, or \
+                      overwrite_output_dir: true to replace those that a run of ours wrote";
         return Err(TrainError::at(dir, reason));
     }
     // This program writes no shards, and other programs would load them in place of the new weights.
@@ -188,11 +194,18 @@ fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Checks that a resumed run may write the checkpoints that are ahead of it.
-pub(crate) fn check_ahead(output_dir: &Path, step: usize, total: usize) -> Result<(), TrainError> {
-    let ahead =
-        places_of_checkpoints(output_dir)?.into_iter().filter(|(at, _)| (step + 1..=total).contains(at));
-    Ok(ahead.into_iter().try_for_each(|(_, place)| OWNER.check_folder(&place))?)
+/// Checks that a resumed run may write the checkpoints and answers that are ahead of it.
+pub(crate) fn check_ahead(config: &TrainConfig, step: usize, total: usize) -> Result<(), TrainError> {
+    let ahead = step + 1..=total;
+    let checkpoints = places_of_checkpoints(&config.output_dir)?.into_iter();
+    for (_, place) in checkpoints.filter(|(step, _)| ahead.contains(step)) {
+        OWNER.check_folder(&place)?;
+    }
+    let answers = numbered(&config.answers_dir(), "step-", ".jsonl")?.into_iter();
+    for (_, file) in answers.filter(|(step, _)| ahead.contains(step)) {
+        OWNER.check_file(&file)?;
+    }
+    Ok(())
 }
 
 fn is_occupied(config: &TrainConfig) -> Result<bool, TrainError> {

@@ -42,6 +42,8 @@ fn provenance_path(args: &AnswerArgs) -> PathBuf {
 /// Asks, writes and prints.
 pub(crate) fn run(args: &AnswerArgs) -> Result<Outcome> {
     OWNER.claim([&args.out, &provenance_path(args)], [&args.file, &journal_path(&args.ask, &args.out)])?;
+    // A folder that is missing should not cost the answers.
+    drop(OWNER.create(&args.out)?);
     let prompts = prompts::read(args.benchmark, &args.file)?;
     let provenance = Provenance::new().file("prompts", &args.file)?;
     let (collected, provenance) = match &args.local.model_dir {

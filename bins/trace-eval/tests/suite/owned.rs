@@ -105,6 +105,17 @@ fn answers_stay_while_the_endpoint_is_down() {
 }
 
 #[test]
+fn a_missing_folder_is_noticed_before_anything_is_asked() {
+    let (server, folder) = (fine(), tempfile::tempdir().unwrap());
+    let url = server.base_url();
+    let (prompts, out) = (prompts(folder.path()), folder.path().join("missing/answers.jsonl"));
+    let journal = folder.path().join("journal.jsonl");
+    let errors = failure(&typed(&url, &prompts, &out, &["--journal", text(&journal)]));
+    assert!(errors.contains("cannot create") && errors.contains("missing/answers.jsonl"), "{errors}");
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
 fn what_a_killed_run_left_beside_the_answers_goes_with_the_next() {
     let (server, folder) = (fine(), tempfile::tempdir().unwrap());
     let url = server.base_url();

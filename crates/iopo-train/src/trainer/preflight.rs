@@ -45,7 +45,7 @@ impl Trainer {
         check_output(&self.config, self.lock.is_some())?;
         let resume = self.resume_point(observer)?;
         if let Some(point) = &resume {
-            check_ahead(&self.config.output_dir, point.checkpoint.global_step, self.total_steps())?;
+            check_ahead(&self.config, point.checkpoint.global_step, self.total_steps())?;
         }
         self.check_start()?;
         Ok(Ready { resume })

@@ -189,6 +189,14 @@ fn a_folder_in_the_place_of_a_checkpoint_is_a_users() {
     let is_there = notes(&dir.path().join("checkpoint-6"));
     refused_for(dir.path(), &["save_steps=2", "resume_from_checkpoint=true"], "checkpoint-6");
     assert!(is_there());
+    fs::remove_dir_all(dir.path().join("checkpoint-6")).unwrap();
+    fs::create_dir(dir.path().join("eval_answers")).unwrap();
+    ["step-4.jsonl", "step-5.jsonl", "notes.jsonl"]
+        .iter()
+        .for_each(|name| fs::write(dir.path().join("eval_answers").join(name), "mine").unwrap());
+    refused_for(dir.path(), &["save_steps=2", "resume_from_checkpoint=true"], "step-5.jsonl");
+    fs::remove_file(dir.path().join("eval_answers/step-5.jsonl")).unwrap();
+    run(dir.path(), &["save_steps=2", "resume_from_checkpoint=true"]);
 }
 
 #[test]
