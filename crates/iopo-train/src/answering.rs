@@ -34,7 +34,9 @@ impl Answering {
         let encoder = TemplateEncoder::new(TextTokenizer::from_dir(&config.model)?, config.data.template)?;
         let ends = Ends::of(&config.model, &encoder)?;
         let chat_template = encoder.as_chat_template().filter(|_| !folder_writes_the_same(&encoder));
-        let notice = encoder.as_chat_template().map(|_| notice(&encoder, &ends, chat_template.is_some()));
+        // A folder's own template implies nothing that the folder does not say, but for an end token that it lacks.
+        let implies = encoder.template() != Template::Chat || ends.lacks_trained();
+        let notice = implies.then(|| notice(&encoder, &ends, chat_template.is_some()));
         Ok(Self { generation: ends.generation_config(&encoder), chat_template, notice })
     }
 
