@@ -78,61 +78,61 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
     }
 }
 
+/// Files that a folder may have in the place of safetensors, and what they are; the first that is there is named.
+const OTHERS: [(fn(&str) -> bool, &str); 7] = [
+    (
+        |name| name.starts_with("adapter_"),
+        "of a PEFT adapter, and no model: give the folder of the adapter's model, and this one as the adapter",
+    ),
+    (
+        |name| name.ends_with(".gguf"),
+        "a GGUF file, which is not read; take the model's folder with safetensors",
+    ),
+    (
+        |name| name.starts_with("consolidated."),
+        "weights under their author's own names; take the model's folder in Hugging Face's format",
+    ),
+    (
+        |name| {
+            let ends = [".bin", ".bin.index.json", ".pth", ".pt", ".ckpt"];
+            ends.iter().any(|end| name.ends_with(end)) && name != "training_args.bin"
+        },
+        "a Python pickle, which is not read; write the model as safetensors (`save_pretrained` in transformers)",
+    ),
+    (
+        |name| ["tf_model.h5", "flax_model.msgpack", "model.onnx"].contains(&name),
+        "weights of another framework; take the model's folder with safetensors",
+    ),
+    (
+        |name| name.starts_with("model-") && name.ends_with(".safetensors"),
+        "a shard, and no model.safetensors.index.json that says which shards there are",
+    ),
+    (|name| name.ends_with(".safetensors"), "and no model.safetensors; rename it if it is the whole model"),
+];
+
 /// What a path that holds no model of Hugging Face holds instead, with the way out; `None` where nothing is known.
 pub(crate) fn other_content(dir: &Path) -> Option<String> {
     if !dir.exists() {
-        return Some(
-            "no such folder; nothing is downloaded, so give the path of a folder with the model".to_owned(),
-        );
+        let advice = "no such folder; nothing is downloaded, so give the path of a folder with the model";
+        return Some(advice.to_owned());
     }
     if !dir.is_dir() {
         let kind = what_a_file_is(dir).map_or_else(String::new, |kind| format!(": it is {kind}"));
         return Some(format!("a file, and not a model's folder{kind}"));
     }
     let names = names_in(dir);
-    let has = |name: &str| names.iter().any(|found| found == name);
-    let one = |fits: &dyn Fn(&str) -> bool| names.iter().find(|name| fits(name)).map(|name| short(name));
-    let ends = |end: &'static str| move |name: &str| name.ends_with(end);
     if names.is_empty() {
         return Some("an empty folder".to_owned());
     }
-    if ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"].into_iter().any(has) {
-        return Some(
-            "holds a PEFT adapter and no model: give the folder of the adapter's model, and this one as the adapter"
-                .to_owned(),
-        );
+    if [SINGLE, INDEX].iter().any(|weights| names.iter().any(|name| name == weights)) {
+        return None;
     }
-    if let Some(name) = one(&ends(".gguf")) {
-        return Some(format!(
-            "holds {name}, a GGUF file, which is not read; take the model's folder with safetensors"
-        ));
+    let other = OTHERS.iter().find_map(|(fits, what)| Some((names.iter().find(|name| fits(name))?, what)));
+    match other {
+        Some((name, what)) => Some(format!("holds {}, {what}", short(name))),
+        None => model_inside(dir)
+            .map(|inside| format!("its folder {} holds a model; give that one", inside.display())),
     }
-    if let Some(name) = one(&|name| name.starts_with("consolidated.")) {
-        return Some(format!(
-            "holds {name}, weights under their author's own names; take the model's folder in Hugging Face's format"
-        ));
-    }
-    if let Some(name) = one(&|name| {
-        [".bin", ".bin.index.json", ".pth", ".pt", ".ckpt"].iter().any(|end| name.ends_with(end))
-            && name != "training_args.bin"
-    }) {
-        return Some(format!(
-            "holds {name}, a Python pickle, which is not read; write the model as safetensors (`save_pretrained` in \
-             transformers)"
-        ));
-    }
-    if let Some(name) = one(&|name| ["tf_model.h5", "flax_model.msgpack", "model.onnx"].contains(&name)) {
-        return Some(format!(
-            "holds {name}, weights of another framework; take the model's folder with safetensors"
-        ));
-    }
-    if let Some(name) = one(&|name| name.starts_with("model-") && name.ends_with(".safetensors")) {
-        return Some(format!("holds {name}, a shard, and no {INDEX} that says which shards there are"));
-    }
-    if let Some(name) = one(&ends(".safetensors")) {
-        return Some(format!("holds {name}, and no {SINGLE}; rename it if it is the whole model"));
-    }
-    model_inside(dir).map(|inside| format!("its folder {} holds a model; give that one", inside.display()))
 }
 
 /// What a file is that should be another, if its first bytes tell.

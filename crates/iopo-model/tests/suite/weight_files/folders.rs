@@ -27,7 +27,7 @@ fn a_folder_without_safetensors_says_what_it_holds() {
         ),
         ("consolidated.00.pth", "under their author's own names"),
         ("tf_model.h5", "weights of another framework"),
-        ("adapter_model.safetensors", "holds a PEFT adapter and no model"),
+        ("adapter_model.safetensors", "holds adapter_model.safetensors, of a PEFT adapter, and no model"),
         ("model-00001-of-00002.safetensors", "a shard, and no model.safetensors.index.json"),
         ("weights.safetensors", "holds weights.safetensors, and no model.safetensors"),
         ("notes.txt", "found neither model.safetensors nor model.safetensors.index.json"),
@@ -60,7 +60,10 @@ fn a_path_without_a_model_says_what_it_is() {
         assert_eq!(load_error(&path(name)).split_once(": ").unwrap().1.find(expected), Some(0), "{name}");
     }
     let adapter = load_error(copy_of_folder(&peft_fixture()).path());
-    assert!(adapter.contains("holds a PEFT adapter and no model"), "{adapter}");
+    assert!(adapter.contains("holds adapter_config.json, of a PEFT adapter, and no model"), "{adapter}");
+    let bare = copy_of("qwen2-tiny");
+    fs::remove_file(bare.path().join("config.json")).unwrap();
+    assert!(load_error(bare.path()).ends_with(": holds no config.json, so no model"));
 }
 
 /// Opening a pipe that nobody writes to would wait for ever.
