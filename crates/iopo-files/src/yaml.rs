@@ -242,6 +242,7 @@ fn python_float(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -356,5 +357,24 @@ mod tests {
     fn a_tab_is_named_with_its_line() {
         let error = parse_yaml("a:\n  b: 1\n\tc: 2\n").unwrap_err();
         assert!(error.contains("line 3 is indented with a tab"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever stands in a value, it is filled in or refused, and an escaped text is itself again.
+        #[test]
+        fn an_escaped_text_stays_and_no_text_panics(text in r"[a-b$\{}\[\]:,.\\ ]{0,24}") {
+            let _ = fill(json!({ "a": text.as_str(), "b": "x" }));
+            let mut escaped = String::new();
+            let mut rest = text.as_str();
+            while let Some((before, after)) = rest.split_once("${") {
+                let backslashes = before.len() - before.trim_end_matches('\\').len();
+                escaped += &format!("{before}{}\\${{", "\\".repeat(backslashes));
+                rest = after;
+            }
+            escaped += rest;
+            prop_assert_eq!(filled(json!({ "a": escaped })), json!(text));
+        }
     }
 }
