@@ -3,6 +3,7 @@
 mod dataset;
 mod error;
 mod eval_row;
+mod excerpt;
 pub mod export;
 mod instruction;
 mod jsonl;
@@ -14,13 +15,19 @@ mod rejections;
 mod stats;
 mod taxonomy;
 mod training_rows;
+mod unused;
+pub mod values;
 mod write_error;
 
 pub use dataset::{DatasetFormat, DatasetReader, DatasetRow};
 pub use error::{JsonlError, NameError, RowError, RowLocation};
 pub use eval_row::{EvalMessage, EvalRow};
+pub use excerpt::{excerpt, shorten};
 pub use instruction::{Constraint, Instruction};
-pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlReader, JsonlWriter, to_json_line};
+pub use jsonl::{
+    DEFAULT_MAX_LINE_BYTES, DistinctKeys, JsonlReader, JsonlWriter, foreign_text, parse_json, python_to_json,
+    to_json_line,
+};
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use message::{Message, Role};
 pub use nearest::nearest;
@@ -31,4 +38,5 @@ pub use stats::{
 };
 pub use taxonomy::{ConstraintDimension, ConstraintType, DimensionLabel, UnknownLabels};
 pub use training_rows::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
+pub use unused::{Unread, UnusedKeys, flag, refused, unread_keys};
 pub use write_error::WriteError;
