@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chat_client::{AskConfig, Caps, EndpointConfig, Prices, RetryConfig};
 use serde_json::Value;
 use trace_schema::ConstraintDimension;
@@ -65,11 +65,8 @@ impl HeldOut {
 impl RunConfig {
     /// Reads a file; all problems are reported at once.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        let cannot_read = || format!("cannot read {}", path.display());
-        if std::fs::metadata(path).with_context(cannot_read)?.len() > MAX_BYTES {
-            bail!("{} has more than {MAX_BYTES} bytes; is it a configuration?", path.display());
-        }
-        let text = std::fs::read_to_string(path).with_context(cannot_read)?;
+        let text = iopo_files::read_text(path, MAX_BYTES)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let value: Value = serde_saphyr::from_str(&text)
             .map_err(|error| anyhow::anyhow!("{} is not valid YAML: {error}", path.display()))?;
         Self::of(value).map_err(|problems| {
