@@ -93,15 +93,6 @@ fn digits(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Enough of a foreign text to recognise it in a message.
-pub fn short(text: &str) -> Cow<'_, str> {
-    const SHOWN: usize = 80;
-    match text.char_indices().nth(SHOWN) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -188,11 +179,5 @@ mod tests {
         ] {
             assert_eq!(setting_whole(&value), number, "{value}");
         }
-    }
-
-    #[test]
-    fn a_long_text_is_cut_at_a_character() {
-        assert_eq!(short("ä"), "ä");
-        assert_eq!(short(&"ä".repeat(5_000_000)), format!("{}...", "ä".repeat(80)));
     }
 }

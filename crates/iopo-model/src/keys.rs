@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use iopo_files::{short, whole_number};
+use iopo_files::{excerpt, whole_number};
 use serde_json::{Map, Value};
 
 use crate::error::ConfigError;
@@ -98,11 +98,11 @@ impl<'a> Keys<'a> {
     }
 
     pub(crate) fn unsupported(&self, key: &str, value: impl Display, supported: &str) -> ConfigError {
-        self.invalid(format!("`{key}` is {}; supported: {supported}", short(&value.to_string())))
+        self.invalid(format!("`{key}` is {}; supported: {supported}", excerpt(&value.to_string())))
     }
 
     pub(crate) fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
-        self.invalid(format!("`{key}` should be {expected}, found {}", short(&value.to_string())))
+        self.invalid(format!("`{key}` should be {expected}, found {}", excerpt(&value.to_string())))
     }
 
     pub(crate) fn invalid(&self, reason: impl Into<String>) -> ConfigError {

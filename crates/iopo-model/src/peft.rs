@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use iopo_files::short;
+use iopo_files::excerpt;
 use serde_json::{Value, json};
 
 use crate::causal_lm::CausalLm;
@@ -254,7 +254,7 @@ fn refuse_unsupported(keys: &Keys<'_>) -> Result<(), LoraError> {
     for key in RESTRICTED {
         if let Some(value) = keys.get(key).filter(|value| !harmless(key, value)) {
             let path = keys.path.display();
-            let value = short(&value.to_string()).into_owned();
+            let value = excerpt(&value.to_string()).into_owned();
             return Err(LoraError::invalid(format!("{path}: `{key}` is {value}, which is not supported")));
         }
     }

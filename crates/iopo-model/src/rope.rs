@@ -1,7 +1,7 @@
 //! Rotary position embeddings, plain and with Llama 3's frequency scaling.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use iopo_files::short;
+use iopo_files::excerpt;
 
 use crate::error::ConfigError;
 use crate::kernels;
@@ -126,10 +126,12 @@ fn parameters<'a>(keys: &Keys<'a>) -> Result<Option<Keys<'a>>, ConfigError> {
         return Err(keys.invalid(format!("`{KEY}` has none for `{FULL}`, the kind of all layers here")));
     }
     if outer.map.values().any(|value| !value.is_object() && !value.is_null()) {
-        return Err(keys.invalid(format!("`{KEY}` holds keys of its own beside those of `{}`", short(first))));
+        return Err(
+            keys.invalid(format!("`{KEY}` holds keys of its own beside those of `{}`", excerpt(first)))
+        );
     }
     if kinds.iter().any(|kind| outer.map.get(*kind) != outer.map.get(*first)) {
-        let kinds = kinds.iter().map(|kind| short(kind)).collect::<Vec<_>>().join(", ");
+        let kinds = kinds.iter().map(|kind| excerpt(kind)).collect::<Vec<_>>().join(", ");
         return Err(
             keys.invalid(format!("`{KEY}` differs between {kinds}; supported: the same for all layers"))
         );

@@ -30,7 +30,7 @@ pub use config::{
     DataConfig, EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig,
     SelectionConfig, TrainConfig,
 };
-pub use data::{TrainData, load_data};
+pub use data::{SkippedRows, TrainData, load_data};
 pub use error::TrainError;
 pub use export::{ExportReport, export_merged};
 pub use log::{LogEntry, TrainLog};

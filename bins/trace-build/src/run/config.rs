@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chat_client::{AskConfig, Caps, EndpointConfig, Prices, RetryConfig};
-use iopo_files::{fill_references, parse_yaml_map, read_text, setting_whole, short};
+use iopo_files::{excerpt, fill_references, parse_yaml_map, read_text, setting_whole};
 use serde_json::{Map, Value};
 use trace_schema::ConstraintDimension;
 use trace_score::trace::VoteRule;
@@ -129,7 +129,7 @@ fn filled(mut map: Map<String, Value>) -> Result<Map<String, Value>, Vec<String>
         Ok(()) => Ok(map),
         Err(unfilled) => Err(unfilled
             .iter()
-            .map(|problem| format!("`{}` {}", short(&problem.key), problem.reason))
+            .map(|problem| format!("`{}` {}", excerpt(&problem.key), problem.reason))
             .collect()),
     }
 }

@@ -1,6 +1,6 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
-use iopo_files::{setting_flag, setting_number, setting_whole, short};
+use iopo_files::{excerpt, setting_flag, setting_number, setting_whole};
 use serde_json::{Map, Value};
 use trace_schema::nearest;
 
@@ -39,7 +39,7 @@ impl Section {
         let value = self.take(key)?;
         let found = read(&value);
         if found.is_none() {
-            self.problem(key, &format!("should be {expected}, found {}", short(&value.to_string())));
+            self.problem(key, &format!("should be {expected}, found {}", excerpt(&value.to_string())));
         }
         found
     }
@@ -112,7 +112,7 @@ impl Section {
             let suggestion = suggestion
                 .map(|known| format!("; did you mean `{}{known}`?", self.prefix))
                 .unwrap_or_default();
-            self.problems.push(format!("unknown key `{}{}`{suggestion}", self.prefix, short(key)));
+            self.problems.push(format!("unknown key `{}{}`{suggestion}", self.prefix, excerpt(key)));
         }
         self.problems
     }

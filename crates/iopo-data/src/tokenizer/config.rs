@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use iopo_files::{read_text, short, whole_number};
+use iopo_files::{excerpt, read_text, whole_number};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -84,7 +84,7 @@ fn token_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::
         let found = found.to_string();
         D::Error::custom(format!(
             "`eos_token_id` should be a token id or a list of them, found {}",
-            short(&found)
+            excerpt(&found)
         ))
     })
 }

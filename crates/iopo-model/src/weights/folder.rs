@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use iopo_files::{HEAD, open_regular, read_text, short, what_it_is};
+use iopo_files::{HEAD, excerpt, open_regular, read_text, what_it_is};
 use serde::Deserialize;
 
 use crate::error::WeightsError;
@@ -59,7 +59,7 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
     }
     // A shard lies beside its index: anything else would read outside the folder.
     if let Some(name) = names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
-        return Err(bad(format!("{:?} is not a plain file name", short(name))));
+        return Err(bad(format!("{:?} is not a plain file name", excerpt(name))));
     }
     let files: Vec<PathBuf> = names.iter().map(|name| index.with_file_name(name)).collect();
     let missing: Vec<&str> =
@@ -71,7 +71,7 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
                 "{} of the {} files that it names are missing, {} among them; was the download broken off?",
                 missing.len(),
                 names.len(),
-                short(first)
+                excerpt(first)
             );
             Err(WeightsError::invalid(index, reason))
         }
@@ -129,7 +129,7 @@ pub(crate) fn other_content(dir: &Path) -> Option<String> {
     }
     let other = OTHERS.iter().find_map(|(fits, what)| Some((names.iter().find(|name| fits(name))?, what)));
     match other {
-        Some((name, what)) => Some(format!("holds {}, {what}", short(name))),
+        Some((name, what)) => Some(format!("holds {}, {what}", excerpt(name))),
         None => model_inside(dir)
             .map(|inside| format!("its folder {} holds a model; give that one", inside.display())),
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use iopo_files::{HEAD, short, what_it_is};
+use iopo_files::{HEAD, excerpt, what_it_is};
 use safetensors::Dtype;
 use serde::de::{self, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, de::value::StrDeserializer};
@@ -88,7 +88,7 @@ struct Described {
 impl Described {
     /// Checks a tensor whose predecessors end at `covered`, and says where it ends.
     fn check(&self, covered: usize) -> Result<usize, String> {
-        let (name, (start, end)) = (short(&self.name), self.data_offsets);
+        let (name, (start, end)) = (excerpt(&self.name), self.data_offsets);
         if end < start {
             return Err(format!("tensor {name} ends before it starts, at bytes {start} to {end}"));
         }
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         let (mut tensors, mut seen) = (Vec::new(), HashSet::new());
         while let Some(name) = map.next_key::<String>()? {
             if !seen.insert(name.clone()) {
-                return Err(de::Error::custom(format!("it names {} twice", short(&name))));
+                return Err(de::Error::custom(format!("it names {} twice", excerpt(&name))));
             }
             if name == METADATA {
                 map.next_value::<IgnoredAny>()?;
@@ -155,7 +155,11 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             let Info { dtype, shape, data_offsets } = map.next_value()?;
             let known: Result<Dtype, de::value::Error> = Dtype::deserialize(as_name(&dtype));
             let dtype = known.map_err(|_| {
-                de::Error::custom(format!("tensor {} has the unknown type {:?}", short(&name), short(&dtype)))
+                de::Error::custom(format!(
+                    "tensor {} has the unknown type {:?}",
+                    excerpt(&name),
+                    excerpt(&dtype)
+                ))
             })?;
             tensors.push(Described { name, dtype, shape, data_offsets });
         }

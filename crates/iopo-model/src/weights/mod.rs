@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
-use iopo_files::{open_regular, short};
+use iopo_files::{excerpt, open_regular};
 use memmap2::Mmap;
 use safetensors::Dtype;
 
@@ -72,7 +72,8 @@ impl WeightFiles {
             for Entry { name, dtype, shape, bytes } in read_header(&path, &map)? {
                 if let Some(other) = remaining.get(&name) {
                     let first = files.get(other.file).map_or(&path, |(path, _)| path).display();
-                    let reason = format!("tensor {} is in both {first} and {}", short(&name), path.display());
+                    let reason =
+                        format!("tensor {} is in both {first} and {}", excerpt(&name), path.display());
                     return Err(WeightsError::invalid(origin, reason));
                 }
                 remaining.insert(name, Stored { file, dtype, shape, bytes });
@@ -160,7 +161,7 @@ impl WeightFiles {
         if let Some((first, like)) =
             missing.first().and_then(|first| Some((first, most_like(first, &unused)?)))
         {
-            reason += &format!("; the name most like {first} is {}", short(like));
+            reason += &format!("; the name most like {first} is {}", excerpt(like));
         }
         reason += adapter_hint(&unused).unwrap_or_default();
         WeightsError::invalid(&self.origin, reason)
@@ -206,7 +207,7 @@ impl WeightFiles {
             "" => "the names of the weights have no `model.` before them, as those of a model without its head; they \
                    are read as if they had"
                 .to_owned(),
-            outer => format!("the names of the weights begin with `{}`, and are read without it", short(outer)),
+            outer => format!("the names of the weights begin with `{}`, and are read without it", excerpt(outer)),
         })
     }
 
@@ -250,7 +251,7 @@ fn count_and_list(names: &[&str], what: &str) -> String {
     const SHOWN: usize = 5;
     let tensors = if names.len() == 1 { "tensor" } else { "tensors" };
     let more = if names.len() > SHOWN { ", ..." } else { "" };
-    let shown = names.iter().take(SHOWN).map(|name| short(name)).collect::<Vec<_>>().join(", ");
+    let shown = names.iter().take(SHOWN).map(|name| excerpt(name)).collect::<Vec<_>>().join(", ");
     format!("{} {tensors} {what}: {shown}{more}", names.len())
 }
 

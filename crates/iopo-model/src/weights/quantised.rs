@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use iopo_files::short;
+use iopo_files::excerpt;
 use safetensors::Dtype;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub(crate) fn refuse_quantised_config(keys: &Keys<'_>) -> Result<(), ConfigError
 fn method(config: &Value) -> String {
     let is = |key: &str| config.get(key).is_some_and(|value| value == true);
     let name =
-        config.get("quant_method").and_then(Value::as_str).map(short).unwrap_or("unnamed method".into());
+        config.get("quant_method").and_then(Value::as_str).map(excerpt).unwrap_or("unnamed method".into());
     let bits = ["bits", "w_bit", "weight_bits", "nbits"].iter().find_map(|key| config.get(*key)?.as_u64());
     match (bits, is("load_in_4bit") || is("_load_in_4bit"), is("load_in_8bit") || is("_load_in_8bit")) {
         (Some(bits), ..) => format!("{name}, {bits} bits"),
@@ -88,10 +88,10 @@ pub(super) fn refuse_quantised_weights<'a>(
         }
     }
     match (best.and_then(|(rank, name)| Some((NAMES.get(rank)?.1, name))), typed) {
-        (Some((method, name)), _) => refuse(method, format!("it holds {}", short(name))),
+        (Some((method, name)), _) => refuse(method, format!("it holds {}", excerpt(name))),
         (None, Some((name, dtype))) => {
             let method = if format!("{dtype:?}").starts_with("F8") { "FP8" } else { "integers" };
-            refuse(method, format!("{} is stored as {dtype:?}", short(name)))
+            refuse(method, format!("{} is stored as {dtype:?}", excerpt(name)))
         }
         (None, None) => Ok(()),
     }

@@ -145,7 +145,7 @@ fn a_value_of_megabytes_is_cut_in_its_message() {
     let long = json!("x".repeat(5_000_000));
     for key in ["model_type", "hidden_act", "vocab_size", "rope_scaling"] {
         let message = message(qwen2(&[(key, long.clone())]));
-        assert!(message.len() < 400 && message.contains("xxx..."), "{key}: {} bytes", message.len());
+        assert!(message.len() < 400 && message.contains("xxx…"), "{key}: {} bytes", message.len());
     }
 }
 

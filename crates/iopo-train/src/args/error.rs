@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use iopo_files::{Unfilled, short};
+use iopo_files::{Unfilled, excerpt};
 use thiserror::Error;
 
 /// One thing that is wrong with a configuration.
@@ -38,7 +38,7 @@ pub enum Problem {
 
 impl From<Unfilled> for Problem {
     fn from(Unfilled { key, reason }: Unfilled) -> Self {
-        Self::Unfilled { key: short(&key).into_owned(), reason }
+        Self::Unfilled { key: excerpt(&key).into_owned(), reason }
     }
 }
 

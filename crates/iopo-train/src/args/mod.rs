@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 pub use error::{ArgsError, Problem};
 use reader::Reader;
 pub use table::TrainArgs;
-pub(crate) use values::{Decoding, Interval, Resume, Tuning};
+pub(crate) use values::{BadRows, Decoding, Interval, Resume, Tuning};
 
 /// More than any configuration holds, and little enough to read even if the path names another file.
 const MAX_BYTES: u64 = 1 << 20;

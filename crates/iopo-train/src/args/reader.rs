@@ -1,6 +1,6 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
-use iopo_files::short;
+use iopo_files::excerpt;
 use serde_json::{Map, Value};
 use trace_schema::nearest;
 
@@ -30,7 +30,7 @@ impl Reader {
     /// Takes a value of a type; the default stands for one that is absent or wrong.
     pub(super) fn read<T: KeyValue>(&mut self, key: &'static str, default: T, range: Range) -> T {
         let Some(value) = self.take(key) else { return default };
-        let found = || short(&written(&value)).into_owned();
+        let found = || excerpt(&written(&value)).into_owned();
         match T::read(&value) {
             Ok(read) if range.contains(read.number()) => return read,
             Ok(_) | Err(Misfit::Range) => {
@@ -40,7 +40,7 @@ impl Reader {
                 self.invalid.push(Problem::UnknownName { key, value: found(), known: names.join(", ") });
             }
             Err(Misfit::Type) => {
-                let found = short(&value.to_string()).into_owned();
+                let found = excerpt(&value.to_string()).into_owned();
                 self.problems.push(Problem::WrongType { key, expected: T::EXPECTED, found });
             }
         }
@@ -76,11 +76,11 @@ impl Reader {
     fn leftover(&self, key: String, value: &Value) -> Option<Problem> {
         let Some(unsupported) = UNSUPPORTED.iter().find(|unsupported| unsupported.key == key) else {
             let suggestion = self.nearest(&key);
-            return Some(Problem::UnknownKey { key: short(&key).into_owned(), suggestion });
+            return Some(Problem::UnknownKey { key: excerpt(&key).into_owned(), suggestion });
         };
         (!value.is_null() && !unsupported.allows(value)).then(|| Problem::Unsupported {
             key,
-            value: short(&written(value)).into_owned(),
+            value: excerpt(&written(value)).into_owned(),
             reason: unsupported.reason.to_owned(),
         })
     }

@@ -199,6 +199,14 @@ pub(crate) enum Interval {
     Epoch,
 }
 
+/// What happens to rows that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BadRows {
+    Stop,
+    Skip,
+}
+
 /// Which answers evaluation prompts get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -293,4 +301,14 @@ macro_rules! names {
     )+};
 }
 
-names!(Decoding, GroupPasses, Interval, LengthPolicy, LrScheduleKind, Template, Tuning, UnknownLabels);
+names!(
+    BadRows,
+    Decoding,
+    GroupPasses,
+    Interval,
+    LengthPolicy,
+    LrScheduleKind,
+    Template,
+    Tuning,
+    UnknownLabels
+);

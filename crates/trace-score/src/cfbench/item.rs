@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use iopo_files::deserialize_whole;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use trace_schema::values;
 
 use crate::data::{DataError, read_items};
 
@@ -59,7 +59,7 @@ pub struct CfBenchItem {
 
 #[derive(Deserialize)]
 struct FileItem {
-    #[serde(deserialize_with = "deserialize_whole")]
+    #[serde(deserialize_with = "values::whole")]
     idx: u64,
     prompt: String,
     #[serde(default)]
