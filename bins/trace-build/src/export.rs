@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use iopo_cli::print;
+use iopo_cli::{note, print};
 use iopo_files::Owner;
-use trace_schema::export::{DatasetInfo, ExportOptions, ExportWriter, Shape};
-use trace_schema::{DatasetReader, DatasetRow, JsonlError, UnknownLabels};
+use trace_schema::export::{DatasetInfo, ExportFormat, ExportOptions, ExportWriter, Shape};
+use trace_schema::{DatasetReader, DatasetRow, JsonlError, RowLocation, UnusedKeys};
 
 use crate::cli::ExportArgs;
 use crate::tables::thousands;
@@ -27,11 +27,23 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         ..ExportOptions::new(args.to.into(), shape)
     };
     let mut writer = ExportWriter::new(OWNER.create(&args.out)?, options.clone())?;
+    let mut unused = UnusedKeys::default();
     for file in &args.files {
-        for row in rows(file, args.unknown_labels.into())? {
-            writer.write(row?).with_context(|| format!("cannot export {}", file.display()))?;
+        let mut rows = DatasetReader::open(file)?.unknown_labels(args.unknown_labels.into());
+        while let Some(row) = rows.next() {
+            let row = row?;
+            if options.format != ExportFormat::Trace {
+                let id = row.id().map(str::to_owned);
+                let at = RowLocation { file: file.display().to_string(), row: rows.row(), id };
+                further_keys(&row).for_each(|key| unused.add(key, &at));
+            }
+            writer.write(row).with_context(|| format!("cannot export {}", file.display()))?;
+        }
+        if rows.format().is_none() {
+            return Err(JsonlError::Empty { file: file.display().to_string() }.into());
         }
     }
+    unused.lines().iter().for_each(|line| note(format!("note: {line}")));
     let rows = thousands(writer.finish()?);
     let mut text = format!("{}: {rows} {shape} in the format {}\n", args.out.display(), options.format);
     if let Some((name, info)) = info {
@@ -41,30 +53,28 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// The rows of a file, of which there must be some.
-fn rows(
-    file: &Path,
-    labels: UnknownLabels,
-) -> anyhow::Result<impl Iterator<Item = Result<DatasetRow, JsonlError>>> {
-    let mut rows = DatasetReader::open(file)?.unknown_labels(labels).peekable();
-    match rows.peek() {
-        Some(_) => Ok(rows),
-        None => Err(JsonlError::Empty { file: file.display().to_string() }.into()),
-    }
+/// Keys of a row beyond those of its format, for which the formats of other programs have no place.
+fn further_keys(row: &DatasetRow) -> impl Iterator<Item = &str> {
+    let keys = match row {
+        DatasetRow::Eval(row) => Some(row.extra.keys()),
+        DatasetRow::Group(_) | DatasetRow::Pair(_) | DatasetRow::Completion(_) => None,
+    };
+    keys.into_iter().flatten().map(String::as_str)
 }
 
 /// The shape of the first row.
 fn shape_of(args: &ExportArgs) -> anyhow::Result<Shape> {
-    let first = args.files.iter().map(|file| rows(file, args.unknown_labels.into())).next();
-    match first.transpose()?.and_then(|mut rows| rows.next()).transpose()? {
+    let Some(file) = args.files.first() else { bail!("there is no file to export") };
+    let mut rows = DatasetReader::open(file)?.unknown_labels(args.unknown_labels.into());
+    match rows.next().transpose()? {
         Some(row) => Ok(Shape::of(row.format())),
-        None => bail!("there is no file to export"),
+        None => Err(JsonlError::Empty { file: file.display().to_string() }.into()),
     }
 }
 
 /// The list that the file is entered into, if its format needs that, with the name of the entry.
 fn dataset_info(args: &ExportArgs, shape: Shape) -> anyhow::Result<Option<(String, DatasetInfo)>> {
-    let format = trace_schema::export::ExportFormat::from(args.to);
+    let format = ExportFormat::from(args.to);
     let (Some(file), Some(stem)) = (args.out.file_name(), args.out.file_stem()) else {
         return Ok(None);
     };

@@ -5,18 +5,19 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use trace_schema::{JsonlReader, Record, RowError, UnknownLabels};
+use trace_schema::{JsonlReader, Record, RowError, UnknownLabels, excerpt, values};
 
 /// An answer. IFEval's readers take the same rows, since these have Google's keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AnswerRow {
     /// The id of the prompt.
+    #[serde(deserialize_with = "values::id")]
     pub(crate) id: String,
     /// The text of the last user message; what is judged must have been asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prompt: Option<String>,
-    /// The answer; null where there is none.
-    #[serde(alias = "answer")]
+    /// The answer; null where there is none. The key must be there: one of another name is no missing answer.
+    #[serde(alias = "answer", deserialize_with = "Option::deserialize")]
     pub(crate) response: Option<String>,
     /// The model that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +49,7 @@ pub(crate) fn read_answers(path: &Path) -> Result<HashMap<String, AnswerRow>> {
     for row in JsonlReader::<_, AnswerRow>::open(path)? {
         let row = row?;
         if let Some(first) = by_id.insert(row.id.clone(), row) {
-            bail!("{} has the id {:?} more than once", path.display(), first.id);
+            bail!("{} has the id {:?} more than once", path.display(), excerpt(&first.id));
         }
     }
     Ok(by_id)
@@ -78,9 +79,26 @@ pub(crate) fn check_nothing_left(by_id: &HashMap<String, AnswerRow>, path: &Path
     match by_id.keys().min() {
         None => Ok(()),
         Some(id) => bail!(
-            "{} of the answers in {} are to none of the rows, for instance that with the id {id:?}",
+            "{} of the answers in {} are to none of the rows, for instance that with the id {:?}",
             by_id.len(),
-            path.display()
+            path.display(),
+            excerpt(id)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_under_another_key_is_no_missing_answer() {
+        let read = |row: &str| serde_json::from_str::<AnswerRow>(row).map(|row| (row.id, row.response));
+        assert!(
+            read(r#"{"id": "a", "output": "b"}"#)
+                .is_err_and(|error| error.to_string().contains("`response`"))
+        );
+        assert!(read(r#"{"id": 7.0, "response": null}"#).is_ok_and(|row| row == ("7".to_owned(), None)));
+        assert!(read(r#"{"id": "a", "answer": "b"}"#).is_ok_and(|row| row.1.as_deref() == Some("b")));
     }
 }

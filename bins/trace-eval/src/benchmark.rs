@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use iopo_files::Owner;
 use serde::Serialize;
+use trace_schema::excerpt;
 use trace_score::report::{Answers, BarChart, Block, Report, Section};
 use trace_score::{Judged, Table};
 
@@ -179,7 +180,11 @@ impl<T> Cases<T> {
             let answer = by_id.remove(&id);
             let to = answer.as_ref().and_then(|answer: &AnswerRow| answer.prompt.as_ref());
             if to.is_some_and(|to| *to != prompt) {
-                bail!("the answer with the id {id:?} in {} is to another prompt", answers.display());
+                bail!(
+                    "the answer with the id {:?} in {} is to another prompt",
+                    excerpt(&id),
+                    answers.display()
+                );
             }
             Ok(Case { item, response: answer_or_reason(answer) })
         };

@@ -1,10 +1,11 @@
 //! Files in and out, and where numbers come from.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use iopo_files::Owner;
+use iopo_files::{Owner, open_regular};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trace_schema::JsonlWriter;
@@ -96,8 +97,21 @@ fn table_of(pairs: &[(String, String)]) -> Table {
 
 /// SHA-256 of a file in hexadecimal digits.
 pub(crate) fn file_digest(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(digest(&bytes))
+    let mut hasher = Sha256::new();
+    let mut read = || -> io::Result<()> {
+        let mut reader = BufReader::new(open_regular(path)?);
+        loop {
+            let bytes = reader.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            hasher.update(bytes);
+            let count = bytes.len();
+            reader.consume(count);
+        }
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(base16ct::lower::encode_string(&hasher.finalize()))
 }
 
 /// SHA-256 in hexadecimal digits.

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, mem};
 
 use trace_schema::{Message, RowLocation};
 
@@ -9,6 +9,8 @@ pub struct TextExample {
     pub origin: RowLocation,
     /// The text of the row.
     pub text: ExampleText,
+    /// Keys of the row that its format does not use, by their places; they are counted.
+    pub unused: Vec<String>,
 }
 
 /// The shapes that a training example has.
@@ -103,7 +105,7 @@ impl TextExample {
     ///
     /// [`TaskError`]: a completion is no pair, and a pair is no group.
     pub fn into_task(self, task: Task) -> Result<Vec<Self>, TaskError> {
-        let Self { origin, text } = self;
+        let Self { origin, text, mut unused } = self;
         let found = text.task();
         let texts = match (text, task) {
             (ExampleText::Group { x1, y1, x2, y2 }, Task::Sft) => vec![
@@ -122,7 +124,9 @@ impl TextExample {
                 return Err(TaskError { origin, found, needed: task });
             }
         };
-        Ok(texts.into_iter().map(|text| Self { origin: origin.clone(), text }).collect())
+        // A row is counted once, whatever the number of its examples.
+        let example = |text| Self { origin: origin.clone(), text, unused: mem::take(&mut unused) };
+        Ok(texts.into_iter().map(example).collect())
     }
 }
 
@@ -131,7 +135,8 @@ mod tests {
     use super::*;
 
     fn example(text: ExampleText) -> TextExample {
-        TextExample { origin: RowLocation { file: "rows.jsonl".to_owned(), row: 3, id: None }, text }
+        let origin = RowLocation { file: "rows.jsonl".to_owned(), row: 3, id: None };
+        TextExample { origin, text, unused: Vec::new() }
     }
 
     fn group() -> TextExample {

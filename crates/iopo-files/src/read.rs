@@ -1,11 +1,13 @@
 //! Files that are read whole or row by row: regular ones, of bounded size, whose real kind an error names.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// The bytes that [`what_it_is`] needs to see.
 pub const HEAD: usize = 64;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Opens a regular file for reading.
 ///
@@ -27,6 +29,27 @@ fn regular(metadata: &fs::Metadata) -> io::Result<()> {
         (_, true) => Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a file")),
         _ => Err(invalid("it is a pipe, socket or device, not a regular file".to_owned())),
     }
+}
+
+/// Opens a regular file of text for reading row by row, past the byte order mark that some editors write.
+///
+/// # Errors
+///
+/// As [`open_regular`], and a file whose start shows that it is no text; the error says what it is.
+pub fn open_text(path: &Path) -> io::Result<BufReader<File>> {
+    let mut reader = BufReader::new(open_regular(path)?);
+    while let Err(error) = reader.fill_buf() {
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    if let Some(kind) = what_it_is(reader.buffer()) {
+        return Err(invalid(format!("it is {kind}")));
+    }
+    if reader.buffer().starts_with(BYTE_ORDER_MARK) {
+        reader.consume(BYTE_ORDER_MARK.len());
+    }
+    Ok(reader)
 }
 
 /// Reads a regular file of at most `limit` bytes.
@@ -63,19 +86,23 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 /// What a file is that should be text, told from its first [`HEAD`] bytes, with the way out; `None` for text and for
 /// what is not known.
 pub fn what_it_is(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 17] = [
+    const MAGIC: [(&[u8], &str); 21] = [
         (
             b"version https://git-lfs.github.com/spec/",
             "a Git LFS pointer, not the file itself; `git lfs pull` fetches the file",
         ),
-        (b"PAR1", "a Parquet file"),
-        (b"ARROW1", "an Arrow file"),
+        (b"PAR1", "a Parquet file; write its rows as JSONL"),
+        (b"ARROW1", "an Arrow file; write its rows as JSONL"),
+        (b"\xff\xff\xff\xff", "an Arrow stream; write its rows as JSONL"),
         (b"\x1f\x8b", "compressed with gzip; unpack it first"),
         (b"BZh", "compressed with bzip2; unpack it first"),
         (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
         (b"\xfd7zXZ\0", "compressed with xz; unpack it first"),
         (b"PK\x03\x04", "a ZIP archive (PyTorch, NumPy and Excel files are too)"),
+        (b"7z\xbc\xaf", "compressed with 7-Zip; unpack it first"),
         (b"\x80\x02", "a Python pickle"),
+        (b"\x80\x04", "a Python pickle"),
+        (b"\x80\x05", "a Python pickle"),
         (b"GGUF", "a GGUF file"),
         (b"\x89HDF\r\n", "an HDF5 file"),
         (b"SQLite format 3\0", "an SQLite database"),
@@ -85,10 +112,23 @@ pub fn what_it_is(head: &[u8]) -> Option<&'static str> {
         (b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
         (b"\0\0\xfe\xff", "text in UTF-32; save it as UTF-8"),
     ];
+    const UTF_16: &str = "text in UTF-16; save it as UTF-8";
+    const HTML: &str = "an HTML page, perhaps of an error or a login; download the file again";
+    let head = head.get(..HEAD).unwrap_or(head);
     let known = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
-    known.or_else(|| {
-        is_html(head).then_some("an HTML page, perhaps of an error or a login; download the file again")
-    })
+    known.or_else(|| is_html(head).then_some(HTML)).or_else(|| is_utf_16(head).then_some(UTF_16))
+}
+
+/// Whether text without a byte order mark has a zero beside each of its first characters.
+fn is_utf_16(head: &[u8]) -> bool {
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let start = head.get(..8).unwrap_or_default();
+    let (even, odd): (Vec<&u8>, Vec<&u8>) =
+        (start.iter().step_by(2).collect(), start.iter().skip(1).step_by(2).collect());
+    let has = |text: &[&u8], zeros: &[&u8]| {
+        !text.is_empty() && text.iter().all(|byte| is_text(byte)) && zeros.iter().all(|byte| **byte == 0)
+    };
+    has(&even, &odd) || has(&odd, &even)
 }
 
 fn is_html(head: &[u8]) -> bool {
@@ -143,6 +183,8 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
             (b"\x1f\x8b\x08", "gzip"),
             (b"\xff\xfe{\0}\0", "UTF-16"),
+            (b"{\0\"\0a\0\"\0", "UTF-16"),
+            (b"\0{\0\"\0a\0\"", "UTF-16"),
             (b"\n<!DOCTYPE html><html>", "HTML"),
             (b"\xc4\xe3", "UTF-8"),
         ] {
@@ -150,6 +192,25 @@ mod tests {
             let error = read_text(&path, 1 << 20).unwrap_err().to_string();
             assert!(error.contains(kind), "{error}");
         }
+    }
+
+    #[test]
+    fn text_that_is_read_row_by_row_is_looked_at_first() {
+        let (_folder, path) = file("\u{feff}{}\n".as_bytes());
+        assert_eq!(open_text(&path).unwrap().lines().map(Result::unwrap).collect::<Vec<_>>(), ["{}"]);
+        let (_folder, path) = file(b"");
+        assert_eq!(open_text(&path).unwrap().lines().count(), 0);
+        let (_folder, path) = file(b"PAR1\x15\x04");
+        assert_eq!(
+            open_text(&path).unwrap_err().to_string(),
+            "it is a Parquet file; write its rows as JSONL"
+        );
+    }
+
+    /// The length of a safetensors header is no text.
+    #[test]
+    fn numbers_with_zeros_are_no_text_in_utf_16() {
+        assert_eq!(what_it_is(&2_097_184_u64.to_le_bytes()), None);
     }
 
     #[test]

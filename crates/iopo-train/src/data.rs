@@ -3,9 +3,11 @@
 use std::num::NonZero;
 
 use iopo_data::{
-    EncodeReport, EncodedExample, EncodedRow, Encoder, TemplateEncoder, TextTokenizer, stream_dataset,
+    EncodeReport, EncodedExample, EncodedRow, Encoder, PrepareError, TemplateEncoder, TextTokenizer,
+    stream_dataset,
 };
 
+use crate::args::Notice;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::plan::split;
@@ -21,6 +23,44 @@ pub struct TrainData {
     pub report: EncodeReport,
     /// The same for held-out rows, where there are any.
     pub held_out_report: Option<EncodeReport>,
+    /// Rows that were left out because they cannot be used.
+    pub skipped: SkippedRows,
+}
+
+/// Rows that were left out because they cannot be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SkippedRows {
+    /// How many.
+    pub count: usize,
+    /// What is wrong with the first of them.
+    pub first: Vec<String>,
+}
+
+impl SkippedRows {
+    /// The most rows whose error is kept.
+    const SHOWN: usize = 5;
+
+    fn add(&mut self, error: &PrepareError) {
+        self.count += 1;
+        if self.first.len() < Self::SHOWN {
+            self.first.push(error.to_string());
+        }
+    }
+}
+
+impl TrainData {
+    /// What the user should know about rows: keys that are not used, and rows that were left out.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Notice> {
+        let mut unused = self.report.unused.clone();
+        unused.append(self.held_out_report.clone().unwrap_or_default().unused);
+        let SkippedRows { count, first } = &self.skipped;
+        let rows = if *count == 1 { "1 row is" } else { &format!("{count} rows are") };
+        let skipped = (*count > 0).then(|| format!("{rows} left out, first: {}", first.join("; ")));
+        let notice = |(key, text): (&str, String)| Notice { key: key.to_owned(), text };
+        let unused = unused.lines().into_iter().map(|line| ("dataset", line));
+        unused.chain(skipped.map(|text| ("bad_rows", text))).map(notice).collect()
+    }
 }
 
 /// Reads, converts and encodes the datasets of a configuration.
@@ -34,7 +74,8 @@ pub struct TrainData {
 pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<TrainData, TrainError> {
     let template = TemplateEncoder::new(tokenizer, config.data.template)?;
     let encoder = Encoder::new(template, config.data.cutoff_len, config.data.length_policy);
-    let (train, held_out) = rows(config, &encoder)?;
+    let mut skipped = SkippedRows::default();
+    let (train, held_out) = rows(config, &encoder, &mut skipped)?;
     let (train, report) = encoder.collect(train.into_iter().map(Ok::<_, TrainError>))?;
     let (held_out, held_out_report) = match held_out.is_empty() {
         true => (Vec::new(), None),
@@ -43,14 +84,24 @@ pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<Train
             (held_out, Some(report))
         }
     };
-    Ok(TrainData { train, held_out, report, held_out_report })
+    Ok(TrainData { train, held_out, report, held_out_report, skipped })
 }
 
 /// Rows to train on, and rows held out.
-fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec<EncodedRow>), TrainError> {
-    let rows = read(config, encoder, &config.data.train)?;
+fn rows(
+    config: &TrainConfig,
+    encoder: &Encoder,
+    skipped: &mut SkippedRows,
+) -> Result<(Vec<EncodedRow>, Vec<EncodedRow>), TrainError> {
+    let rows = read(config, encoder, &config.data.train, skipped)?;
+    if let (true, Some(first)) = (rows.is_empty(), skipped.first.first()) {
+        return Err(TrainError::no_examples(&format!(
+            "bad_rows skips all {} rows, first: {first}",
+            skipped.count
+        )));
+    }
     if !config.data.eval.is_empty() {
-        return Ok((rows, read(config, encoder, &config.data.eval)?));
+        return Ok((rows, read(config, encoder, &config.data.eval, skipped)?));
     }
     let total = rows.len();
     let (train, held_out) = split(total, config.data.val_size, config.seed);
@@ -66,14 +117,22 @@ fn rows(config: &TrainConfig, encoder: &Encoder) -> Result<(Vec<EncodedRow>, Vec
 }
 
 /// The rows of some datasets as tokens: their text is dropped as soon as it is encoded.
-fn read(config: &TrainConfig, encoder: &Encoder, names: &[String]) -> Result<Vec<EncodedRow>, TrainError> {
+fn read(
+    config: &TrainConfig,
+    encoder: &Encoder,
+    names: &[String],
+    skipped: &mut SkippedRows,
+) -> Result<Vec<EncodedRow>, TrainError> {
     let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
     let mut encoded = Vec::new();
     for name in names {
         let rows = stream_dataset(name, &config.data.dir, config.data.unknown_labels)?;
         let rows = rows.take(config.data.max_samples.unwrap_or(usize::MAX));
         for row in encoder.encode_rows(rows, config.objective.task(), threads)? {
-            encoded.push(row?);
+            match row {
+                Err(error) if config.data.skip_bad_rows && error.is_of_a_row() => skipped.add(&error),
+                row => encoded.push(row?),
+            }
         }
     }
     Ok(encoded)

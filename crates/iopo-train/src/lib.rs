@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answering;
 mod args;
 mod batch;
 mod checkpoint;
@@ -17,7 +18,6 @@ mod output;
 mod plan;
 mod reference;
 mod schedule;
-mod scratch;
 mod setup;
 mod start;
 mod step;
@@ -30,7 +30,7 @@ pub use config::{
     DataConfig, EvalPromptsConfig, FineTuning, IntervalStrategy, ReferenceConfig, SaveConfig,
     SelectionConfig, TrainConfig,
 };
-pub use data::{TrainData, load_data};
+pub use data::{SkippedRows, TrainData, load_data};
 pub use error::TrainError;
 pub use export::{ExportReport, export_merged};
 pub use files::OWNER;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use iopo_files::{FolderLock, remove_unfinished, try_folder};
 use iopo_model::MODEL_FILES;
 
+use crate::answering::ANSWERING;
 use crate::args::Notice;
 use crate::checkpoint::FINAL;
 use crate::config::{FineTuning, TrainConfig};
@@ -157,7 +158,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FolderLock, TrainEr
     // Another run may have come and gone since the check.
     check_contents(config)?;
     if config.resume.is_none() {
-        RESULTS.iter().try_for_each(|name| OWNER.remove(&dir.join(name)))?;
+        RESULTS.iter().chain(&ANSWERING).try_for_each(|name| OWNER.remove(&dir.join(name)))?;
         places_of_checkpoints(dir)?.iter().try_for_each(|(_, place)| OWNER.remove_folder(place))?;
         OWNER.remove_folder(&config.answers_dir())?;
         OWNER.compact(dir)?;
@@ -187,7 +188,7 @@ fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     }
     let model_files: &[&str] = match config.fine_tuning {
         FineTuning::Full => &MODEL_FILES,
-        FineTuning::Lora(_) => &[],
+        FineTuning::Lora(_) => &ANSWERING,
     };
     RESULTS.iter().chain(model_files).try_for_each(|name| OWNER.check_file(&dir.join(name)))?;
     if is_new {

@@ -31,8 +31,10 @@ pub struct Prepared {
 /// Any file that is missing, broken, or does not belong to the others.
 pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainError> {
     // Cheap things first: a wrong file name should not cost the loading of a large model.
+    // The model's configuration comes first: its error says what else a folder holds.
+    let vocab_size = load_config(&config.model)?.vocab_size;
     let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    tokenizer.check_vocabulary(load_config(&config.model)?.vocab_size)?;
+    tokenizer.check_vocabulary(vocab_size)?;
     if let Some(reference) = &config.reference.model {
         check_same_vocabulary(&tokenizer, reference)?;
     }
@@ -86,6 +88,7 @@ fn load_reference(
 
 /// Refuses a reference to which the policy's token ids mean other texts.
 fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), TrainError> {
+    let vocab_size = load_config(dir)?.vocab_size;
     let other = TextTokenizer::from_dir(dir)?;
     let differs =
         |reason| TrainError::at(dir, format!("it cannot be the reference of this policy: {reason}"));
@@ -101,8 +104,7 @@ fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), Tr
             "token {id} is {there:?} there, and {here:?} in the policy's tokenizer"
         )));
     }
-    let model = load_config(dir)?;
-    Ok(other.check_vocabulary(model.vocab_size)?)
+    Ok(other.check_vocabulary(vocab_size)?)
 }
 
 /// Turns gradients on for every parameter.

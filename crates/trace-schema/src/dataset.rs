@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::jsonl::{Line, LineReader, parse_line};
 use crate::{
     CompletionRow, EvalRow, Instruction, JsonlError, PreferenceGroup, PreferencePair, Record, RowLocation,
-    UnknownLabels,
+    UnknownLabels, excerpt,
 };
 
 /// The formats of this crate.
@@ -189,6 +189,11 @@ impl<R: BufRead> DatasetReader<R> {
         &self.lines.file
     }
 
+    /// The line of the row that was read last, counted from 1; 0 before the first.
+    pub fn row(&self) -> u64 {
+        self.lines.row
+    }
+
     /// The format, once the first row has been read.
     pub fn format(&self) -> Option<DatasetFormat> {
         self.format
@@ -221,13 +226,21 @@ impl<R: BufRead> Iterator for DatasetReader<R> {
     }
 }
 
+/// The most keys of a row that an error names.
+const SHOWN_KEYS: usize = 20;
+
 /// The format of the first row.
 fn format_of(line: &Line<'_>) -> Result<DatasetFormat, JsonlError> {
     let row: Value = parse_line(line, UnknownLabels::Keep)?;
     DatasetFormat::detect(&row).ok_or_else(|| {
         let found = match row.as_object() {
             Some(object) => {
-                format!("has {}", object.keys().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", "))
+                let keys = object.keys().take(SHOWN_KEYS).map(|key| format!("{:?}", excerpt(key)));
+                format!("has {}", keys.collect::<Vec<_>>().join(", "))
+            }
+            None if row.is_array() => {
+                "is a list: where the file is one JSON array, write its rows as JSONL, each on a line"
+                    .to_owned()
             }
             None => "is not an object".to_owned(),
         };

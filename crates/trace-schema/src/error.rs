@@ -5,6 +5,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::excerpt;
+
 /// A name that stands for no constraint type, constraint dimension or constraint operation.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown {what} {name:?}{known}")]
@@ -17,7 +19,7 @@ pub struct NameError {
 
 impl NameError {
     pub(crate) fn new(what: &'static str, name: &str, known: &'static str) -> Self {
-        Self { what, name: name.to_owned(), known }
+        Self { what, name: excerpt(name).into_owned(), known }
     }
 }
 
@@ -29,7 +31,7 @@ impl NameError {
 #[allow(missing_docs, reason = "the fields are named for what they hold")]
 pub enum RowError {
     /// A label names none of the 26 dimensions; [`UnknownLabels::Keep`](crate::UnknownLabels::Keep) accepts it.
-    #[error("unknown constraint dimension {label:?} at {field}")]
+    #[error("unknown constraint dimension {:?} at {field}", excerpt(.label))]
     UnknownLabel { field: String, label: String },
     /// Anything else; the reason begins with the part of the row.
     #[error("{reason}")]
@@ -58,7 +60,7 @@ impl fmt::Display for RowLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {} of {}", self.row, self.file)?;
         match &self.id {
-            Some(id) => write!(f, " (id {id:?})"),
+            Some(id) => write!(f, " (id {:?})", excerpt(id)),
             None => Ok(()),
         }
     }
@@ -75,7 +77,7 @@ pub enum JsonlError {
     /// Reading broke off in this row. No further row is read.
     #[error("{at}: cannot read on")]
     Read { at: RowLocation, source: io::Error },
-    /// A line is not a row of the format: it is blank, too long, not UTF-8, cut off, not JSON, or other JSON.
+    /// A line is not a row of the format: it is too long, not UTF-8, cut off, not JSON, or other JSON.
     #[error("{at}: {reason}")]
     Line { at: RowLocation, reason: String },
     /// A row parses, but its parts do not fit together.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::instruction::{NULL_INPUT, null_input, render_prompt};
 use crate::record::check_id;
-use crate::{Constraint, DimensionLabel, Instruction, Record, RowError, UnknownLabels};
+use crate::{Constraint, DimensionLabel, Instruction, Record, RowError, UnknownLabels, values};
 
 /// The system message of every released row.
 const SYSTEM_MESSAGE: &str = "You are a helpful assistant.";
@@ -36,6 +36,7 @@ impl EvalMessage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalRow {
     /// Unique within the file; in the released file the index of the line.
+    #[serde(deserialize_with = "values::id")]
     pub id: String,
     /// The conversation to answer: a system message, then the rendered instruction as the user's.
     pub messages: Vec<EvalMessage>,
@@ -50,7 +51,7 @@ pub struct EvalRow {
     /// What to work on, or "NULL" for nothing.
     pub input: String,
     /// The number of constraints.
-    #[serde(rename = "constraints_num")]
+    #[serde(rename = "constraints_num", deserialize_with = "values::whole")]
     pub constraint_count: usize,
     /// The constraints one by one.
     #[serde(rename = "constraints_splits")]

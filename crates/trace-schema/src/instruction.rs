@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DimensionLabel, RowError, UnknownLabels};
+use crate::{DimensionLabel, RowError, UnknownLabels, values};
 
 /// The line that introduces the input in a rendered prompt.
 const INPUT_HEADING: &str = "# Inputs:\n";
@@ -40,7 +40,7 @@ pub struct Instruction {
     /// What to do.
     pub description: String,
     /// How the response must be. The order is that of the prompt.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::or_default")]
     pub constraints: Vec<Constraint>,
     /// What to do it to, when there is such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

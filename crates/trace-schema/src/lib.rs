@@ -14,13 +14,19 @@ mod rejections;
 mod stats;
 mod taxonomy;
 mod training_rows;
+mod unused;
+pub mod values;
 mod write_error;
 
 pub use dataset::{DatasetFormat, DatasetReader, DatasetRow};
 pub use error::{JsonlError, NameError, RowError, RowLocation};
 pub use eval_row::{EvalMessage, EvalRow};
 pub use instruction::{Constraint, Instruction};
-pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlReader, JsonlWriter, to_json_line};
+pub use iopo_files::{excerpt, shorten};
+pub use jsonl::{
+    DEFAULT_MAX_LINE_BYTES, DistinctKeys, JsonlReader, JsonlWriter, foreign_text, parse_json, python_to_json,
+    to_json_line,
+};
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use message::{Message, Role};
 pub use nearest::nearest;
@@ -31,4 +37,5 @@ pub use stats::{
 };
 pub use taxonomy::{ConstraintDimension, ConstraintType, DimensionLabel, UnknownLabels};
 pub use training_rows::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
+pub use unused::{Unread, UnusedKeys, flag, refused, unread_keys};
 pub use write_error::WriteError;

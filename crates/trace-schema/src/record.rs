@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RowError, UnknownLabels};
+use crate::{RowError, UnknownLabels, values};
 
 /// A row of a JSONL file that [`JsonlReader`](crate::JsonlReader) can read and check.
 pub trait Record {
@@ -72,15 +72,15 @@ pub struct Provenance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_hash: Option<String>,
     /// The seed of the random choices behind the row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_whole")]
     pub seed: Option<u64>,
     /// How many times the row was tried until it passed its checks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_whole")]
     pub attempts: Option<u32>,
     /// The tokens of all prompts behind the row, as the endpoints counted them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_whole")]
     pub prompt_tokens: Option<u64>,
     /// The tokens of all answers behind the row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_whole")]
     pub completion_tokens: Option<u64>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::record::check_id;
-use crate::{JsonlError, JsonlReader, Provenance, Record, RowError, UnknownLabels};
+use crate::{JsonlError, JsonlReader, Provenance, Record, RowError, UnknownLabels, excerpt, values};
 
 /// A row that was rejected while data was built: where, why, and as far as it was made.
 ///
@@ -18,6 +18,7 @@ use crate::{JsonlError, JsonlReader, Provenance, Record, RowError, UnknownLabels
 #[serde(deny_unknown_fields)]
 pub struct RejectedRow {
     /// The id of the seed.
+    #[serde(deserialize_with = "values::id")]
     pub id: String,
     /// The stage that rejected it, in kebab case: `structuring`.
     pub stage: String,
@@ -53,7 +54,8 @@ fn check_kebab_case(field: &str, name: &str) -> Result<(), RowError> {
     match name.split('-').all(is_word) {
         true => Ok(()),
         false => Err(RowError::invalid(format!(
-            "{field} is {name:?}, not words of lower-case letters and digits with hyphens between them"
+            "{field} is {:?}, not words of lower-case letters and digits with hyphens between them",
+            excerpt(name)
         ))),
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{check_id, check_response};
-use crate::{Instruction, NameError, Provenance, Record, RowError, UnknownLabels};
+use crate::{Instruction, NameError, Provenance, Record, RowError, UnknownLabels, values};
 
 /// How the constraints of x₂ came from those of x₁.
 ///
@@ -65,6 +65,7 @@ impl FromStr for ConstraintOperation {
 #[serde(deny_unknown_fields)]
 pub struct PreferenceGroup {
     /// Unique within the file.
+    #[serde(deserialize_with = "values::id")]
     pub id: String,
     /// How the constraints of `x2` came from those of `x1`.
     pub operation: ConstraintOperation,
@@ -112,6 +113,7 @@ impl Record for PreferenceGroup {
 #[serde(deny_unknown_fields)]
 pub struct PreferencePair {
     /// Unique within the file.
+    #[serde(deserialize_with = "values::id")]
     pub id: String,
     /// The paper's x.
     pub instruction: Instruction,
@@ -146,9 +148,10 @@ impl Record for PreferencePair {
 /// The keys are those of TRL's prompt-completion format, so such a file is read by other programs as it is. Unlike the
 /// other rows it has lost what its instruction consisted of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CompletionRow {
     /// Unique within the file, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_id")]
     pub id: Option<String>,
     /// The rendered instruction.
     pub prompt: String,

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
+use trace_schema::{foreign_text, parse_json, shorten, values};
+
+/// The largest file that is read, in bytes: a copy of a benchmark, or responses to it.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// A copy of a benchmark, or a file of responses to it, that cannot be used.
 #[derive(Debug, Error)]
@@ -24,12 +27,12 @@ pub enum DataError {
 
 impl DataError {
     pub(crate) fn invalid(place: impl Into<String>, reason: impl Display) -> Self {
-        Self::Invalid { place: place.into(), reason: reason.to_string() }
+        Self::Invalid { place: place.into(), reason: shorten(&reason.to_string()).into_owned() }
     }
 }
 
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
-    fs::read_to_string(path).map_err(|source| DataError::File { path: path.to_owned(), source })
+    iopo_files::read_text(path, MAX_BYTES).map_err(|source| DataError::File { path: path.to_owned(), source })
 }
 
 /// Reads an array of items, each with a number of its own under `id_key`; `check` says what is wrong with one.
@@ -38,12 +41,18 @@ pub(crate) fn read_items<T: DeserializeOwned>(
     id_key: &str,
     check: impl Fn(&T) -> Result<(), String>,
 ) -> Result<Vec<T>, DataError> {
-    let rows: Vec<Value> = serde_json::from_str(&read_text(path)?).map_err(|source| {
-        DataError::invalid(path.display().to_string(), format!("not a JSON array of items: {source}"))
+    let text = read_text(path)?;
+    let rows: Vec<Value> = parse_json(&text).map_err(|source| {
+        let what = match foreign_text(&text) {
+            Some(kind) => format!("it looks like {kind}"),
+            None if text.trim_start().starts_with('{') => "it begins with an object; is it JSONL?".to_owned(),
+            None => source.to_string(),
+        };
+        DataError::invalid(path.display().to_string(), format!("not a JSON array of items: {what}"))
     })?;
     let mut seen = HashSet::new();
     let read = |(index, row): (usize, Value)| {
-        let id = row.get(id_key).and_then(Value::as_i64);
+        let id: Option<i64> = row.get(id_key).and_then(|id| values::whole(id).ok());
         let named = id.map_or_else(String::new, |id| format!(" ({id_key} {id})"));
         let invalid =
             |reason| DataError::invalid(format!("item {index} of {}{named}", path.display()), reason);

@@ -1,15 +1,19 @@
 //! An annotator's table, as the page or a spreadsheet wrote it.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use iopo_files::{read_bytes, what_it_is};
+use trace_schema::excerpt;
 
 use super::check::{Check, Item};
 
 /// What separates fields; spreadsheets of some countries write semicolons, and "text" export writes tabs.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+/// The largest table that is read, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The columns that are read; others are passed over.
 const COLUMNS: [&str; 5] = ["annotator", "id", "check", "constraint", "verdict"];
@@ -34,8 +38,11 @@ pub(super) struct Sheet {
 /// Reads a table.
 pub(super) fn sheet(path: &Path) -> Result<Sheet> {
     let file = path.display().to_string();
-    let bytes = fs::read(path).with_context(|| format!("cannot read {file}"))?;
-    parse(&file, &bytes)
+    let bytes = read_bytes(path, MAX_BYTES).with_context(|| format!("cannot read {file}"))?;
+    match what_it_is(&bytes) {
+        Some(kind) => bail!("{file} is {kind}: a table of text is needed, \"CSV UTF-8\" in spreadsheets"),
+        None => parse(&file, &bytes),
+    }
 }
 
 fn parse(file: &str, bytes: &[u8]) -> Result<Sheet> {
@@ -135,7 +142,10 @@ impl Line<'_> {
                 Ok(())
             }
             (annotator, first) if annotator == first => Ok(()),
-            (annotator, first) => Err(self.wrong(0, format!("{annotator:?} in a table by {first:?}"))),
+            (annotator, first) => {
+                let (annotator, first) = (excerpt(annotator), excerpt(first));
+                Err(self.wrong(0, format!("{annotator:?} in a table by {first:?}")))
+            }
         }
     }
 
@@ -147,10 +157,11 @@ impl Line<'_> {
         let name = self.field(2)?;
         let Some(check) = Check::ALL.into_iter().find(|check| check.name() == name) else {
             let known = Check::ALL.map(Check::name).join(", ");
-            return Err(self.wrong(2, format!("there is no check {name:?}; they are {known}")));
+            return Err(self.wrong(2, format!("there is no check {:?}; they are {known}", excerpt(name))));
         };
         let typed = self.field(3)?;
-        let constraint = match typed.parse::<usize>() {
+        // A data frame with empty cells writes 3 as 3.0.
+        let constraint = match typed.strip_suffix(".0").unwrap_or(typed).parse::<usize>() {
             Ok(number) if (number > 0) == (check == Check::LabelRight) => number,
             Ok(_) if check == Check::LabelRight => {
                 return Err(self.wrong(3, "constraints are counted from 1"));
@@ -158,11 +169,13 @@ impl Line<'_> {
             Ok(number) => {
                 return Err(self.wrong(3, format!("{number}, where {name} is about the whole row: 0")));
             }
-            Err(_) => return Err(self.wrong(3, format!("{typed:?} is no number of a constraint"))),
+            Err(_) => {
+                return Err(self.wrong(3, format!("{:?} is no number of a constraint", excerpt(typed))));
+            }
         };
         let typed = self.field(4)?;
-        let verdict =
-            verdict(typed).ok_or_else(|| self.wrong(4, format!("{typed:?} is neither yes nor no")))?;
+        let verdict = verdict(typed)
+            .ok_or_else(|| self.wrong(4, format!("{:?} is neither yes nor no", excerpt(typed))))?;
         Ok(Entry { line: self.number, item: Item { id, check, constraint }, verdict })
     }
 }
@@ -224,6 +237,7 @@ mod tests {
             TABLE.replace("yes", "是").replace(",no", ",否"),
             format!("{TABLE},,,,\n"),
             TABLE.replace("annotator,id", "Annotator,ID"),
+            TABLE.replace(",1,no", ",1.0,no"),
         ];
         for variant in variants {
             assert_eq!(parse("a", variant.as_bytes()).unwrap(), expected, "{variant:?}");

@@ -28,6 +28,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     }
     let (file, config) = args.config.as_deref().zip(config).context("a configuration is needed")?;
     let seeds = SeedFile::open(&config.seeds, config.rows)?;
+    for line in seeds.unused().lines() {
+        note(format!("note: {line}"));
+    }
     let held_out = config.held_out.map_or(0, |held_out| held_out.of(seeds.len()));
     let seeds = seeds.hold_out(held_out, config.pipeline.seed)?;
     if args.dry_run {

@@ -210,6 +210,16 @@ fn tables_that_cannot_be_meant_are_errors() {
     assert!(error.contains("annotator-1.csv and copy.csv are both by \"annotator-1\""), "{error}");
     let error = failure(&annotate(&forms, &["read", "annotator-1.csv", "none.csv"]));
     assert!(error.contains("cannot read none.csv"), "{error}");
+    fs::write(forms.join("table.xlsx"), b"PK\x03\x04\x14\0").unwrap();
+    let error = failure(&annotate(&forms, &["read", "annotator-1.csv", "table.xlsx"]));
+    assert!(
+        error.contains("table.xlsx is a ZIP archive (PyTorch, NumPy and Excel files are too)"),
+        "{error}"
+    );
+    #[cfg(unix)]
+    assert!(
+        failure(&annotate(&forms, &["read", "annotator-1.csv", "/dev/zero"])).contains("not a regular file")
+    );
     let error = failure(&annotate(
         folder.path(),
         &["export", "world/eval_multi.jsonl", "--rows", "31", "--out", "more"],

@@ -128,3 +128,24 @@ fn what_cannot_be_exported_is_an_error_that_leaves_no_file() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn keys_that_other_formats_have_no_place_for_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = json!({
+        "id": 1.0, "messages": [{"role": "user", "content": "d\nc\n"}], "type": "trace", "description": "d",
+        "constraints": "c", "input": "NULL", "constraints_num": 1.0, "constraints_splits": ["c"],
+        "levels2": ["数值约束"], "category": "trace", "difficulty": 3
+    });
+    let file = folder.path().join("eval.jsonl");
+    fs::write(&file, format!("\n{row}\n")).unwrap();
+    let notes = |to: &str| {
+        let output = export(&[&file], &folder.path().join(format!("{to}.jsonl")), &["--to", to]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let line =
+        format!("note: `difficulty` is not used in 1 row, first row 2 of {} (id \"1\")\n", file.display());
+    assert_eq!(notes("trl"), line);
+    assert_eq!(notes("trace"), "");
+}

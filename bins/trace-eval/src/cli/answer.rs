@@ -52,6 +52,6 @@ pub(crate) enum Benchmark {
     Cfbench,
     /// Your own copy of ComplexBench's data.
     Complexbench,
-    /// Rows with an id, and a prompt or a list of messages.
+    /// Rows with an id, a prompt or a list of messages, and perhaps a system text.
     Prompts,
 }

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use chat_client::Message;
 use iopo_files::Owner;
 use serde::Serialize;
-use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels};
+use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels, excerpt};
 use trace_score::report::BarChart;
 use trace_score::stats::IntervalConfig;
 use trace_score::trace::{JUDGE_SYSTEM_MESSAGE, Judgement, QueryReading, TracePrompts, VoteRule};
@@ -70,7 +70,7 @@ fn read_items(path: &Path) -> Result<Vec<TraceItem>> {
     let item = |row: Result<EvalRow, _>| {
         let row = row?;
         if !seen.insert(row.id.clone()) {
-            bail!("{} has the id {:?} more than once", path.display(), row.id);
+            bail!("{} has the id {:?} more than once", path.display(), excerpt(&row.id));
         }
         Ok(TraceItem { prompt: row.prompt(), instruction: row.instruction(), id: row.id })
     };

@@ -71,6 +71,18 @@ fn a_question_without_an_answer_has_a_row_that_says_why() {
 }
 
 #[test]
+fn a_system_column_is_sent_and_keys_that_are_not_used_are_counted() {
+    let server = ScriptedServer::start(|request, _| Action::answer(request.json().to_string())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [json!({"id": 7.0, "prompt": "x", "system": "be brief", "topic": "y"})];
+    let (file, out) = (common::rows(folder.path(), "p.jsonl", &rows), folder.path().join("answers.jsonl"));
+    let output = answer(&server, &file, &out, &[]);
+    assert!(stderr(&output).contains("`topic` is not used in 1 row, first row 1 of "), "{output:?}");
+    let answers = std::fs::read_to_string(out).unwrap();
+    assert!(answers.contains("be brief") && answers.contains("\"id\": \"7\""), "{answers}");
+}
+
+#[test]
 fn wrong_input_is_one_message_and_exit_code_2() {
     let server = ScriptedServer::start(|_, _| Action::answer("fine")).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -89,5 +101,25 @@ fn wrong_input_is_one_message_and_exit_code_2() {
     check(&good, &["--max-cost", "1"], "--input-price");
     check(&good, &["--journal", text(&good)], "is not a record of a journal");
     check(&folder.path().join("none.jsonl"), &[], "none.jsonl");
+    for (row, expected) in [
+        (json!({"id": "a", "prompt": "x", "tools": ["y"]}), "\"tools\" is not used here"),
+        (json!({"id": "a", "prompt": " "}), "prompt is empty"),
+        (
+            json!({"id": "a", "prompt": "x", "messages": [{"role": "user", "content": "y"}]}),
+            "prompt is not the last message of the user",
+        ),
+        (
+            json!({"id": "a", "messages": [{"role": "user", "content": "y", "tool_calls": [1]}]}),
+            "\"tool_calls\" is not used here",
+        ),
+        (
+            json!({"id": "a", "system": "s", "messages": [{"role": "system", "content": "t"}, {"role": "user", "content": "y"}]}),
+            "system is beside a system message",
+        ),
+    ] {
+        check(&common::rows(folder.path(), "bad.jsonl", &[row]), &[], expected);
+    }
+    std::fs::write(folder.path().join("rows.csv"), "id,prompt\na,x\n").unwrap();
+    check(&folder.path().join("rows.csv"), &[], "it looks like a table");
     assert_eq!(server.requests(), 0);
 }

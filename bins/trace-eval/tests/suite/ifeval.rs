@@ -80,4 +80,10 @@ fn what_is_wrong_is_one_message_and_exit_code_2() {
     let error = failure(&["ifeval", "--prompts", text(&prompts), "--responses", "/nowhere/at.all"]);
     assert!(error.starts_with("error: ") && error.contains("/nowhere/at.all"), "{error}");
     assert!(failure(&["ifeval", "--prompts", text(&prompts)]).contains("--responses"));
+    // A device that never ends.
+    #[cfg(unix)]
+    assert!(
+        failure(&["ifeval", "--prompts", text(&prompts), "--responses", "/dev/zero"])
+            .contains("not a regular file")
+    );
 }

@@ -2,7 +2,8 @@
 
 use trace_schema::Message;
 
-use super::fields::{self, MessageKeys, Row};
+use super::fields::{self, Row, Unused};
+use super::message::MessageKeys;
 use crate::example::ExampleText;
 
 /// The columns of the format.
@@ -16,6 +17,8 @@ pub(super) struct Alpaca {
     pub(super) rejected: String,
     pub(super) system: Option<String>,
     pub(super) history: Option<String>,
+    /// Whether an entry names the columns, which leaves others out.
+    pub(super) is_named: bool,
 }
 
 impl Default for Alpaca {
@@ -29,21 +32,33 @@ impl Default for Alpaca {
             rejected: "rejected".to_owned(),
             system: Some("system".to_owned()),
             history: Some("history".to_owned()),
+            is_named: false,
         }
     }
 }
 
 impl Alpaca {
-    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, String> {
+    pub(super) fn reads(&self, key: &str) -> bool {
+        let optional = [&self.query, &self.system, &self.history].into_iter().flatten();
+        let responses = match self.ranking {
+            true => [&self.chosen, &self.rejected],
+            false => [&self.response, &self.response],
+        };
+        optional.chain(responses).chain([&self.prompt]).any(|column| column == key)
+    }
+
+    pub(super) fn read(&self, row: &Row, unused: &mut Unused) -> Result<Vec<ExampleText>, String> {
         let prompt = self.prompt(row)?;
         // In this format a response is a string; the keys are for files that write a message.
         let keys = MessageKeys::new("from", "value");
-        let response = |field: &str| fields::response(row, field, &keys);
-        Ok(vec![if self.ranking {
-            ExampleText::Pair { prompt, chosen: response(&self.chosen)?, rejected: response(&self.rejected)? }
-        } else {
-            ExampleText::Completion { prompt, response: response(&self.response)? }
-        }])
+        if !self.ranking {
+            let response = keys.response(row, &self.response, unused)?;
+            return Ok(vec![ExampleText::Completion { prompt, response }]);
+        }
+        let chosen = keys.response(row, &self.chosen, unused)?;
+        let rejected = keys.response(row, &self.rejected, unused)?;
+        fields::check_differ((&self.chosen, &chosen), (&self.rejected, &rejected))?;
+        Ok(vec![ExampleText::Pair { prompt, chosen, rejected }])
     }
 
     fn prompt(&self, row: &Row) -> Result<Vec<Message>, String> {
@@ -52,13 +67,11 @@ impl Alpaca {
         messages.extend(self.earlier_turns(row)?);
         let instruction = fields::text(fields::required(row, &self.prompt)?, &self.prompt)?;
         let question = match fields::optional_text(row, self.query.as_deref())? {
+            Some(query) if instruction.is_empty() => query.to_owned(),
             Some(query) => format!("{instruction}\n{query}"),
             None => instruction.to_owned(),
         };
-        if question.trim().is_empty() {
-            return Err(fields::empty_prompt(&self.prompt));
-        }
-        messages.push(Message::user(question));
+        messages.push(fields::question(question, &self.prompt)?);
         Ok(messages)
     }
 
@@ -76,8 +89,10 @@ impl Alpaca {
             let [question, answer] = fields::list(turn, &field)? else {
                 return Err(format!("\"{field}\" has to be one question and one answer"));
             };
-            messages.push(Message::user(fields::text(question, &field)?));
-            messages.push(Message::assistant(fields::text(answer, &field)?));
+            messages.push(fields::question(fields::text(question, &field)?.to_owned(), &field)?);
+            let answer = fields::text(answer, &field)?;
+            fields::check_response(answer, &field)?;
+            messages.push(Message::assistant(answer));
         }
         Ok(messages)
     }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use serde_json::Value;
-use trace_schema::DEFAULT_MAX_LINE_BYTES;
+use trace_schema::{DEFAULT_MAX_LINE_BYTES, DistinctKeys, foreign_text, python_to_json};
 
 /// Reads a JSON array element by element; no more of it is in memory than one element.
 ///
@@ -142,12 +142,32 @@ impl<R: BufRead> ArrayElements<R> {
                 return Err(ArrayError::TooLong { limit: self.max_bytes });
             }
         }
-        let Ok(value) = serde_json::from_slice(&self.element) else {
+        let after = place_after(self.lines, self.column, &self.element);
+        let mut parsed = serde_json::from_slice(&self.element);
+        if parsed.is_err()
+            && let Some(json) = python_to_json(&self.element)
+        {
+            self.element = json;
+            parsed = serde_json::from_slice(&self.element);
+        }
+        let Ok(DistinctKeys(value)) = parsed else {
             return Err(self.explain());
         };
-        (self.lines, self.column) = place_after(self.lines, self.column, &self.element);
+        (self.lines, self.column) = after;
         self.before = ELEMENT;
         Ok(value)
+    }
+
+    /// What the element of an error is, where it is something else than JSON.
+    pub(super) fn foreign_text(&self) -> Option<String> {
+        match std::str::from_utf8(&self.element) {
+            Ok(text) => foreign_text(text).map(|kind| format!("it looks like {kind}")),
+            // Without a length the text is whole, but for a character that is cut off at its end.
+            Err(error) => error.error_len().map(|_| {
+                let line = self.lines + 1;
+                format!("the row that begins in line {line} is not UTF-8; save the file as UTF-8")
+            }),
+        }
     }
 
     /// The error of `serde_json` at this place, with line and column.
@@ -166,7 +186,7 @@ impl<R: BufRead> ArrayElements<R> {
             .chain(io::repeat(b' ').take(indent))
             .chain(self.element.as_slice())
             .chain((&mut self.reader).take(1));
-        match serde_json::from_reader::<_, Vec<Value>>(io::BufReader::new(document)) {
+        match serde_json::from_reader::<_, Vec<DistinctKeys>>(io::BufReader::new(document)) {
             Err(error) if error.is_io() => ArrayError::Read(error.into()),
             Err(error) => ArrayError::Syntax(error),
             Ok(_) => ArrayError::Syntax(serde::de::Error::custom("not an array of rows")),
@@ -228,7 +248,8 @@ mod tests {
 
     /// Elements and error are those of a parser that has the whole document.
     fn check(document: &[u8]) {
-        let whole = serde_json::from_reader::<_, Vec<Value>>(document);
+        let whole = serde_json::from_reader::<_, Vec<DistinctKeys>>(document)
+            .map(|values| values.into_iter().map(|DistinctKeys(value)| value).collect::<Vec<_>>());
         for buffer in [1, 3, 4096] {
             let (values, error) = read(document, buffer);
             match &whole {
@@ -286,6 +307,7 @@ mod tests {
             "[\u{c}1]",
             "[1]\u{0}",
             "[1e999]",
+            "[{\"a\": 1, \"a\":\n2}, 3]",
         ] {
             check(document.as_bytes());
         }

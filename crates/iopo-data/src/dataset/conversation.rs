@@ -2,7 +2,9 @@
 
 use trace_schema::{Message, Role};
 
-use super::fields::{self, MessageKeys, Row};
+use super::dialogue::Dialogue;
+use super::fields::{self, Row, Unused};
+use super::message::{MessageKeys, Turn};
 use crate::example::ExampleText;
 
 /// The columns of the format.
@@ -14,25 +16,28 @@ pub(super) struct Conversation {
     pub(super) rejected: String,
     pub(super) system: Option<String>,
     pub(super) keys: MessageKeys,
+    /// Whether an entry names the columns, which leaves others out.
+    pub(super) is_named: bool,
 }
 
 impl Conversation {
     pub(super) fn new(messages: &str, ranking: bool, keys: MessageKeys) -> Self {
         let [messages, chosen, rejected, system] =
             [messages, "chosen", "rejected", "system"].map(str::to_owned);
-        Self { ranking, messages, chosen, rejected, system: Some(system), keys }
+        Self { ranking, messages, chosen, rejected, system: Some(system), keys, is_named: false }
     }
 
-    pub(super) fn read(&self, row: &Row) -> Result<Vec<ExampleText>, String> {
-        let all = fields::required(row, &self.messages)?;
-        let mut turns = fields::messages(all, &self.messages, &self.keys)?;
-        let mut system = fields::optional_text(row, self.system.as_deref())?.map(Message::system);
-        if turns[0].role == Role::System {
-            system = Some(turns.remove(0));
-        }
+    pub(super) fn reads(&self, key: &str) -> bool {
+        key == self.messages
+            || self.system.as_deref() == Some(key)
+            || self.ranking && (key == self.chosen || key == self.rejected)
+    }
+
+    pub(super) fn read(&self, row: &Row, unused: &mut Unused) -> Result<Vec<ExampleText>, String> {
+        let dialogue = Dialogue::read(row, &self.messages, self.system.as_deref(), &self.keys, unused)?;
         match self.ranking {
-            true => Ok(vec![self.read_ranking(row, system, turns)?]),
-            false => completions(system, turns, &self.messages),
+            true => Ok(vec![self.read_ranking(row, dialogue, unused)?]),
+            false => self.completions(dialogue),
         }
     }
 
@@ -41,55 +46,50 @@ impl Conversation {
     fn read_ranking(
         &self,
         row: &Row,
-        system: Option<Message>,
-        mut turns: Vec<Message>,
+        dialogue: Dialogue<'_>,
+        unused: &mut Unused,
     ) -> Result<ExampleText, String> {
-        let chosen = fields::response(row, &self.chosen, &self.keys)?;
-        let rejected = fields::response(row, &self.rejected, &self.keys)?;
-        let prompt = |turns: Vec<Message>| -> Result<Vec<Message>, String> {
-            if !is_prompt(&turns) {
-                let problem = "has to be one prompt (user and assistant in turn, the user first and last), or two prompts of equal length one after the other";
-                return Err(turns_error(&self.messages, problem));
-            }
-            Ok(system.clone().into_iter().chain(turns).collect())
-        };
-        if !turns.len().is_multiple_of(2) {
-            return Ok(ExampleText::Pair { prompt: prompt(turns)?, chosen, rejected });
+        let chosen = self.keys.response(row, &self.chosen, unused)?;
+        let rejected = self.keys.response(row, &self.rejected, unused)?;
+        fields::check_differ((&self.chosen, &chosen), (&self.rejected, &rejected))?;
+        if !dialogue.turns.len().is_multiple_of(2) {
+            return Ok(ExampleText::Pair { prompt: dialogue.into_prompt()?, chosen, rejected });
         }
-        let second = turns.split_off(turns.len() / 2);
-        Ok(ExampleText::Group { x1: prompt(turns)?, y1: chosen, x2: prompt(second)?, y2: rejected })
-    }
-}
-
-fn is_prompt(turns: &[Message]) -> bool {
-    let mut roles = [Role::User, Role::Assistant].into_iter().cycle();
-    !turns.len().is_multiple_of(2) && turns.iter().all(|turn| Some(turn.role) == roles.next())
-}
-
-/// Every answer of the model with the messages before it; each is trained on.
-pub(super) fn completions(
-    system: Option<Message>,
-    turns: Vec<Message>,
-    field: &str,
-) -> Result<Vec<ExampleText>, String> {
-    let mut said: Vec<Message> = system.into_iter().collect();
-    let mut examples = Vec::new();
-    for (index, turn) in turns.into_iter().enumerate() {
-        if turn.role == Role::Assistant {
-            if !said.iter().any(|message| message.role == Role::User) {
-                return Err(turns_error(field, "begins with an answer to nothing"));
-            }
-            let response = fields::check_response(turn.content.clone(), &format!("{field}[{index}]"))?;
-            examples.push(ExampleText::Completion { prompt: said.clone(), response });
+        match dialogue.halves().map(Dialogue::into_prompt) {
+            [Ok(x1), Ok(x2)] if x1 == x2 => Err(self.turns_error("is the same prompt twice")),
+            [Ok(x1), Ok(x2)] => Ok(ExampleText::Group { x1, y1: chosen, x2, y2: rejected }),
+            _ => Err(self.turns_error(
+                "has to be one prompt (user and assistant in turn, the user first and last), or two prompts of equal \
+                 length one after the other",
+            )),
         }
-        said.push(turn);
     }
-    match examples.is_empty() {
-        true => Err(turns_error(field, "has no message from the assistant to train on")),
-        false => Ok(examples),
-    }
-}
 
-fn turns_error(field: &str, problem: &str) -> String {
-    format!("\"{field}\" {problem}")
+    /// Every answer of the model that is to be trained on, with the messages before it.
+    fn completions(&self, dialogue: Dialogue<'_>) -> Result<Vec<ExampleText>, String> {
+        dialogue.check_turns()?;
+        if let Some((Turn { message: Message { role: Role::User, .. }, .. }, before)) =
+            dialogue.turns.split_last()
+        {
+            let place = dialogue.place(before.len());
+            return Err(format!("\"{place}\" is a question without an answer; leave it out, or answer it"));
+        }
+        let mut said: Vec<Message> = dialogue.system.into_iter().collect();
+        let mut examples = Vec::new();
+        for Turn { message, is_trained } in dialogue.turns {
+            if message.role == Role::Assistant && is_trained {
+                let (prompt, response) = (said.clone(), message.content.clone());
+                examples.push(ExampleText::Completion { prompt, response });
+            }
+            said.push(message);
+        }
+        match examples.is_empty() {
+            true => Err(self.turns_error("has no message from the assistant to train on")),
+            false => Ok(examples),
+        }
+    }
+
+    fn turns_error(&self, problem: &str) -> String {
+        format!("\"{}\" {problem}", self.messages)
+    }
 }

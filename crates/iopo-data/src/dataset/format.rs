@@ -1,9 +1,10 @@
 use serde_json::Value;
-use trace_schema::UnknownLabels;
+use trace_schema::{UnknownLabels, excerpt, unread_keys};
 
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
-use super::fields::{MessageKeys, Row};
+use super::fields::{Row, Unused};
+use super::message::MessageKeys;
 use super::{prompted, trace};
 use crate::example::ExampleText;
 
@@ -43,14 +44,40 @@ impl RowFormat {
         }
     }
 
-    /// The examples of one row.
-    pub(super) fn read(&self, row: &Row, labels: UnknownLabels) -> Result<Vec<ExampleText>, String> {
+    /// The examples of one row, and the keys of it that are not read.
+    pub(super) fn read(
+        &self,
+        row: &Row,
+        labels: UnknownLabels,
+    ) -> Result<(Vec<ExampleText>, Unused), String> {
+        let mut unused = Unused::new();
+        let texts = match self {
+            Self::TraceGroups => vec![trace::group(trace::parse(row, labels)?)],
+            Self::TracePairs => vec![trace::pair(trace::parse(row, labels)?)],
+            Self::Prompted => prompted::read(row, &mut unused)?,
+            Self::Conversation(conversation) => conversation.read(row, &mut unused)?,
+            Self::Alpaca(alpaca) => alpaca.read(row, &mut unused)?,
+        };
+        let unread = unread_keys(row, |key| self.reads(row, key), self.is_named())?;
+        unused.extend(unread.into_iter().map(|key| excerpt(key).into_owned()));
+        Ok((texts, unused))
+    }
+
+    fn reads(&self, row: &Row, key: &str) -> bool {
         match self {
-            Self::TraceGroups => Ok(vec![trace::group(trace::parse(row, labels)?)]),
-            Self::TracePairs => Ok(vec![trace::pair(trace::parse(row, labels)?)]),
-            Self::Prompted => prompted::read(row),
-            Self::Conversation(conversation) => conversation.read(row),
-            Self::Alpaca(alpaca) => alpaca.read(row),
+            // Their readers refuse keys that they do not know.
+            Self::TraceGroups | Self::TracePairs => true,
+            Self::Prompted => prompted::reads(row, key),
+            Self::Conversation(conversation) => conversation.reads(key),
+            Self::Alpaca(alpaca) => alpaca.reads(key),
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        match self {
+            Self::TraceGroups | Self::TracePairs | Self::Prompted => false,
+            Self::Conversation(conversation) => conversation.is_named,
+            Self::Alpaca(alpaca) => alpaca.is_named,
         }
     }
 }

@@ -1,16 +1,22 @@
 //! `dataset_info.json`: datasets by name, as LLaMA-Factory keeps them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use iopo_files::read_text;
 use serde::Deserialize;
 use serde_json::Value;
+use trace_schema::{DistinctKeys, parse_json, shorten, values};
 
 use super::DatasetError;
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
-use super::fields::MessageKeys;
 use super::format::RowFormat;
+use super::message::MessageKeys;
+
+/// The largest list of datasets that is read, in bytes.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Every key that an entry may have; those without a field use are refused or mean nothing for a local file.
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +29,7 @@ pub(super) struct Entry {
     script_url: Option<String>,
     cloud_file_name: Option<String>,
     formatting: Option<Formatting>,
+    #[serde(deserialize_with = "values::or_default")]
     ranking: bool,
     columns: Option<Columns>,
     tags: Option<Tags>,
@@ -84,11 +91,14 @@ pub(super) struct Located {
 
 /// The entries of a folder's `dataset_info.json`; none where there is no such file.
 pub(super) fn read_entries(path: &Path) -> Result<BTreeMap<String, Value>, DatasetError> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-            let reason = format!("{} is malformed", path.display());
-            DatasetError::Invalid { reason, source: Some(source) }
-        }),
+    match read_text(path, MAX_BYTES) {
+        Ok(text) => {
+            let entries = parse_json(&text).and_then(|DistinctKeys(entries)| BTreeMap::deserialize(entries));
+            entries.map_err(|source| {
+                let reason = format!("{} is malformed", path.display());
+                DatasetError::Invalid { reason, source: Some(short(source)) }
+            })
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(source) => Err(DatasetError::Unreadable { path: path.to_owned(), source }),
     }
@@ -98,12 +108,29 @@ pub(super) fn read_entries(path: &Path) -> Result<BTreeMap<String, Value>, Datas
 pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, DatasetError> {
     let malformed = |source| {
         let reason = format!("entry \"{name}\" of {} is malformed", info.display());
-        DatasetError::Invalid { reason, source: Some(source) }
+        DatasetError::Invalid { reason, source: Some(short(source)) }
     };
+    let mut entry = entry.clone();
+    // An empty name is none.
+    for part in ["columns", "tags"] {
+        if let Some(Value::Object(names)) = entry.get_mut(part) {
+            names.retain(|_, name| name.as_str() != Some(""));
+        }
+    }
     let entry = Entry::deserialize(entry).map_err(malformed)?;
     if let Some((key, instead)) = entry.unsupported() {
         return Err(DatasetError::invalid(format!(
             "entry \"{name}\" of {} has \"{key}\", which is not supported: {instead}",
+            info.display()
+        )));
+    }
+    if let Some(key) = entry.unused() {
+        let (formatting, ranking) = (entry.formatting.unwrap_or(Formatting::Alpaca), entry.ranking);
+        let format =
+            format!("{formatting:?} {} ranking", if ranking { "with" } else { "without" }).to_lowercase();
+        return Err(DatasetError::invalid(format!(
+            "entry \"{name}\" of {} has \"{key}\", which {format} does not use: leave it out, or change \"formatting\" \
+             or \"ranking\"",
             info.display()
         )));
     }
@@ -121,7 +148,34 @@ pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, 
     Ok(Located { path: dir.join(file), format: entry.format() })
 }
 
+/// The error without the middle of a long text of the file.
+fn short(error: serde_json::Error) -> serde_json::Error {
+    let message = error.to_string();
+    match shorten(&message) {
+        Cow::Borrowed(_) => error,
+        Cow::Owned(short) => serde::de::Error::custom(short),
+    }
+}
+
 impl Entry {
+    /// A column or the tags that say nothing about rows of this format.
+    fn unused(&self) -> Option<&'static str> {
+        let is_sharegpt = matches!(self.formatting, Some(Formatting::ShareGpt));
+        let none = Columns::default();
+        let columns = self.columns.as_ref().unwrap_or(&none);
+        let found = [
+            (is_sharegpt && columns.prompt.is_some(), "columns.prompt"),
+            (is_sharegpt && columns.query.is_some(), "columns.query"),
+            (is_sharegpt && columns.history.is_some(), "columns.history"),
+            ((is_sharegpt || self.ranking) && columns.response.is_some(), "columns.response"),
+            (!is_sharegpt && columns.messages.is_some(), "columns.messages"),
+            (!self.ranking && columns.chosen.is_some(), "columns.chosen"),
+            (!self.ranking && columns.rejected.is_some(), "columns.rejected"),
+            (!is_sharegpt && self.tags.is_some(), "tags"),
+        ];
+        found.into_iter().find(|(is_unused, _)| *is_unused).map(|(_, key)| key)
+    }
+
     fn unsupported(&self) -> Option<(&'static str, &'static str)> {
         const DOWNLOAD: &str = "download the file and name it with file_name";
         const TEXT_ONLY: &str = "only text is trained on; leave the column out";
@@ -151,30 +205,30 @@ impl Entry {
         let given = self.columns.is_some();
         let columns = self.columns.unwrap_or_default();
         let name = |column: Option<String>, usual: &str| column.unwrap_or_else(|| usual.to_owned());
+        // With `columns`, an optional column is read only where it is named there.
+        let optional = |column: Option<String>, usual: Option<String>| if given { column } else { usual };
         Some(match self.formatting.unwrap_or(Formatting::Alpaca) {
             Formatting::ShareGpt => RowFormat::Conversation(Conversation {
                 ranking: self.ranking,
                 messages: name(columns.messages, "conversations"),
                 chosen: name(columns.chosen, "chosen"),
                 rejected: name(columns.rejected, "rejected"),
-                system: columns.system,
+                system: optional(columns.system, Some("system".to_owned())),
                 keys: self.tags.unwrap_or_default().message_keys(),
+                is_named: given,
             }),
             Formatting::Alpaca => {
-                // With `columns`, an optional column is read only where it is named there.
-                let optional = |column: Option<String>, usual: &Option<String>| {
-                    if given { column } else { usual.clone() }
-                };
                 let usual = Alpaca::default();
                 RowFormat::Alpaca(Alpaca {
                     ranking: self.ranking,
                     prompt: columns.prompt.unwrap_or(usual.prompt),
-                    query: optional(columns.query, &usual.query),
+                    query: optional(columns.query, usual.query),
                     response: columns.response.unwrap_or(usual.response),
                     chosen: columns.chosen.unwrap_or(usual.chosen),
                     rejected: columns.rejected.unwrap_or(usual.rejected),
-                    system: optional(columns.system, &usual.system),
-                    history: optional(columns.history, &usual.history),
+                    system: optional(columns.system, usual.system),
+                    history: optional(columns.history, usual.history),
+                    is_named: given,
                 })
             }
         })
@@ -183,7 +237,7 @@ impl Entry {
 
 impl Tags {
     fn message_keys(self) -> MessageKeys {
-        let names = [self.user_tag, self.assistant_tag, self.system_tag].map(Option::unwrap_or_default);
+        let names = [self.user_tag, self.assistant_tag, self.system_tag];
         let role = self.role_tag.as_deref().unwrap_or("from");
         let content = self.content_tag.as_deref().unwrap_or("value");
         MessageKeys { names, ..MessageKeys::new(role, content) }

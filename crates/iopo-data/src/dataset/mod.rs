@@ -3,10 +3,12 @@
 mod alpaca;
 mod array;
 mod conversation;
+mod dialogue;
 mod error;
 mod fields;
 mod format;
 mod info;
+mod message;
 mod prompted;
 mod rows;
 mod stream;
@@ -14,8 +16,11 @@ mod texts;
 mod trace;
 
 use std::path::Path;
+use std::{iter, mem};
 
-use trace_schema::{JsonlReader, PreferenceGroup, PreferencePair, RowLocation, UnknownLabels};
+use trace_schema::{
+    DistinctKeys, JsonlReader, PreferenceGroup, PreferencePair, RowLocation, UnknownLabels, excerpt,
+};
 
 pub use error::DatasetError;
 use format::RowFormat;
@@ -32,7 +37,9 @@ use crate::example::{ExampleText, TextExample};
 /// A name outranks a path. A path is looked up as it is, then below `dataset_dir`; the
 /// keys of its first row identify its format, whether it is JSONL or one JSON array.
 /// A conversation without ranking gives one example per answer in it. `labels` says what
-/// happens to rows in this project's own formats that have unknown constraint labels.
+/// happens to rows in this project's own formats that have unknown constraint labels. A key
+/// of a row that its format does not use is in [`TextExample::unused`], or an error where the
+/// row would mean something else without it.
 ///
 /// # Errors
 ///
@@ -51,7 +58,13 @@ pub fn stream_dataset(
         return stream_file(&located.path, located.format, labels);
     }
     let below = dataset_dir.join(name_or_path);
-    match [Path::new(name_or_path), &below].into_iter().find(|path| path.is_file()) {
+    let paths = [Path::new(name_or_path), &below];
+    // A folder or a device may stand where a file is meant, and opening it says so.
+    let found = paths
+        .into_iter()
+        .find(|path| path.is_file())
+        .or_else(|| paths.into_iter().find(|path| path.exists()));
+    match found {
         Some(path) => stream_file(path, None, labels),
         None => Err(DatasetError::invalid(format!(
             "no dataset \"{name_or_path}\": it is neither a file nor a name in {} (which has {})",
@@ -77,8 +90,19 @@ pub fn load_dataset(
 fn list_names<T>(entries: &std::collections::BTreeMap<String, T>) -> String {
     match entries.is_empty() {
         true => "none".to_owned(),
-        false => entries.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+        false => some_names(entries.keys()),
     }
+}
+
+/// The first of some names.
+fn some_names<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    const SHOWN: usize = 20;
+    let more = names.len().saturating_sub(SHOWN);
+    let mut text = names.take(SHOWN).map(|name| excerpt(name)).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text += &format!(" and {more} more");
+    }
+    text
 }
 
 fn stream_file(
@@ -108,16 +132,16 @@ fn stream_file(
 }
 
 fn detect_in_lines(path: &Path) -> Result<RowFormat, DatasetError> {
-    let mut rows = JsonlReader::<_, serde_json::Value>::open(path)?;
-    let first = rows.next().ok_or_else(|| no_rows(path))??;
-    let origin = rows::location(path, 0, &first);
+    let mut rows = JsonlReader::<_, DistinctKeys>::open(path)?;
+    let DistinctKeys(first) = rows.next().ok_or_else(|| no_rows(path))??;
+    let origin = rows::location(path, rows.row(), &first);
     let row = fields::as_row(first).map_err(|reason| DatasetError::Row { origin, reason })?;
     detect(path, &row)
 }
 
 fn detect(path: &Path, row: &fields::Row) -> Result<RowFormat, DatasetError> {
     RowFormat::detect(row).ok_or_else(|| {
-        let keys = row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let keys = some_names(row.keys());
         DatasetError::invalid(format!(
             "row 1 of {} is of no known format: it has {keys}; known are x1 y1 x2 y2 | instruction chosen rejected | \
              conversations | messages | prompt chosen rejected | prompt completion | instruction output",
@@ -140,11 +164,15 @@ where
     F: Fn(T) -> (String, ExampleText) + Send,
 {
     let file = path.display().to_string();
-    let rows = JsonlReader::<_, T>::open(path)?.unknown_labels(labels);
-    Ok(rows.enumerate().map(move |(index, row)| {
-        let (id, text) = into_text(row?);
-        let origin = RowLocation { file: file.clone(), row: index as u64 + 1, id: Some(id) };
-        Ok(TextExample { origin, text })
+    let mut rows = JsonlReader::<_, T>::open(path)?.unknown_labels(labels);
+    Ok(iter::from_fn(move || {
+        let row = rows.next()?;
+        let example = row.map(|row| {
+            let (id, text) = into_text(row);
+            let origin = RowLocation { file: file.clone(), row: rows.row(), id: Some(id) };
+            TextExample { origin, text, unused: Vec::new() }
+        });
+        Some(example.map_err(DatasetError::from))
     }))
 }
 
@@ -164,8 +192,11 @@ fn untyped_rows<I: Iterator<Item = rows::Row> + Send>(
             Some(format) => format,
             None => format.insert(detect(&path, &row)?),
         };
-        let texts = format.read(&row, labels).map_err(at)?;
-        Ok(texts.into_iter().map(|text| TextExample { origin: origin.clone(), text }).collect::<Vec<_>>())
+        let (texts, unused) = format.read(&row, labels).map_err(at)?;
+        // A row is counted once, whatever the number of its examples.
+        let mut unused = unused.into_iter().collect();
+        let example = |text| TextExample { origin: origin.clone(), text, unused: mem::take(&mut unused) };
+        Ok(texts.into_iter().map(example).collect::<Vec<_>>())
     };
     rows.flat_map(move |row| match read(row) {
         Ok(examples) => examples.into_iter().map(Ok).collect::<Vec<_>>(),

@@ -3,56 +3,84 @@
 use serde_json::Value;
 use trace_schema::Message;
 
-use super::fields::{self, MessageKeys, Row};
+use super::dialogue::Dialogue;
+use super::fields::{self, Row, Unused};
+use super::message::MessageKeys;
 use crate::example::ExampleText;
 
+/// The column of the system text, in rows whose prompt does not begin with one.
+const SYSTEM: Option<&str> = Some("system");
+
 /// A prompt with `chosen` and `rejected`, or with `completion`.
-pub(super) fn read(row: &Row) -> Result<Vec<ExampleText>, String> {
+pub(super) fn read(row: &Row, unused: &mut Unused) -> Result<Vec<ExampleText>, String> {
     let keys = MessageKeys::new("role", "content");
-    let response = |field: &str| fields::response(row, field, &keys);
-    // Some files repeat the prompt: as text, and at the head of both conversations.
-    let whole = row.get("chosen").and_then(Value::as_array).is_some_and(|messages| messages.len() > 1);
-    let text = if whole || !row.contains_key("prompt") {
-        read_implicit_prompt(row, &keys)?
-    } else if row.contains_key("completion") {
-        ExampleText::Completion { prompt: prompt(row, &keys)?, response: response("completion")? }
-    } else {
-        ExampleText::Pair {
-            prompt: prompt(row, &keys)?,
-            chosen: response("chosen")?,
-            rejected: response("rejected")?,
-        }
-    };
-    Ok(vec![text])
+    if is_whole(row) {
+        return Ok(vec![read_implicit_prompt(row, &keys, unused)?]);
+    }
+    if row.contains_key("completion") {
+        let response = keys.response(row, "completion", unused)?;
+        return Ok(vec![ExampleText::Completion { prompt: prompt(row, &keys, unused)?, response }]);
+    }
+    let chosen = keys.response(row, "chosen", unused)?;
+    let rejected = keys.response(row, "rejected", unused)?;
+    fields::check_differ(("chosen", &chosen), ("rejected", &rejected))?;
+    Ok(vec![ExampleText::Pair { prompt: prompt(row, &keys, unused)?, chosen, rejected }])
 }
 
-fn prompt(row: &Row, keys: &MessageKeys) -> Result<Vec<Message>, String> {
+pub(super) fn reads(row: &Row, key: &str) -> bool {
+    let is_completion = !is_whole(row) && row.contains_key("completion");
+    match key {
+        "prompt" => !is_whole(row) || repeats_prompt(row),
+        "completion" => is_completion,
+        "chosen" | "rejected" => !is_completion,
+        _ => SYSTEM == Some(key),
+    }
+}
+
+/// Whether `chosen` and `rejected` are whole conversations.
+fn is_whole(row: &Row) -> bool {
+    let is_long = row.get("chosen").and_then(Value::as_array).is_some_and(|messages| messages.len() > 1);
+    is_long || !row.contains_key("prompt")
+}
+
+/// Whether the prompt stands once more at the head of both conversations.
+fn repeats_prompt(row: &Row) -> bool {
+    let Some(conversation) = row.get("chosen").and_then(Value::as_array) else { return false };
+    match row.get("prompt") {
+        Some(Value::Array(prompt)) => conversation.starts_with(prompt),
+        Some(prompt) => conversation.iter().any(|message| message.get("content") == Some(prompt)),
+        None => false,
+    }
+}
+
+fn prompt(row: &Row, keys: &MessageKeys, unused: &mut Unused) -> Result<Vec<Message>, String> {
     match fields::required(row, "prompt")? {
-        Value::String(text) if text.trim().is_empty() => Err(fields::empty_prompt("prompt")),
-        Value::String(text) => Ok(vec![Message::user(text)]),
-        list => fields::messages(list, "prompt", keys),
+        Value::String(text) => {
+            let system = fields::optional_text(row, SYSTEM)?.map(Message::system);
+            Ok(system.into_iter().chain([fields::question(text.clone(), "prompt")?]).collect())
+        }
+        _ => Dialogue::read(row, "prompt", SYSTEM, keys, unused)?.into_prompt(),
     }
 }
 
 /// `chosen` and `rejected` are whole conversations: all but the last message is the prompt.
-fn read_implicit_prompt(row: &Row, keys: &MessageKeys) -> Result<ExampleText, String> {
-    let conversation = |field: &str| -> Result<(Vec<Message>, String), String> {
-        let value = fields::required(row, field)?;
-        if value.is_string() {
+fn read_implicit_prompt(row: &Row, keys: &MessageKeys, unused: &mut Unused) -> Result<ExampleText, String> {
+    let mut conversation = |field| -> Result<(Vec<Message>, String), String> {
+        if fields::required(row, field)?.is_string() {
             // A plain text does not show where its prompt ends.
             return Err(fields::missing("prompt"));
         }
-        let mut messages = fields::messages(value, field, keys)?;
-        let last = messages.pop().map(|message| message.content).unwrap_or_default();
-        Ok((messages, fields::check_response(last, field)?))
+        let mut dialogue = Dialogue::read(row, field, SYSTEM, keys, unused)?;
+        match dialogue.pop_response()? {
+            Some(response) if !dialogue.turns.is_empty() => Ok((dialogue.into_prompt()?, response)),
+            _ => Err(fields::missing("prompt")),
+        }
     };
     let (prompt, chosen) = conversation("chosen")?;
     let (other, rejected) = conversation("rejected")?;
-    if prompt.is_empty() {
-        return Err(fields::missing("prompt"));
-    }
     if prompt != other {
         return Err("\"rejected\" has to repeat the messages of \"chosen\" up to the last".to_owned());
     }
+    fields::check_differ(("chosen", &chosen), ("rejected", &rejected))?;
     Ok(ExampleText::Pair { prompt, chosen, rejected })
 }

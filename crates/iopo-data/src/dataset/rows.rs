@@ -1,11 +1,13 @@
 //! Rows of a file, one at a time, whether it is JSONL or one JSON array.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
+use std::iter;
 use std::path::Path;
 
+use iopo_files::open_text;
 use serde_json::Value;
-use trace_schema::{JsonlReader, RowLocation};
+use trace_schema::{DistinctKeys, JsonlReader, RowLocation, values};
 
 use super::DatasetError;
 use super::array::{ArrayElements, ArrayError};
@@ -43,10 +45,12 @@ pub(super) type Row = Result<(RowLocation, Value), DatasetError>;
 /// The rows of a file that has one JSON document per line.
 pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Row> + Send + use<>, DatasetError> {
     let path = path.to_owned();
-    let rows = JsonlReader::<_, Value>::open(&path)?.enumerate();
-    Ok(rows.map(move |(index, row)| {
-        let row = row?;
-        Ok((location(&path, index, &row), row))
+    let mut rows = JsonlReader::<_, DistinctKeys>::open(&path)?;
+    Ok(iter::from_fn(move || {
+        let row = rows.next()?;
+        Some(
+            row.map(|DistinctKeys(row)| (location(&path, rows.row(), &row), row)).map_err(DatasetError::from),
+        )
     }))
 }
 
@@ -54,39 +58,32 @@ pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Row> + Send + us
 pub(super) fn elements(path: &Path) -> Result<impl Iterator<Item = Row> + Send + use<>, DatasetError> {
     let path = path.to_owned();
     let mut elements = ArrayElements::new(open(&path)?);
-    Ok((0..).map_while(move |index| {
+    let mut number = 0;
+    Ok(iter::from_fn(move || {
+        number += 1;
         let row = elements.next_element().transpose()?;
-        Some(row.map(|row| (location(&path, index, &row), row)).map_err(|error| match error {
-            ArrayError::Read(source) => DatasetError::Unreadable { path: path.clone(), source },
-            ArrayError::Syntax(source) => {
-                DatasetError::Syntax { origin: location(&path, index, &Value::Null), source }
-            }
-            ArrayError::TooLong { limit } => {
-                let reason = format!("longer than {limit} bytes: a string or bracket that is never closed?");
-                DatasetError::Row { origin: location(&path, index, &Value::Null), reason }
-            }
+        Some(row.map(|row| (location(&path, number, &row), row)).map_err(|error| {
+            let (reason, source) = match error {
+                ArrayError::Read(source) => {
+                    return DatasetError::Unreadable { path: path.clone(), source };
+                }
+                ArrayError::Syntax(source) => match elements.foreign_text() {
+                    Some(kind) => (format!("not valid JSON: {kind}"), None),
+                    None => ("not valid JSON".to_owned(), Some(source)),
+                },
+                ArrayError::TooLong { limit } => {
+                    (format!("longer than {limit} bytes: a string or bracket that is never closed?"), None)
+                }
+            };
+            DatasetError::Syntax { origin: location(&path, number, &Value::Null), reason, source }
         }))
     }))
 }
 
-/// Opens a file, past its byte order mark.
 fn open(path: &Path) -> Result<BufReader<File>, DatasetError> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-    let unreadable = |source| DatasetError::Unreadable { path: path.to_owned(), source };
-    let mut head = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    (&file).take(3).read_to_end(&mut head).map_err(unreadable)?;
-    if head == BYTE_ORDER_MARK {
-        return Ok(BufReader::new(file));
-    }
-    Ok(BufReader::new(File::open(path).map_err(unreadable)?))
+    open_text(path).map_err(|source| DatasetError::Unreadable { path: path.to_owned(), source })
 }
 
-pub(super) fn location(path: &Path, index: usize, row: &Value) -> RowLocation {
-    let id = match row.get("id") {
-        Some(Value::String(id)) => Some(id.clone()),
-        Some(Value::Number(id)) => Some(id.to_string()),
-        _ => None,
-    };
-    RowLocation { file: path.display().to_string(), row: index as u64 + 1, id }
+pub(super) fn location(path: &Path, row: u64, value: &Value) -> RowLocation {
+    RowLocation { file: path.display().to_string(), row, id: values::id_of(value) }
 }

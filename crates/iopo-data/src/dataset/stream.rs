@@ -8,7 +8,7 @@ use crate::example::TextExample;
 
 /// The examples of a dataset one at a time, as [`stream_dataset`](crate::stream_dataset) reads them.
 ///
-/// It ends with the first error.
+/// An error that is [of a row](DatasetError::is_of_a_row) is followed by the next row; any other ends it.
 pub struct DatasetRows {
     path: PathBuf,
     examples: Box<Examples>,
@@ -50,7 +50,12 @@ impl Iterator for DatasetRows {
             None if self.state == State::NothingYet => Some(Err(super::no_rows(&self.path))),
             next => next,
         };
-        self.state = if matches!(next, Some(Ok(_))) { State::Reading } else { State::Ended };
+        let goes_on = match &next {
+            None => false,
+            Some(Ok(_)) => true,
+            Some(Err(error)) => error.is_of_a_row(),
+        };
+        self.state = if goes_on { State::Reading } else { State::Ended };
         next
     }
 }

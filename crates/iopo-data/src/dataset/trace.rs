@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use trace_schema::{Instruction, Message, PreferenceGroup, PreferencePair, Record, UnknownLabels};
+use trace_schema::{Instruction, Message, PreferenceGroup, PreferencePair, Record, UnknownLabels, shorten};
 
 use super::fields::Row;
 use crate::example::ExampleText;
@@ -22,7 +22,7 @@ fn prompt(instruction: &Instruction) -> Vec<Message> {
 /// A checked row out of a JSON value, for files that are one array.
 pub(super) fn parse<T: DeserializeOwned + Record>(row: &Row, labels: UnknownLabels) -> Result<T, String> {
     let parsed: T = serde_json::from_value(Value::Object(row.clone()))
-        .map_err(|error| format!("not a row of this format: {error}"))?;
+        .map_err(|error| format!("not a row of this format: {}", shorten(&error.to_string())))?;
     parsed.validate(labels).map_err(|error| error.to_string())?;
     Ok(parsed)
 }

@@ -90,7 +90,8 @@ impl Encoder {
     pub(super) fn encode_examples(&self, examples: &[TextExample]) -> Result<EncodedRow, EncodeError> {
         let mut pieces = Pieces::new(self.template.tokenizer());
         let mut row = EncodedRow::default();
-        for TextExample { origin, text } in examples {
+        for TextExample { origin, text, unused } in examples {
+            unused.iter().for_each(|key| row.report.unused.add(key, origin));
             let tokens = self.tokenize(&mut pieces, text);
             let tokens = tokens.map_err(|source| EncodeError::Template { origin: origin.clone(), source })?;
             row.examples.extend(self.limit(tokens, origin, &mut row.report)?);

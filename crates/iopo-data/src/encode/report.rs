@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use trace_schema::RowLocation;
+use trace_schema::{RowLocation, UnusedKeys};
 
 use super::DropReason;
 
@@ -16,6 +16,8 @@ pub struct EncodeReport {
     pub completions_without_eos: usize,
     /// Rows left out, by reason.
     pub dropped: BTreeMap<DropReason, DroppedRows>,
+    /// Keys of the rows that their format does not use.
+    pub unused: UnusedKeys,
     /// Lengths of all prompts before any cut.
     pub prompt_lengths: Lengths,
     /// Lengths of all completions before any cut.
@@ -47,6 +49,7 @@ impl EncodeReport {
         self.kept += later.kept;
         self.truncated += later.truncated;
         self.completions_without_eos += later.completions_without_eos;
+        self.unused.append(later.unused);
         for (reason, rows) in later.dropped {
             match self.dropped.get_mut(&reason) {
                 Some(mine) => mine.count += rows.count,

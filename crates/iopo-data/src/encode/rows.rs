@@ -30,6 +30,18 @@ pub enum PrepareError {
     Encode(#[from] EncodeError),
 }
 
+impl PrepareError {
+    /// Whether the error is that of one row, and no other row need have it: the row is broken, or the template or the
+    /// tokenizer refuses it.
+    pub fn is_of_a_row(&self) -> bool {
+        match self {
+            Self::Dataset(error) => error.is_of_a_row(),
+            Self::Encode(error) => matches!(error, EncodeError::Template { .. }),
+            Self::Task(_) => false,
+        }
+    }
+}
+
 impl Encoder {
     /// Converts one row to examples of `task`, and encodes them.
     ///

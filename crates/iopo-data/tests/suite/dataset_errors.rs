@@ -103,16 +103,16 @@ fn turns_that_make_no_example_are_an_error() {
     let ranking = |roles: &[&str]| {
         let mut row = row(roles);
         row["chosen"] = message("gpt");
-        row["rejected"] = message("gpt");
+        row["rejected"] = json!({"from": "gpt", "value": "another text"});
         row
     };
     for roles in [&["human", "gpt"] as &[_], &["gpt"], &["system"], &["human", "human", "human"]] {
         let error = field_error(&ranking(&["human"]), &ranking(roles));
-        assert!(error.starts_with("\"conversations\" "), "{error}");
+        assert!(error.starts_with("\"conversations"), "{error}");
     }
     for roles in [&["human"] as &[_], &["gpt", "human"]] {
         let error = field_error(&row(&["human", "gpt"]), &row(roles));
-        assert!(error.starts_with("\"conversations\" "), "{error}");
+        assert!(error.starts_with("\"conversations["), "{error}");
     }
 }
 

@@ -13,7 +13,11 @@ fn encoder(cutoff_len: usize, policy: LengthPolicy) -> Encoder {
 }
 
 fn example(row: u64, text: ExampleText) -> TextExample {
-    TextExample { origin: RowLocation { file: "rows.jsonl".to_owned(), row, id: None }, text }
+    TextExample {
+        origin: RowLocation { file: "rows.jsonl".to_owned(), row, id: None },
+        text,
+        unused: Vec::new(),
+    }
 }
 
 /// A group whose x₂ is longer than x₁, and y₁ much longer than y₂.

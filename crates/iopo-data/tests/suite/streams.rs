@@ -106,7 +106,7 @@ fn broken_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn the_rows_before_a_broken_one_are_read_and_its_error_ends_the_stream() {
+fn the_rows_before_a_broken_one_are_read_and_an_error_of_the_file_ends_the_stream() {
     let dir = tempfile::tempdir().unwrap();
     for (name, content, expected) in broken_files() {
         std::fs::write(dir.path().join(name), content).unwrap();
@@ -114,9 +114,14 @@ fn the_rows_before_a_broken_one_are_read_and_its_error_ends_the_stream() {
         for number in 1..=300 {
             assert_eq!(rows.next().unwrap().unwrap().origin.row, number, "{name}");
         }
-        let error = rows.next().unwrap().unwrap_err().to_string();
+        let error = rows.next().unwrap().unwrap_err();
+        let (is_of_a_row, error) = (error.is_of_a_row(), error.to_string());
         assert!(error.starts_with("row 301 of ") && error.contains(expected), "{name}: {error}");
-        assert!(rows.next().is_none(), "{name}");
+        let goes_on = name == "missing.json" || name == "missing.jsonl";
+        assert_eq!(rows.next().is_some(), goes_on, "{name}");
+        // Of an array that is broken no further row can be found.
+        let is_broken_array = name.ends_with(".json") && expected == "not valid JSON";
+        assert_eq!(is_of_a_row, !is_broken_array, "{name}");
 
         let loaded = load_dataset(name, dir.path(), UnknownLabels::Error).unwrap_err();
         assert_eq!(loaded.to_string(), error);
@@ -202,6 +207,6 @@ fn an_element_that_does_not_end_is_an_error_and_is_not_held() {
     let mut rows = stream_dataset("a.json", dir.path(), UnknownLabels::Error).unwrap();
     assert!(rows.next().unwrap().is_ok());
     let error = rows.next().unwrap().unwrap_err();
-    assert!(matches!(&error, DatasetError::Row { origin, .. } if origin.row == 2), "{error}");
+    assert!(matches!(&error, DatasetError::Syntax { origin, .. } if origin.row == 2), "{error}");
     assert!(error.to_string().contains("longer than"), "{error}");
 }

@@ -7,7 +7,7 @@ use iopo_answer::Respondent;
 use iopo_data::{Message, Role};
 use iopo_train::EvaluatorError;
 use serde_json::Value;
-use trace_schema::{EvalRow, JsonlReader, UnknownLabels};
+use trace_schema::{EvalRow, JsonlReader, UnknownLabels, excerpt};
 use trace_score::ifeval;
 use trace_world::Task;
 
@@ -60,10 +60,11 @@ pub(super) fn read(
     let encode = |row: Row| {
         let Row { id, messages, rule, identity } = row;
         if !seen.insert(format!("{format} {id}")) {
-            return Err(format!("another row has the id {id:?} too").into());
+            return Err(format!("another row has the id {:?} too", excerpt(&id)).into());
         }
-        let tokens =
-            respondent.prompt(&messages).map_err(|error| format!("row {id:?} makes no prompt: {error}"))?;
+        let tokens = respondent
+            .prompt(&messages)
+            .map_err(|error| format!("row {:?} makes no prompt: {error}", excerpt(&id)))?;
         let last = messages.into_iter().rev().find(|message| message.role == Role::User);
         let text = last.map(|message| message.content).unwrap_or_default();
         Ok(VerifiedPrompt { id, text, tokens, rule, identity })
@@ -89,14 +90,15 @@ fn ifeval_rows(path: &Path) -> Result<Vec<Row>, EvaluatorError> {
 }
 
 fn world_rows(path: &Path) -> Result<Vec<Row>, EvaluatorError> {
-    let rows = JsonlReader::<_, EvalRow>::open(path)?.unknown_labels(UnknownLabels::Keep);
-    let read = |(index, row): (usize, Result<EvalRow, _>)| {
+    let mut rows = JsonlReader::<_, EvalRow>::open(path)?.unknown_labels(UnknownLabels::Keep);
+    let mut read = Vec::new();
+    while let Some(row) = rows.next() {
         let row = row?;
-        let task = Task::from_eval_row(&row).map_err(|error| format!("row {}: {error}", index + 1))?;
+        let task = Task::from_eval_row(&row).map_err(|error| format!("row {}: {error}", rows.row()))?;
         let identity = serde_json::to_string(&task)?;
-        Ok(Row { messages: messages(&row)?, id: row.id, rule: Rule::World(task), identity })
-    };
-    rows.enumerate().map(read).collect()
+        read.push(Row { messages: messages(&row)?, id: row.id, rule: Rule::World(task), identity });
+    }
+    Ok(read)
 }
 
 fn messages(row: &EvalRow) -> Result<Vec<Message>, EvaluatorError> {
@@ -106,7 +108,7 @@ fn messages(row: &EvalRow) -> Result<Vec<Message>, EvaluatorError> {
             "user" => Role::User,
             "assistant" => Role::Assistant,
             role => {
-                let id = &row.id;
+                let (id, role) = (excerpt(&row.id), excerpt(role));
                 return Err(format!(
                     "row {id:?}: no template knows the role {role:?}; known: system, user, assistant"
                 )

@@ -3,7 +3,7 @@
 //! The struct, its reader, the checks of single values, `trace-train keys` and the tables of `docs/configuration.md`
 //! come from here. A new key is one entry, and its use in `crate::config`.
 
-use super::values::{Decoding, Interval, Range, Resume, Tuning};
+use super::values::{BadRows, Decoding, Interval, Range, Resume, Tuning};
 use super::{Notice, Problem};
 use crate::schedule::LrScheduleKind;
 use crate::step::GroupPasses;
@@ -166,6 +166,9 @@ keys! {
         val_size: f64 = 0.0, in ROWS_OR_SHARE;
         /// what happens to rows of this project's own formats whose constraint label names none of the 26 dimensions
         unknown_labels: UnknownLabels = UnknownLabels::Error;
+        /// what happens to rows that are broken, or that template or tokenizer refuse: the first one stops the run, or
+        /// they are left out and counted; the first row of a file identifies its format, and is never skipped
+        bad_rows: BadRows = BadRows::Stop;
     }
     "Output" {
         /// where results go; not the folder of the model or adapter itself

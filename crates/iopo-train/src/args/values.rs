@@ -3,6 +3,7 @@
 use std::fmt;
 
 use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_files::{setting_flag, setting_number, setting_whole};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -130,8 +131,7 @@ impl KeyValue for bool {
     const EXPECTED: &'static str = "true or false";
 
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let parsed = value.as_bool().or_else(|| value.as_str()?.parse().ok());
-        parsed.ok_or(Misfit::Type)
+        setting_flag(value).ok_or(Misfit::Type)
     }
 
     fn written(&self) -> String {
@@ -143,10 +143,10 @@ impl KeyValue for f64 {
     const TYPE: &'static str = "number";
     const EXPECTED: &'static str = "a number";
 
-    /// `5e-6`, which YAML takes for a text, is a number too.
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let parsed = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-        parsed.ok_or(Misfit::Type).and_then(|x| if x.is_finite() { Ok(x) } else { Err(Misfit::Range) })
+        setting_number(value)
+            .ok_or(Misfit::Type)
+            .and_then(|x| if x.is_finite() { Ok(x) } else { Err(Misfit::Range) })
     }
 
     fn written(&self) -> String {
@@ -159,15 +159,6 @@ impl KeyValue for f64 {
     }
 }
 
-/// A whole number; `500.0` is one too.
-fn integer(value: &Value) -> Option<i64> {
-    let parsed = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-    parsed.or_else(|| {
-        let number = f64::read(value).ok()?;
-        (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
-    })
-}
-
 macro_rules! integers {
     ($($type:ty),+) => {$(
         impl KeyValue for $type {
@@ -175,7 +166,7 @@ macro_rules! integers {
             const EXPECTED: &'static str = "an integer";
 
             fn read(value: &Value) -> Result<Self, Misfit> {
-                <$type>::try_from(integer(value).ok_or(Misfit::Type)?).map_err(|_| Misfit::Range)
+                <$type>::try_from(setting_whole(value).ok_or(Misfit::Type)?).map_err(|_| Misfit::Range)
             }
 
             fn written(&self) -> String {
@@ -206,6 +197,14 @@ pub(crate) enum Interval {
     No,
     Steps,
     Epoch,
+}
+
+/// What happens to rows that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BadRows {
+    Stop,
+    Skip,
 }
 
 /// Which answers evaluation prompts get.
@@ -284,7 +283,7 @@ macro_rules! names {
                     // YAML 1.1 reads a bare `no` as false.
                     Value::Bool(false) => "no",
                     Value::Bool(true) => "true",
-                    Value::String(name) if name == "false" => "no",
+                    Value::String(name) if setting_flag(value) == Some(false) && name != "no" => "no",
                     Value::String(name) => name,
                     _ => return Err(Misfit::Type),
                 };
@@ -302,4 +301,14 @@ macro_rules! names {
     )+};
 }
 
-names!(Decoding, GroupPasses, Interval, LengthPolicy, LrScheduleKind, Template, Tuning, UnknownLabels);
+names!(
+    BadRows,
+    Decoding,
+    GroupPasses,
+    Interval,
+    LengthPolicy,
+    LrScheduleKind,
+    Template,
+    Tuning,
+    UnknownLabels
+);

@@ -132,6 +132,8 @@ pub struct DataConfig {
     pub length_policy: LengthPolicy,
     /// What happens to rows whose constraint labels name none of the 26 dimensions.
     pub unknown_labels: UnknownLabels,
+    /// Whether rows that are broken, or that template or tokenizer refuse, are left out and counted.
+    pub skip_bad_rows: bool,
     /// How many rows of each dataset are used: the first ones, before anything is split or converted.
     pub max_samples: Option<usize>,
     /// Held-out rows: a share below 1, else a number.

@@ -7,7 +7,7 @@ use iopo_model::{LoraConfig, LoraTargets, Precision};
 
 use super::checker::Checker;
 use super::{DataConfig, FineTuning, IntervalStrategy, SaveConfig, TrainConfig, Warmup};
-use crate::args::{Interval, Problem, Resume, TrainArgs, Tuning};
+use crate::args::{BadRows, Interval, Problem, Resume, TrainArgs, Tuning};
 use crate::optimizer::AdamWConfig;
 use crate::schedule::LrScheduleKind;
 
@@ -145,6 +145,7 @@ impl Checker {
             cutoff_len: args.cutoff_len,
             length_policy: args.length_policy,
             unknown_labels: args.unknown_labels,
+            skip_bad_rows: args.bad_rows == BadRows::Skip,
             max_samples: args.max_samples,
             val_size: args.val_size,
         }

@@ -1,17 +1,19 @@
 //! LLaMA-Factory's list of datasets.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use iopo_files::write_file;
+use iopo_files::{read_text, write_file};
 use serde_json::{Map, Value, json};
 
 use super::{ExportError, ExportFormat, Shape};
-use crate::WriteError;
+use crate::{WriteError, parse_json, shorten};
 
 /// The name of the file; LLaMA-Factory looks for it in its `dataset_dir`.
 const FILE_NAME: &str = "dataset_info.json";
+
+/// The largest list that is read, in bytes.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// The datasets of a folder, with one entry that is ours.
 ///
@@ -31,9 +33,11 @@ impl DatasetInfo {
     /// [`ExportError::File`] when the file cannot be read or is not a JSON object.
     pub fn read(folder: &Path) -> Result<Self, ExportError> {
         let path = folder.join(FILE_NAME);
-        let entries = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| ExportError::file(&path, format!("it is not a JSON object: {error}")))?,
+        let entries = match read_text(&path, MAX_BYTES) {
+            Ok(text) => parse_json(&text).map_err(|error| {
+                let reason = format!("it is not a JSON object: {}", shorten(&error.to_string()));
+                ExportError::file(&path, reason)
+            })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
             Err(error) => return Err(ExportError::file(&path, format!("it cannot be read: {error}"))),
         };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{ExportFormat, Shape};
-use crate::WriteError;
+use crate::{WriteError, excerpt};
 
 /// Errors of exports.
 #[derive(Debug, Error)]
@@ -18,10 +18,10 @@ pub enum ExportError {
     #[error("the format {format} has no form for {shape}; it has one for {}", list(.format.shapes()))]
     Unsupported { format: ExportFormat, shape: Shape },
     /// In LLaMA-Factory's list, the name is that of a dataset in another file.
-    #[error("{} has an entry {name:?} for another dataset: {entry}", .path.display())]
+    #[error("{} has an entry {name:?} for another dataset: {}", .path.display(), excerpt(&.entry.to_string()))]
     NameTaken { path: PathBuf, name: String, entry: Value },
     /// A row cannot be expressed in the format.
-    #[error("the row with the id {id:?}: {reason}")]
+    #[error("the row with the id {:?}: {reason}", excerpt(.id))]
     Row { id: String, reason: String },
     /// A file cannot be read or written in this form.
     #[error("{}: {reason}", .path.display())]

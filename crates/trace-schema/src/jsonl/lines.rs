@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use iopo_files::open_text;
+
 use crate::{JsonlError, RowLocation};
 
 /// The longest line that a reader accepts by default: 16 MiB.
@@ -30,9 +32,8 @@ pub(crate) struct LineReader<R> {
     pub(crate) file: String,
     pub(crate) max_line_bytes: usize,
     buffer: Vec<u8>,
-    row: u64,
-    /// The buffer holds a line that has not been handed out: blank lines before it were reported first.
-    held: bool,
+    /// The line in the buffer, counted from 1.
+    pub(crate) row: u64,
     /// Nothing more can be read.
     finished: bool,
 }
@@ -40,8 +41,8 @@ pub(crate) struct LineReader<R> {
 impl LineReader<BufReader<File>> {
     pub(crate) fn open(path: &Path) -> Result<Self, JsonlError> {
         let file = path.display().to_string();
-        match File::open(path) {
-            Ok(opened) => Ok(Self::new(BufReader::new(opened), file)),
+        match open_text(path) {
+            Ok(reader) => Ok(Self::new(reader, file)),
             Err(source) => Err(JsonlError::Open { file, source }),
         }
     }
@@ -50,24 +51,15 @@ impl LineReader<BufReader<File>> {
 impl<R: BufRead> LineReader<R> {
     pub(crate) fn new(reader: R, file: String) -> Self {
         let max_line_bytes = DEFAULT_MAX_LINE_BYTES;
-        Self { reader, file, max_line_bytes, buffer: Vec::new(), row: 0, held: false, finished: false }
+        Self { reader, file, max_line_bytes, buffer: Vec::new(), row: 0, finished: false }
     }
 
     /// The next line that is not blank; `None` at the end of the file.
     pub(crate) fn next_line(&mut self) -> Result<Option<Line<'_>>, JsonlError> {
-        if std::mem::take(&mut self.held) {
-            return self.line().map(Some);
-        }
-        let mut first_blank = None;
         while self.fill()? {
             if !self.buffer.trim_ascii().is_empty() {
-                if let Some(row) = first_blank {
-                    self.held = true;
-                    return Err(self.wrong(row, "the line is blank, but rows follow it".to_owned()));
-                }
                 return self.line().map(Some);
             }
-            first_blank.get_or_insert(self.row);
         }
         Ok(None)
     }
@@ -111,7 +103,8 @@ impl<R: BufRead> LineReader<R> {
         if let Err(source) = limited.read_until(b'\n', &mut self.buffer) {
             return Err(self.broken(source));
         }
-        if self.row == 1 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+        // Not only in the first line: files that were joined have a mark where each of them begins.
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
             self.buffer.drain(..BYTE_ORDER_MARK.len());
         }
         let end = self.buffer.ends_with(b"\n");

@@ -5,22 +5,23 @@ use std::io::{BufRead, BufReader};
 use std::marker::PhantomData;
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::LineReader;
 use super::lines::Line;
-use crate::{JsonlError, Record, RowLocation, UnknownLabels};
+use super::{LineReader, foreign_text, parse_json};
+use crate::{JsonlError, Record, RowLocation, UnknownLabels, shorten, values};
 
 /// Reads and checks the rows of a JSONL file one at a time.
 ///
 /// An iterator of results. After an error in one row it goes on with the next, so that a caller may count bad rows or
 /// stop at the first; after an error of the underlying reader it ends.
 ///
-/// * A byte order mark at the start and `\r\n` line ends are accepted.
-/// * Blank lines at the end of the file are accepted; a blank line with rows after it is an error.
+/// * A byte order mark at the start of a line and `\r\n` line ends are accepted.
+/// * Blank lines are skipped; rows are numbered by their lines.
+/// * What Python's `json` module writes beyond JSON is read as [`parse_json`](crate::parse_json) reads it.
+/// * A file that is something else, such as Parquet, CSV or a Git LFS pointer, is an error that says so.
 /// * A line longer than [`DEFAULT_MAX_LINE_BYTES`](crate::DEFAULT_MAX_LINE_BYTES) is an error and is never held in
 ///   memory; see [`max_line_bytes`](Self::max_line_bytes).
 /// * Labels that name no dimension are errors; see [`unknown_labels`](Self::unknown_labels).
@@ -68,6 +69,11 @@ impl<R: BufRead, T> JsonlReader<R, T> {
         self
     }
 
+    /// The line of the row that was read last, counted from 1; 0 before the first.
+    pub fn row(&self) -> u64 {
+        self.lines.row
+    }
+
     /// Sets the longest line that is accepted, in bytes.
     #[must_use]
     pub fn max_line_bytes(mut self, limit: usize) -> Self {
@@ -94,7 +100,7 @@ pub(crate) fn parse_line<T: DeserializeOwned + Record>(
     unknown_labels: UnknownLabels,
 ) -> Result<T, JsonlError> {
     let at = |id| RowLocation { file: line.file.to_owned(), row: line.row, id };
-    let row: T = match serde_json::from_str(line.text) {
+    let row: T = match parse_json(line.text) {
         Ok(row) => row,
         Err(error) => {
             let (id, reason) = match error.classify() {
@@ -103,10 +109,10 @@ pub(crate) fn parse_line<T: DeserializeOwned + Record>(
                     (None, cut.to_owned())
                 }
                 Category::Data => {
-                    (id_of(line.text), format!("not a row of this format: {}", in_line(&error)))
+                    (id_of(line.text), format!("not a row of this format: {}", what_is_wrong(line, &error)))
                 }
                 Category::Eof | Category::Syntax | Category::Io => {
-                    (None, format!("not valid JSON: {}", in_line(&error)))
+                    (None, format!("not valid JSON: {}", what_is_wrong(line, &error)))
                 }
             };
             return Err(JsonlError::Line { at: at(id), reason });
@@ -118,6 +124,16 @@ pub(crate) fn parse_line<T: DeserializeOwned + Record>(
     }
 }
 
+fn what_is_wrong(line: &Line<'_>, error: &serde_json::Error) -> String {
+    if line.text.trim_start().starts_with('[') {
+        return "it looks like one JSON array; write its rows as JSONL, each on a line of its own".to_owned();
+    }
+    match foreign_text(line.text) {
+        Some(kind) => format!("it looks like {kind}"),
+        None => in_line(error),
+    }
+}
+
 /// The parser's message with the column alone: its line is always 1 and would be taken for that of the file.
 fn in_line(error: &serde_json::Error) -> String {
     let message = error.to_string();
@@ -126,22 +142,13 @@ fn in_line(error: &serde_json::Error) -> String {
         Some(what) => format!("{what} at column {}", error.column()),
         None => message,
     };
-    match error.is_eof() {
-        true => format!("{what}; a row must stand on one line"),
-        false => what,
+    match error.is_eof() || what.starts_with("trailing characters") {
+        true => format!("{what}; a row must stand on a line of its own"),
+        false => shorten(&what).into_owned(),
     }
 }
 
 /// The id of a row whose other parts may be anything.
 fn id_of(text: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct WithId {
-        id: Value,
-    }
-
-    match serde_json::from_str::<WithId>(text).ok()?.id {
-        Value::String(id) => Some(id),
-        Value::Number(id) => Some(id.to_string()),
-        _ => None,
-    }
+    values::id_of(&parse_json::<Value>(text).ok()?)
 }

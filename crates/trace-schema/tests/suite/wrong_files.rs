@@ -82,9 +82,61 @@ fn invalid_utf8() {
 }
 
 #[test]
-fn blank_line_between_rows() {
-    let error = only_error(format!("{GOOD}\n\n \t\n{GOOD}\n\n").as_bytes());
-    assert_eq!(error.to_string(), "row 2 of pairs.jsonl: the line is blank, but rows follow it");
+fn blank_lines_are_skipped_and_rows_keep_the_numbers_of_their_lines() {
+    // The second mark is that of a file that was joined to the first.
+    let file = format!("\u{feff}\n{GOOD}\n\n \t\n\u{feff}{GOOD}\n7\n\n");
+    let mut rows: JsonlReader<_, PreferencePair> = JsonlReader::new(file.as_bytes(), "pairs.jsonl");
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next() {
+        lines.push((rows.row(), row.is_ok()));
+    }
+    assert_eq!(lines, [(2, true), (5, true), (6, false)]);
+}
+
+#[test]
+fn values_of_python_are_read_and_its_spelling_is_named() {
+    let surrogate = GOOD.replace("Dog.", "Dog \\ud83d.");
+    assert_eq!(read(surrogate.as_bytes()).remove(0).unwrap().rejected, "Dog \u{fffd}.");
+    let absent = GOOD.replace('}', ", \"provenance\": NaN}").replacen(", \"provenance\": NaN}", "}", 1);
+    assert_eq!(read(absent.as_bytes()).remove(0).unwrap().provenance, None);
+    let error = only_error(GOOD.replace('"', "'").as_bytes()).to_string();
+    assert!(
+        error.starts_with("row 1 of pairs.jsonl: not valid JSON: it looks like Python's spelling"),
+        "{error}"
+    );
+    let array = format!("[{GOOD}]");
+    assert!(only_error(array.as_bytes()).to_string().contains("it looks like one JSON array"));
+    let error = only_error(b"id,chosen,rejected\n").to_string();
+    assert!(error.contains("it looks like a table"), "{error}");
+}
+
+#[test]
+fn ids_and_counts_are_read_as_data_frames_write_them() {
+    let numbered = GOOD.replace("\"a\"", "7.0").replacen('}', ", \"constraints\": null}", 1);
+    let numbered =
+        numbered.replace("\"Dog.\"", "\"Dog.\", \"provenance\": {\"seed\": 3.0, \"attempts\": null}");
+    let row = read(numbered.as_bytes()).remove(0).unwrap();
+    let provenance = row.provenance.unwrap();
+    assert_eq!((row.id.as_str(), provenance.seed, provenance.attempts), ("7", Some(3), None));
+}
+
+#[test]
+fn foreign_texts_are_cut_where_they_are_quoted() {
+    let long = "x".repeat(5_000_000);
+    for (name, row) in [
+        ("an unknown key", GOOD.replace("\"rejected\"", &format!("\"{long}\""))),
+        ("an id", GOOD.replace("\"a\"", &format!("\"{long}\"")).replace("Dog.", "Red.")),
+        (
+            "a text for an object",
+            GOOD.replace(r#"{"description": "Name a colour."}"#, &format!("\"{long}\"")),
+        ),
+    ] {
+        let message = only_error(row.as_bytes()).to_string();
+        assert!(message.len() < 1000 && message.contains("xxx"), "{name}: {} bytes", message.len());
+    }
+    let message =
+        DatasetReader::new(format!("{{\"{long}\": 1}}").as_bytes(), "f").next().unwrap().unwrap_err();
+    assert!(message.to_string().len() < 1000);
 }
 
 #[test]
@@ -131,7 +183,7 @@ fn unknown_format() {
     assert!(matches!(&error, JsonlError::UnknownFormat { .. }));
     assert!(error.to_string().ends_with(r#"this row has "id", "prompt", "answer""#), "{error}");
     let error = DatasetReader::new(b"[1]".as_slice(), "f.jsonl").next().unwrap().unwrap_err();
-    assert!(error.to_string().ends_with("this row is not an object"), "{error}");
+    assert!(error.to_string().contains("this row is a list: where the file is one JSON array"), "{error}");
 }
 
 #[test]
@@ -177,7 +229,6 @@ fn broken_rows_are_one_error_each_between_good_rows() {
         ("two documents", r#"{"id": "a"} {"id": "b"}"#),
         ("Python's spelling", "{'id': 'a'}"),
         ("a trailing comma", r#"{"id": "a",}"#),
-        ("a lone surrogate", r#"{"id": "\ud800"}"#),
         ("a raw control character", "{\"id\": \"\u{1}\"}"),
         ("a key twice", r#"{"id": "a", "id": "b"}"#),
         ("a number as id", r#"{"id": 7}"#),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use trace_schema::values;
 
 use crate::data::{DataError, read_items};
 
@@ -58,6 +59,7 @@ pub struct CfBenchItem {
 
 #[derive(Deserialize)]
 struct FileItem {
+    #[serde(deserialize_with = "values::whole")]
     idx: u64,
     prompt: String,
     #[serde(default)]

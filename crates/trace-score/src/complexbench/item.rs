@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use trace_schema::{foreign_text, parse_json, values};
 
 use crate::data::{DataError, read_items, read_text};
 
@@ -11,6 +12,7 @@ use crate::data::{DataError, read_items, read_text};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoringQuestion {
     /// Its place among the item's questions, from 0.
+    #[serde(deserialize_with = "values::whole")]
     pub point_id: usize,
     /// The question, in Chinese.
     pub question: String,
@@ -22,6 +24,7 @@ pub struct ScoringQuestion {
     /// How the constraint is composed with others.
     pub composition_types: Vec<String>,
     /// The questions that must be satisfied first.
+    #[serde(deserialize_with = "values::wholes")]
     pub dep: Vec<i64>,
 }
 
@@ -29,10 +32,12 @@ pub struct ScoringQuestion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComplexBenchItem {
     /// The item's own number.
+    #[serde(deserialize_with = "values::whole")]
     pub main_id: i64,
     /// The group of variants that it belongs to.
     pub group: String,
     /// Its place in the group.
+    #[serde(deserialize_with = "values::whole")]
     pub idx_in_group: i64,
     /// The instruction, in Chinese.
     pub instruction: String,
@@ -83,14 +88,18 @@ pub fn load_responses(path: &Path, items: &[ComplexBenchItem]) -> Result<Vec<Opt
         generated: Value,
     }
     let read = |(index, line): (usize, &str)| {
-        let parsed = serde_json::from_str::<Line>(line)
+        let parsed = parse_json::<Line>(line)
             .and_then(|line| serde_json::from_value::<Option<String>>(line.generated));
         parsed.map_err(|source| {
             let place = format!("line {} of {}", index + 1, path.display());
-            DataError::invalid(place, format!("not a response: {source}"))
+            let what =
+                foreign_text(line).map_or_else(|| source.to_string(), |kind| format!("it looks like {kind}"));
+            DataError::invalid(place, format!("not a response: {what}"))
         })
     };
-    let responses: Vec<_> = read_text(path)?.lines().enumerate().map(read).collect::<Result<_, _>>()?;
+    let text = read_text(path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let responses: Vec<_> = lines.map(read).collect::<Result<_, _>>()?;
     match responses.len() == items.len() {
         true => Ok(responses),
         false => {

@@ -1,7 +1,9 @@
 //! The errors of reading instructions, checking responses and reading files.
 
+use std::path::Path;
+
 use thiserror::Error;
-use trace_schema::JsonlError;
+use trace_schema::{JsonlError, shorten};
 
 use crate::python::{MAX_JSON_DEPTH, PatternError};
 
@@ -58,5 +60,17 @@ pub enum IfevalError {
 impl IfevalError {
     pub(super) fn of_key(key: u64, reason: impl Into<String>) -> Self {
         Self::Invalid { place: format!("key {key}"), reason: reason.into() }
+    }
+
+    /// With the row of a file in front of its place.
+    pub(super) fn in_row(self, row: u64, file: &Path) -> Self {
+        match self {
+            Self::Invalid { place, reason } => {
+                let (place, reason) =
+                    (format!("row {row} of {}, {place}", file.display()), shorten(&reason).into_owned());
+                Self::Invalid { place, reason }
+            }
+            read @ Self::Read(_) => read,
+        }
     }
 }

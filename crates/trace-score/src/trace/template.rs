@@ -1,10 +1,12 @@
 //! Prompt templates: text with named places, filled in one pass.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+/// The largest template that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A prompt template that cannot be used.
 #[derive(Debug, Error)]
@@ -81,7 +83,7 @@ impl<const N: usize> PromptTemplate<N> {
         let Some(path) = folder.map(|folder| folder.join(name)) else {
             return Self::parse(name, built_in, fields);
         };
-        match fs::read_to_string(&path) {
+        match iopo_files::read_text(&path, MAX_BYTES) {
             Ok(text) => Self::parse(&path.display().to_string(), &text, fields),
             Err(error) if error.kind() == ErrorKind::NotFound => Self::parse(name, built_in, fields),
             Err(source) => Err(TemplateError::Read { file: path, source }),
@@ -107,6 +109,8 @@ fn first_place<const N: usize>(text: &str, places: &[String; N]) -> Option<(usiz
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
 
     use super::*;
 

@@ -197,6 +197,29 @@ fn items_are_read_with_their_criteria() {
 }
 
 #[test]
+fn a_copy_is_read_as_python_and_notepad_write_it_and_other_files_are_named() {
+    let changed = ITEM.replacen("\"idx\": 7", "\"idx\": 7.0, \"extra\": NaN", 1);
+    assert_ne!(changed, ITEM);
+    assert_eq!(items(&format!("\u{feff}[{changed}]")).unwrap()[0].id, 7);
+    let cause = |text: &str| {
+        let error = items(text).unwrap_err();
+        format!("{error} {}", std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default())
+    };
+    for (text, kind) in [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
+        ("idx,prompt\n1,a\n", "a table, CSV or alike"),
+        ("[{'idx': 7}]", "Python's spelling"),
+        (&format!("{ITEM}\n{ITEM}\n"), "is it JSONL?"),
+    ] {
+        assert!(cause(text).contains(kind), "{}", cause(text));
+    }
+    let long = cause(&format!("[{}]", ITEM.replace("主需", &"x".repeat(1_000_000))));
+    assert!(long.len() < 1000, "{} bytes", long.len());
+    #[cfg(unix)]
+    assert!(matches!(load_items(Path::new("/dev/zero")), Err(DataError::File { .. })));
+}
+
+#[test]
 fn an_item_that_is_wrong_is_named() {
     let message = |text: &str| items(text).unwrap_err().to_string();
     assert!(message("{").contains("not a JSON array"));

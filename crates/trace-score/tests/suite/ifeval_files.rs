@@ -43,13 +43,13 @@ fn a_key_that_two_prompts_have_is_an_error() {
 fn an_instruction_that_cannot_be_read_is_named() {
     let row = DOC.replace("num_words\": null", "num_words\": 3");
     let error = read_prompts(&File::new("unknown", &row).0).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "key 7, instruction 0: punctuation:no_comma: unknown argument \"num_words\""
-    );
+    let (place, reason) =
+        (", key 7, instruction 0: ", "punctuation:no_comma: unknown argument \"num_words\"");
+    let error = error.to_string();
+    assert!(error.starts_with("row 1 of ") && error.ends_with(&format!("{place}{reason}")), "{error}");
     let row = DOC.replace("[{\"num_words\": null}]", "[]");
     let error = read_prompts(&File::new("count", &row).0).unwrap_err();
-    assert_eq!(error.to_string(), "key 7: 1 instructions, but 0 sets of arguments");
+    assert!(error.to_string().ends_with(", key 7: 1 instructions, but 0 sets of arguments"), "{error}");
 }
 
 #[test]
@@ -58,6 +58,13 @@ fn a_response_may_be_null() {
     let responses = read_responses(&File::new("responses", rows).0).unwrap();
     assert_eq!(responses[0].response.as_deref(), Some("b"));
     assert_eq!(responses[1].response, None);
+}
+
+#[test]
+fn a_response_under_another_key_is_no_missing_response() {
+    let file = File::new("key", "{\"prompt\": \"a\", \"output\": \"b\"}\n");
+    let error = read_responses(&file.0).unwrap_err().to_string();
+    assert!(error.starts_with("row 1 of ") && error.contains("missing field `response`"), "{error}");
 }
 
 #[test]
@@ -81,7 +88,8 @@ fn the_filtered_response_of_a_sample_comes_first() {
         assert_eq!(responses[0].as_deref(), expected, "{name}");
     }
     let file = File::new("none", &format!("{{\"doc\": {DOC}, \"resps\": [[]]}}\n"));
-    assert!(read_samples(&file.0).unwrap_err().to_string().starts_with("key 7: the sample has no response"));
+    let error = read_samples(&file.0).unwrap_err().to_string();
+    assert!(error.contains(", key 7: the sample has no response"), "{error}");
 }
 
 #[test]

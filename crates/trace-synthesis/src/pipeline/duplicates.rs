@@ -43,9 +43,10 @@ impl Duplicates {
     /// Takes in a set that nothing may resemble: its whole prompts, and its descriptions alone.
     pub fn add_evaluation(&mut self, file: &Path) -> Result<(), PipelineError> {
         let name = file.display().to_string();
-        for (index, row) in DatasetReader::open(file)?.unknown_labels(UnknownLabels::Keep).enumerate() {
+        let mut rows = DatasetReader::open(file)?.unknown_labels(UnknownLabels::Keep);
+        while let Some(row) = rows.next() {
             let row = row?;
-            let id = row.id().map_or_else(|| format!("row {}", index + 1), str::to_owned);
+            let id = row.id().map_or_else(|| format!("row {}", rows.row()), str::to_owned);
             let id = format!("{id} of {name}");
             let descriptions = row.instructions().into_iter().map(|instruction| instruction.description);
             for text in row.prompts().into_iter().chain(descriptions) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use iopo_files::read_text;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use sha2::{Digest, Sha256};
 use trace_schema::{Constraint, ConstraintDimension, Instruction};
@@ -15,6 +16,9 @@ use trace_schema::nearest;
 
 /// The version of the built-in texts. It rises with every change of a word, so that data of different prompts can be distinguished.
 pub const PROMPTS_VERSION: u32 = 1;
+
+/// The largest prompt that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The prompts of both languages.
 #[derive(Debug)]
@@ -133,7 +137,7 @@ impl LanguagePrompts {
 
 fn read(folder: Option<&Path>, name: &str) -> Result<Option<String>, PipelineError> {
     let Some(file) = folder.map(|folder| folder.join(name)) else { return Ok(None) };
-    match fs::read_to_string(&file) {
+    match read_text(&file, MAX_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(PipelineError::File { path: file, source }),

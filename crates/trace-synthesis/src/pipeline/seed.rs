@@ -5,7 +5,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use iopo_files::open_text;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use trace_schema::{
+    RowLocation, UnusedKeys, excerpt, foreign_text, parse_json, shorten, unread_keys, values,
+};
 
 use super::error::PipelineError;
 use crate::random::digest_of;
@@ -37,9 +42,9 @@ impl Seed {
 
 /// A file of seeds, one a line: JSON objects with `id`, `instruction` and perhaps `input`, or plain text.
 ///
-/// A line that begins with `{` is JSON, and then all lines must be. Other keys of an object are not read. Lines of
-/// plain text get the id `line-N`, and blank lines among them are skipped. The whole file is checked when it is
-/// opened; later it is read row by row.
+/// A line that begins with `{` is JSON, and then all lines must be. Other keys of an object are not used, and counted.
+/// Lines of plain text get the id `line-N`. Blank lines are skipped. The whole file is checked when it is opened; later
+/// it is read row by row.
 #[derive(Debug, Clone)]
 pub struct SeedFile {
     path: PathBuf,
@@ -48,6 +53,7 @@ pub struct SeedFile {
     held_out_below: Option<u64>,
     held_out: u64,
     seed: u64,
+    unused: UnusedKeys,
 }
 
 impl SeedFile {
@@ -60,14 +66,23 @@ impl SeedFile {
     pub fn open(path: impl AsRef<Path>, rows: Option<u64>) -> Result<Self, PipelineError> {
         let path = path.as_ref().to_owned();
         let limit = rows.unwrap_or(u64::MAX);
-        let mut file = Self { path: path.clone(), rows: limit, held_out_below: None, held_out: 0, seed: 0 };
+        let mut file = Self {
+            path: path.clone(),
+            rows: limit,
+            held_out_below: None,
+            held_out: 0,
+            seed: 0,
+            unused: UnusedKeys::default(),
+        };
         let mut ids = HashSet::new();
         let mut count = 0;
         for seed in file.lines()? {
-            let Numbered { line, seed } = seed?;
+            let Numbered { line, seed, unused } = seed?;
+            let location = RowLocation { file: path.display().to_string(), row: line, id: None };
+            unused.iter().for_each(|key| file.unused.add(key, &location));
             // Half a digest distinguishes some hundred thousand ids, and is smaller than an id.
             if !ids.insert(digest_of(&[&seed.id])) {
-                let reason = format!("the id {:?} is that of an earlier line", seed.id);
+                let reason = format!("the id {:?} is that of an earlier line", excerpt(&seed.id));
                 return Err(PipelineError::invalid(place(&path, line), reason));
             }
             count += 1;
@@ -98,6 +113,11 @@ impl SeedFile {
         };
         self.seed = seed;
         Ok(self)
+    }
+
+    /// Keys of the seeds that are not used.
+    pub fn unused(&self) -> &UnusedKeys {
+        &self.unused
     }
 
     /// The number of seeds that are taken.
@@ -135,9 +155,8 @@ impl SeedFile {
         &self,
     ) -> Result<impl Iterator<Item = Result<Numbered, PipelineError>> + Send + use<>, PipelineError> {
         let file = self.path.clone();
-        let opened =
-            File::open(&file).map_err(|source| PipelineError::File { path: file.clone(), source })?;
-        let lines = Lines { file, reader: BufReader::new(opened), line: 0, is_json: None };
+        let reader = open_text(&file).map_err(|source| PipelineError::File { path: file.clone(), source })?;
+        let lines = Lines { file, reader, line: 0, is_json: None };
         Ok(lines.take(usize::try_from(self.rows).unwrap_or(usize::MAX)))
     }
 }
@@ -153,6 +172,19 @@ fn rank(seed: u64, id: &str) -> u64 {
 struct Numbered {
     line: u64,
     seed: Seed,
+    /// Keys that are not used.
+    unused: Vec<String>,
+}
+
+/// A seed as a line of JSON has it.
+#[derive(Deserialize)]
+struct JsonSeed {
+    #[serde(deserialize_with = "values::id")]
+    id: String,
+    instruction: String,
+    input: Option<String>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
 }
 
 struct Lines {
@@ -173,7 +205,7 @@ impl Iterator for Lines {
                 Ok(Some(text)) if text.trim().is_empty() => {}
                 Ok(Some(text)) => {
                     let line = self.line;
-                    let read = self.parse(&text).map(|seed| Numbered { line, seed });
+                    let read = self.parse(&text).map(|(seed, unused)| Numbered { line, seed, unused });
                     return Some(read.map_err(|problem| self.wrong(problem)));
                 }
                 Err(error) => return Some(Err(error)),
@@ -199,26 +231,50 @@ impl Lines {
         if bytes.len() > MAX_LINE_BYTES {
             return Err(self.wrong(format!("it has more than {MAX_LINE_BYTES} bytes")));
         }
-        let text = String::from_utf8(bytes).map_err(|_| self.wrong("it is not UTF-8".to_owned()))?;
-        Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+        let not_text = |_| self.wrong("it is not UTF-8; save the file as UTF-8".to_owned());
+        let text = String::from_utf8(bytes).map_err(not_text)?;
+        Ok(Some(text))
     }
 
-    fn parse(&mut self, text: &str) -> Result<Seed, String> {
+    /// The seed of a line, and its keys that are not used.
+    fn parse(&mut self, text: &str) -> Result<(Seed, Vec<String>), String> {
         let text = text.trim();
+        if self.is_json.is_none() {
+            check_kind(text)?;
+        }
         let is_json = *self.is_json.get_or_insert(text.starts_with('{'));
         if !is_json {
             let id = format!("line-{}", self.line);
-            return Ok(Seed { id, instruction: text.to_owned(), input: None });
+            return Ok((Seed { id, instruction: text.to_owned(), input: None }, Vec::new()));
         }
-        let mut seed: Seed = serde_json::from_str(text).map_err(|error| format!("not a seed: {error}"))?;
-        if seed.id.trim().is_empty() {
+        let seed: JsonSeed = parse_json(text).map_err(|error| match foreign_text(text) {
+            Some(kind) => format!("not a seed: it looks like {kind}"),
+            None => format!("not a seed: {}", shorten(&error.to_string())),
+        })?;
+        let JsonSeed { id, instruction, input, other } = seed;
+        if id.trim().is_empty() {
             return Err("the id is blank".to_owned());
         }
-        if seed.instruction.trim().is_empty() {
+        if instruction.trim().is_empty() {
             return Err("the instruction is blank".to_owned());
         }
-        seed.input = seed.input.filter(|input| !input.trim().is_empty());
-        Ok(seed)
+        let unused = unread_keys(&other, |_| false, false)?.into_iter().map(str::to_owned).collect();
+        let input = input.filter(|input| !input.trim().is_empty());
+        Ok((Seed { id, instruction, input }, unused))
+    }
+}
+
+/// Refuses a first line that shows that the lines are no texts.
+fn check_kind(line: &str) -> Result<(), String> {
+    const INSTEAD: &str = "write one seed on a line, as a text or as a JSON object with id and instruction";
+    let is_array = line == "[" || line.starts_with("[{");
+    let mut cells = line.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"'));
+    let is_header =
+        line.contains([',', ';', '\t']) && cells.any(|cell| cell.eq_ignore_ascii_case("instruction"));
+    match (is_array, is_header) {
+        (true, _) => Err(format!("the file looks like a JSON array; {INSTEAD}")),
+        (_, true) => Err(format!("the file looks like a table, CSV or alike; {INSTEAD}")),
+        _ => Ok(()),
     }
 }
 
@@ -262,6 +318,14 @@ mod tests {
             ("{\"id\": \"a\", \"instruction\": \"x\"}\nplain", "line 2", "not a seed"),
             ("{\"id\": \" \", \"instruction\": \"x\"}", "line 1", "id is blank"),
             ("{\"id\": \"a\", \"instruction\": \"\"}", "line 1", "instruction is blank"),
+            (
+                "{\"id\": \"a\", \"instruction\": \"x\", \"system\": \"y\"}",
+                "line 1",
+                "\"system\" is not used here",
+            ),
+            ("{'id': 'a', 'instruction': 'x'}", "line 1", "Python"),
+            ("[\n{\"id\": \"a\", \"instruction\": \"x\"}\n]", "line 1", "a JSON array"),
+            ("id,instruction\na,x", "line 1", "a table"),
             ("\n\n", "has no seeds", ""),
         ];
         for (text, place, problem) in cases {
@@ -269,6 +333,19 @@ mod tests {
             let error = SeedFile::open(&path, None).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn keys_that_are_not_used_are_counted() {
+        let row = "{\"id\": 7.0, \"instruction\": \"Sum up.\", \"output\": \"x\", \"score\": NaN}\n";
+        let (_folder, path) = file(row);
+        let file = SeedFile::open(&path, None).unwrap();
+        assert_eq!(seeds(&file)[0].id, "7");
+        let lines = file.unused().lines();
+        assert!(
+            lines.len() == 1 && lines[0].starts_with("`output` is not used in 1 row, first row 1 of "),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -67,6 +67,50 @@ fn a_row_that_is_too_little_for_the_stage_is_named() {
 }
 
 #[test]
+fn bad_rows_stop_the_run_or_are_left_out_and_counted() {
+    let dir = tempdir().unwrap();
+    let good = |number: usize| format!("{{\"prompt\": \"q{number}\", \"completion\": \"a\", \"score\": 1}}");
+    let broken = "{\"prompt\": \"q\", \"completion\": ";
+    let rows = [&good(1), broken, &good(2), "{\"prompt\": \"q\", \"completion\": \"\"}", "", "7", &good(3)];
+    std::fs::write(dir.path().join("rows.jsonl"), rows.join("\n") + "\n").unwrap();
+    let data = format!("dataset_dir={}", dir.path().display());
+    let load = |more: &str| {
+        let config = config(Path::new("unused"), &["stage=sft", &data, "dataset=rows.jsonl", more]);
+        load_data(&config, TextTokenizer::from_dir(tiny()).unwrap())
+    };
+    let error = load("bad_rows=stop").unwrap_err().to_string();
+    assert!(error.starts_with("row 2 of "), "{error}");
+    let data = load("bad_rows=skip").unwrap();
+    assert_eq!((data.train.len(), data.skipped.count), (3, 3));
+    let notices: Vec<String> = data.notices().iter().map(|notice| notice.text.clone()).collect();
+    let [unused, skipped] = &notices[..] else { panic!("{notices:?}") };
+    assert!(unused.starts_with("`score` is not used in 3 rows, first row 1 of "), "{unused}");
+    assert!(skipped.starts_with("3 rows are left out, first: row 2 of "), "{skipped}");
+    assert!(skipped.contains("row 4 of ") && skipped.contains("row 6 of "), "{skipped}");
+}
+
+#[test]
+fn what_is_wrong_with_every_row_is_not_skipped() {
+    let dir = tempdir().unwrap();
+    std::fs::write(dir.path().join("rows.jsonl"), "{\"prompt\": \"q\", \"completion\": \"\"}\n".repeat(3))
+        .unwrap();
+    let data = format!("dataset_dir={}", dir.path().display());
+    let error = |more: &[&str]| {
+        let lines = [&[&*data, "dataset=rows.jsonl", "bad_rows=skip"], more].concat();
+        load_data(&config(Path::new("unused"), &lines), TextTokenizer::from_dir(tiny()).unwrap())
+            .unwrap_err()
+            .to_string()
+    };
+    let all = error(&["stage=sft"]);
+    assert!(all.contains("bad_rows skips all 3 rows, first: row 1 of "), "{all}");
+    // Rows of another task are no bad rows.
+    std::fs::write(dir.path().join("rows.jsonl"), "{\"prompt\": \"q\", \"completion\": \"a\"}\n".repeat(3))
+        .unwrap();
+    let task = error(&["stage=dpo"]);
+    assert!(task.starts_with("row 1 of ") && task.contains("a preference pair"), "{task}");
+}
+
+#[test]
 fn the_forks_own_files_train() {
     let dir = tempdir().unwrap();
     let data = format!("dataset_dir={}", fixture("golden/data").display());

@@ -6,8 +6,9 @@ mod rows;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use trace_schema::JsonlReader;
+use trace_schema::{JsonlReader, Record};
 
 use super::{IfevalError, Instruction};
 use rows::{PromptRow, ResponseRow, SampleRow};
@@ -68,8 +69,7 @@ pub struct Response {
 ///
 /// [`IfevalError`] for a file or row that cannot be read, and for a key that two rows have.
 pub fn read_prompts(path: impl AsRef<Path>) -> Result<Vec<Prompt>, IfevalError> {
-    let rows = JsonlReader::<_, PromptRow>::open(path)?;
-    let prompts = rows.map(|row| row?.into_prompt()).collect::<Result<Vec<_>, _>>()?;
+    let prompts = read_rows(path.as_ref(), PromptRow::into_prompt)?;
     check_keys(&prompts)?;
     Ok(prompts)
 }
@@ -80,9 +80,7 @@ pub fn read_prompts(path: impl AsRef<Path>) -> Result<Vec<Prompt>, IfevalError> 
 ///
 /// [`IfevalError::Read`] for a file or row that cannot be read.
 pub fn read_responses(path: impl AsRef<Path>) -> Result<Vec<Response>, IfevalError> {
-    let rows = JsonlReader::<_, ResponseRow>::open(path)?;
-    let response = |row: ResponseRow| Response { prompt: row.prompt, response: row.response };
-    rows.map(|row| Ok(response(row?))).collect()
+    read_rows(path.as_ref(), |row: ResponseRow| Ok(Response { prompt: row.prompt, response: row.response }))
 }
 
 /// Reads a file of samples that lm-evaluation-harness logged: prompts with their responses.
@@ -95,16 +93,23 @@ pub fn read_responses(path: impl AsRef<Path>) -> Result<Vec<Response>, IfevalErr
 /// [`IfevalError`] for a file or row that cannot be read, for one without a response, and for a key that two rows have,
 /// as where one file holds the samples of several filters.
 pub fn read_samples(path: impl AsRef<Path>) -> Result<(Vec<Prompt>, Vec<Option<String>>), IfevalError> {
-    let rows = JsonlReader::<_, SampleRow>::open(path)?;
-    let mut prompts = Vec::new();
-    let mut responses = Vec::new();
-    for row in rows {
-        let (prompt, response) = row?.into_parts()?;
-        prompts.push(prompt);
-        responses.push(response);
-    }
+    let (prompts, responses): (Vec<_>, Vec<_>) =
+        read_rows(path.as_ref(), SampleRow::into_parts)?.into_iter().unzip();
     check_keys(&prompts)?;
     Ok((prompts, responses))
+}
+
+/// The rows of a file; an error of their content names file and row.
+fn read_rows<R: DeserializeOwned + Record, T>(
+    path: &Path,
+    into: impl Fn(R) -> Result<T, IfevalError>,
+) -> Result<Vec<T>, IfevalError> {
+    let mut rows = JsonlReader::<_, R>::open(path)?;
+    let mut read = Vec::new();
+    while let Some(row) = rows.next() {
+        read.push(into(row?).map_err(|error| error.in_row(rows.row(), path))?);
+    }
+    Ok(read)
 }
 
 fn check_keys(prompts: &[Prompt]) -> Result<(), IfevalError> {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use trace_schema::excerpt;
+
 use super::{Prompt, Response};
 use crate::ifeval::{GivenResponse, IfevalError};
 
@@ -43,7 +45,7 @@ impl Pairing {
         let mut earlier = Vec::new();
         for response in responses {
             if !seen.insert(response.prompt.clone()) {
-                let place = format!("the prompt {:?}", response.prompt);
+                let place = format!("the prompt {:?}", excerpt(&response.prompt));
                 return Err(IfevalError::Invalid { place, reason: "two responses are to it".to_owned() });
             }
             match places.get(response.prompt.as_str()) {

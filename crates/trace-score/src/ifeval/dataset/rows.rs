@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use trace_schema::Record;
+use trace_schema::{Record, values};
 
 use super::Prompt;
 use crate::ifeval::IfevalError;
@@ -10,16 +10,19 @@ use crate::ifeval::IfevalError;
 /// A row of Google's data, and the `doc` of a sample; further keys are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct PromptRow {
+    #[serde(deserialize_with = "values::whole")]
     key: u64,
     prompt: String,
     instruction_id_list: Vec<String>,
     kwargs: Vec<Map<String, Value>>,
 }
 
-/// A row of Google's responses.
+/// A row of Google's responses. The key must be there, with null for no response: one of another name is no missing
+/// response.
 #[derive(Debug, Deserialize)]
 pub(super) struct ResponseRow {
     pub(super) prompt: String,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub(super) response: Option<String>,
 }
 
