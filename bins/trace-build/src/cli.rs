@@ -113,7 +113,7 @@ pub(crate) struct WorldArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// The folder for the files; created if it is missing.
+    /// The folder for the files; created if it is missing. Only files of an earlier world are replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
@@ -190,7 +190,7 @@ pub(crate) struct BrowseArgs {
     /// The rows to look at: JSONL with preference groups, pairs, completions or evaluation rows.
     pub(crate) file: PathBuf,
 
-    /// The page to write, whole or not at all.
+    /// The page to write, whole or not at all; only an earlier page of this command is replaced.
     #[arg(long, value_name = "PAGE.HTML")]
     pub(crate) out: PathBuf,
 

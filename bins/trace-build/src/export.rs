@@ -4,16 +4,18 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use iopo_cli::{note, print};
+use iopo_files::Owner;
 use trace_schema::export::{DatasetInfo, ExportFormat, ExportOptions, ExportWriter, Shape};
 use trace_schema::{DatasetReader, DatasetRow, JsonlError, RowLocation, UnusedKeys};
 
 use crate::cli::ExportArgs;
-use crate::inputs::refuse_to_replace;
 use crate::tables::thousands;
+
+const OWNER: Owner = Owner::new("trace-build export");
 
 /// Reads, converts and writes row by row.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
-    refuse_to_replace(&args.out, &args.files)?;
+    OWNER.claim([&args.out], &args.files)?;
     let shape = match args.shape {
         Some(shape) => shape.into(),
         None => shape_of(args)?,
@@ -24,7 +26,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         category: args.category.clone(),
         ..ExportOptions::new(args.to.into(), shape)
     };
-    let mut writer = ExportWriter::create(&args.out, options.clone())?;
+    let mut writer = ExportWriter::new(OWNER.create(&args.out)?, options.clone())?;
     let mut unused = UnusedKeys::default();
     for file in &args.files {
         let mut rows = DatasetReader::open(file)?.unknown_labels(args.unknown_labels.into());

@@ -5,7 +5,6 @@ mod browse;
 mod cli;
 mod export;
 mod hint;
-mod inputs;
 mod ring_plot;
 mod run;
 mod stats;

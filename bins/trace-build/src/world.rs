@@ -5,27 +5,39 @@ use std::path::Path;
 use anyhow::Context;
 use comfy_table::Table;
 use iopo_cli::print;
-use iopo_files::write_file;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::JsonlWriter;
-use trace_world::{Conditions, DatasetConfig, Judge, Summary, TaskSampler, Teacher, WorldDataset};
+use trace_world::{
+    Conditions, DatasetConfig, EvaluationKind, Judge, Summary, TaskSampler, Teacher, WorldDataset,
+};
 
 use crate::cli::WorldArgs;
 use crate::tables::{align_right, new_table, thousands};
 
+const OWNER: Owner = Owner::new("trace-build world");
+const FILES: [&str; 4] = ["sft.jsonl", "pairs.jsonl", "groups.jsonl", "world.json"];
+
+fn evaluation_file(kind: EvaluationKind) -> String {
+    format!("eval_{}.jsonl", kind.name())
+}
+
 /// Generates, writes and prints.
 pub(crate) fn run(args: &WorldArgs) -> anyhow::Result<()> {
+    let files = FILES.map(str::to_owned).into_iter().chain(EvaluationKind::ALL.map(evaluation_file));
+    OWNER.claim(files.map(|name| args.out.join(name)), None::<&Path>)?;
     let data = WorldDataset::generate(&config(args))?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    write_rows(&args.out.join("sft.jsonl"), &data.sft)?;
-    write_rows(&args.out.join("pairs.jsonl"), &data.pairs)?;
-    write_rows(&args.out.join("groups.jsonl"), &data.groups)?;
+    let [sft, pairs, groups, world] = FILES.map(|name| args.out.join(name));
+    write_rows(&sft, &data.sft)?;
+    write_rows(&pairs, &data.pairs)?;
+    write_rows(&groups, &data.groups)?;
     for set in &data.evaluation {
-        write_rows(&args.out.join(format!("eval_{}.jsonl", set.kind.name())), &set.rows)?;
+        write_rows(&args.out.join(evaluation_file(set.kind)), &set.rows)?;
     }
     let summary = serde_json::to_string_pretty(&data.summary)? + "\n";
-    write_file(args.out.join("world.json"), &summary)?;
+    OWNER.write(world, &summary)?;
     print(&match args.json {
         true => summary,
         false => render(&args.out.display().to_string(), &data.summary),
@@ -43,7 +55,7 @@ fn config(args: &WorldArgs) -> DatasetConfig {
 }
 
 fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> anyhow::Result<()> {
-    let mut writer = JsonlWriter::create(path)?;
+    let mut writer = JsonlWriter::from(OWNER.create(path)?);
     for row in rows {
         writer.write(row)?;
     }

@@ -141,14 +141,7 @@ fn ask_config(args: &AskArgs) -> AskConfig {
 /// Opens a journal, and reports what it has.
 pub(crate) fn open_journal(path: &Path) -> Result<Journal> {
     let journal = Journal::open(path)?;
-    let report = journal.report();
-    if let Some(torn) = report.torn {
-        let (line, path) = (torn.line, path.display());
-        note(format!("note: line {line} of {path} was incomplete and is removed"));
-    }
-    if report.answers > 0 {
-        note(format!("{} has {} answers already", path.display(), report.answers));
-    }
+    journal.report().lines(path).into_iter().for_each(note);
     Ok(journal)
 }
 

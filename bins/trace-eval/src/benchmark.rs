@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::excerpt;
 use trace_score::report::{Answers, BarChart, Block, Report, Section};
@@ -24,6 +25,8 @@ pub(crate) trait Benchmark {
     /// The content of the file of results beside provenance and counts.
     type Results: Serialize;
 
+    /// The command, as the owner of its files.
+    const OWNER: Owner;
     /// The benchmark's name, in the title of its page.
     const NAME: &'static str;
     /// The subtitle of its page.
@@ -34,9 +37,13 @@ pub(crate) trait Benchmark {
     const FAILURES: &'static str;
     /// The name of the file of results.
     const FILE: &'static str;
+    /// The names of the files of verdicts.
+    const VERDICTS: &'static [&'static str];
     /// The unit that counts as failed without a verdict.
     const UNIT: &'static str;
 
+    /// The files that are read.
+    fn inputs(&self) -> Vec<&Path>;
     /// What the judge is asked.
     fn tasks(&self) -> Vec<Task>;
     /// Reads the judge's answer on a task; the error can be shown.
@@ -84,12 +91,21 @@ struct Output<R> {
 
 /// Judges, writes and prints.
 pub(crate) fn run<B: Benchmark>(mut benchmark: B, args: &JudgedArgs) -> Result<Outcome> {
-    let folder = OutFolder::create(&args.out)?;
-    let journal = args.judge.ask.journal.clone().unwrap_or_else(|| folder.path("journal.jsonl"));
+    let journal = args.judge.ask.journal.clone().unwrap_or_else(|| args.out.join("journal.jsonl"));
+    let names = [B::VERDICTS, &[B::FILE]].concat();
+    let inputs = benchmark.inputs().into_iter().chain([journal.as_path()]);
+    let folder = OutFolder::claim(&args.out, B::OWNER, &names, inputs)?;
+    folder.make()?;
     let tasks = benchmark.tasks();
     let judging =
         judge(&args.judge, &journal, &tasks, |task, answer, is_last| benchmark.read(task, answer, is_last))?;
     let counts = BallotCounts::of(&judging.ballots);
+    // Results of an earlier run are worth more than none.
+    let results = folder.path(B::FILE);
+    if counts.read == 0 && counts.judgements > 0 && results.exists() {
+        note(format!("no judgement could be read; {} stays as it was", results.display()));
+        return Ok(Outcome::Incomplete);
+    }
     benchmark.settle(judging.ballots, &folder)?;
     let results = benchmark.results()?;
 

@@ -1,7 +1,10 @@
 //! `trace-eval cfbench`: constraint, instruction and priority satisfaction rates.
 
+use std::path::Path;
+
 use anyhow::Result;
 use chat_client::Message;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::Constraint;
 use trace_score::cfbench::{
@@ -16,6 +19,8 @@ use crate::files::{OutFolder, digest};
 use crate::judging::{Ballot, Task};
 use crate::provenance::Provenance;
 use iopo_cli::Outcome;
+
+const VERDICTS: &str = "verdicts.jsonl";
 
 /// The benchmark, and what became of its cases.
 struct CfBench<'a> {
@@ -87,12 +92,18 @@ impl Benchmark for CfBench<'_> {
     type Judgement = CfBenchJudgement;
     type Results = Results;
 
+    const OWNER: Owner = Owner::new("trace-eval cfbench");
     const NAME: &'static str = "CFBench";
     const SUBTITLE: &'static str = "Criteria that a judge finds satisfied";
     const NUMBERS: &'static str = "Rates";
     const FAILURES: &'static str = "Answers that do not satisfy, or have no verdict";
     const FILE: &'static str = "results.json";
+    const VERDICTS: &'static [&'static str] = &[VERDICTS];
     const UNIT: &'static str = "items";
+
+    fn inputs(&self) -> Vec<&Path> {
+        self.args.inputs()
+    }
 
     fn tasks(&self) -> Vec<Task> {
         let task = |(item, response): (&CfBenchItem, &str)| Task {
@@ -124,7 +135,7 @@ impl Benchmark for CfBench<'_> {
             score: judged.map(|judged| judged.score),
             failed,
         });
-        folder.write_rows("verdicts.jsonl", &rows.collect::<Vec<_>>())
+        folder.write_rows(VERDICTS, &rows.collect::<Vec<_>>())
     }
 
     fn judged(&self) -> Vec<Judged> {

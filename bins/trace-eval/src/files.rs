@@ -5,56 +5,75 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use iopo_files::{open_regular, write_file};
+use iopo_files::{Owner, open_regular};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trace_schema::JsonlWriter;
 use trace_score::Table;
 use trace_score::report::{Block, Report};
 
-/// A folder that takes the files of a run.
-pub(crate) struct OutFolder(PathBuf);
+const TABLES: &str = "tables.md";
+const PAGE: &str = "report.html";
+
+/// A folder that takes the files of a command.
+pub(crate) struct OutFolder {
+    path: PathBuf,
+    owner: Owner,
+}
 
 impl OutFolder {
+    /// Checks, before the command begins, that the folder can take the files of these names and a report, and that
+    /// they are none of the inputs.
+    pub(crate) fn claim<'a>(
+        path: &Path,
+        owner: Owner,
+        names: &[&str],
+        inputs: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<Self> {
+        let folder = Self { path: path.to_owned(), owner };
+        owner.claim(names.iter().chain(&[TABLES, PAGE]).map(|name| folder.path(name)), inputs)?;
+        Ok(folder)
+    }
+
     /// Makes the folder if it is missing.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
-        Ok(Self(path.to_owned()))
+    pub(crate) fn make(&self) -> Result<()> {
+        fs::create_dir_all(&self.path)
+            .with_context(|| format!("cannot make the folder {}", self.path.display()))
     }
 
     /// Where a file of the folder stands.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// Writes rows of JSON, all or none.
     pub(crate) fn write_rows<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<()> {
-        write_rows(&self.path(name), rows)
+        write_rows(self.owner, &self.path(name), rows)
     }
 
     /// Writes one JSON document.
     pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
-        write_json(&self.path(name), value)
+        write_json(self.owner, &self.path(name), value)
     }
 
     /// Writes tables as one Markdown page under the title of the report, and the report itself.
     pub(crate) fn write_report(&self, report: &Report) -> Result<()> {
-        write_file(self.path("tables.md"), markdown(report))?;
-        Ok(write_file(self.path("report.html"), report.render()?)?)
+        self.owner.write(self.path(TABLES), markdown(report))?;
+        Ok(self.owner.write(self.path(PAGE), report.render()?)?)
     }
 }
 
 /// Writes rows of JSON, all or none.
-pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
-    let mut writer = JsonlWriter::create(path)?;
+pub(crate) fn write_rows<T: Serialize>(owner: Owner, path: &Path, rows: &[T]) -> Result<()> {
+    let mut writer = JsonlWriter::from(owner.create(path)?);
     rows.iter().try_for_each(|row| writer.write(row))?;
     writer.finish()?;
     Ok(())
 }
 
 /// Writes one JSON document.
-pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    Ok(write_file(path, serde_json::to_string_pretty(value)? + "\n")?)
+pub(crate) fn write_json<T: Serialize>(owner: Owner, path: &Path, value: &T) -> Result<()> {
+    Ok(owner.write(path, serde_json::to_string_pretty(value)? + "\n")?)
 }
 
 /// The tables of a report, and what its numbers rest on.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use iopo_train::LogEntry;
+use iopo_train::{LogEntry, OWNER};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -79,13 +79,17 @@ pub fn draw(log: &[LogEntry], path: &Path) -> Result<()> {
         return Ok(());
     }
     let size = (WIDTH, PANEL_HEIGHT * panels.len() as u32);
-    let root = SVGBackend::new(path, size).into_drawing_area();
     let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", path.display());
-    root.fill(&WHITE).map_err(|error| failed(&error))?;
-    for (panel, area) in panels.iter().zip(root.split_evenly((panels.len(), 1))) {
-        draw_panel(panel, log, &area).map_err(|error| failed(&error))?;
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        root.fill(&WHITE).map_err(|error| failed(&error))?;
+        for (panel, area) in panels.iter().zip(root.split_evenly((panels.len(), 1))) {
+            draw_panel(panel, log, &area).map_err(|error| failed(&error))?;
+        }
+        root.present().map_err(|error| failed(&error))?;
     }
-    root.present().map_err(|error| failed(&error))
+    Ok(OWNER.write(path, text)?)
 }
 
 /// A curve's label and colour, and its points: update and value.

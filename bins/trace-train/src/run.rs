@@ -37,7 +37,7 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     bar.finish();
     let summary = summary?;
     if trainer.config().plot_loss {
-        plots::draw(&summary.log, &trainer.config().output_dir.join("training_curves.svg"))?;
+        plots::draw(&summary.log, &trainer.config().curves_path())?;
     }
     let changes = before
         .into_iter()

@@ -3,13 +3,17 @@
 use anyhow::{Context, Result, ensure};
 use iopo_cli::say;
 use iopo_data::{ChatFormat, DatasetError, TokenizerTraining, stream_texts, train_tokenizer};
+use iopo_files::try_folder;
 
 use crate::cli::TokenizerArgs;
 
 /// Reads all texts, learns a tokenizer, and writes its folder.
 pub fn run(args: &TokenizerArgs) -> Result<()> {
-    let taken = args.out.join("tokenizer.json");
-    ensure!(!taken.exists(), "{} exists already", taken.display());
+    try_folder(&args.out)?;
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        let taken = args.out.join(name);
+        ensure!(!taken.exists(), "{} exists already", taken.display());
+    }
     let chat_format = ChatFormat::from_name(&args.chat_template)
         .with_context(|| format!("unknown chat template `{}`", args.chat_template))?;
     let config = TokenizerTraining {

@@ -3,16 +3,16 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// A file that cannot be written or locked.
+/// A file or folder that cannot be written, replaced, removed, checked or locked.
 #[derive(Debug, Error)]
 #[error("cannot {action} {}", .path.display())]
 #[non_exhaustive]
 pub struct FileError {
-    /// The action that failed: `create`, `write`, `replace`, `open` or `lock`.
+    /// The action that failed, such as `create`, `write`, `replace`, `remove`, `open` or `lock`.
     pub action: &'static str,
-    /// The file, never a temporary one beside it.
+    /// The file or folder, never a temporary one beside it.
     pub path: PathBuf,
-    /// The system's error.
+    /// The system's error, or why this program refuses.
     pub source: io::Error,
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use iopo_files::AtomicFile;
+use iopo_train::OWNER;
 use serde::Serialize;
 
 use crate::error::LabError;
@@ -11,7 +11,7 @@ use crate::error::LabError;
 /// Writes lines, with the folder they go to.
 ///
 /// # Errors
-/// A folder or file that cannot be written.
+/// A folder or file that cannot be written, and a file that no run of ours wrote.
 pub(crate) fn write_lines<L: AsRef<str>>(
     path: &Path,
     lines: impl IntoIterator<Item = L>,
@@ -19,7 +19,7 @@ pub(crate) fn write_lines<L: AsRef<str>>(
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(|source| LabError::File { path: dir.to_owned(), source })?;
     }
-    let mut file = AtomicFile::create(path)?;
+    let mut file = OWNER.create(path)?;
     for line in lines {
         file.append(line.as_ref())?;
         file.append("\n")?;

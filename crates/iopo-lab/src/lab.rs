@@ -1,13 +1,15 @@
 //! A bench: from random weights to a base model, to a supervised model, and to what a method makes of either.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_answer::Respondent;
 use iopo_data::{Template, TokenizerTraining, train_tokenizer};
+use iopo_files::unfinished_folder;
 use iopo_model::{CausalLm, Precision, families::qwen2, load_model};
-use iopo_train::Observer;
+use iopo_train::{OWNER, Observer};
 use trace_schema::{CompletionRow, EvalRow};
 use trace_score::Judged;
 use trace_world::{CountDistribution, Rejections, TaskSampler, WorldRng, world_rng};
@@ -233,10 +235,13 @@ impl Lab {
         let texts = rows.into_iter().flat_map(|row| [row.prompt, row.completion]);
         let training = TokenizerTraining { vocab_size: shape.vocabulary, ..TokenizerTraining::default() };
         let tokenizer = train_tokenizer(texts, &training)?;
-        tokenizer.write(dir)?;
+        let temporary = unfinished_folder(dir)?;
+        tokenizer.write(&temporary)?;
         let sizes = [shape.hidden_size, shape.intermediate_size, shape.layers];
         let heads = [shape.heads, shape.key_value_heads];
-        Ok(qwen2::of_sizes(tokenizer.vocab_size(), sizes, heads, true).write(dir)?)
+        qwen2::of_sizes(tokenizer.vocab_size(), sizes, heads, true).write(&temporary)?;
+        fs::create_dir_all(dir).map_err(|source| LabError::File { path: dir.to_owned(), source })?;
+        Ok(OWNER.move_files(&temporary, dir, "config.json")?)
     }
 
     fn keys(&self, start: &Path, rows: &Path) -> Vec<(&'static str, String)> {

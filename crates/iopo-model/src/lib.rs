@@ -47,6 +47,6 @@ pub use norm::RmsNorm;
 pub use parameters::{NamedTensor, Parameters};
 pub use peft::{load_adapter, save_adapter};
 pub use precision::{Precision, parse_float_dtype};
-pub use pretrained::{load_config, load_model, save_model};
+pub use pretrained::{MODEL_FILES, load_config, load_model, save_model};
 pub use rope::{Llama3RopeScaling, RopeConfig, RotaryEmbedding};
 pub use weights::{WeightFiles, write_safetensors};

@@ -16,8 +16,10 @@ use crate::parameters::Parameters;
 use crate::precision::Precision;
 use crate::weights::{WeightFiles, other_content, refuse_shards, write_safetensors};
 
-/// Files beside the weights that belong to a model and are copied unchanged.
-const COMPANIONS: [&str; 9] = [
+/// The files that [`save_model`] writes: the weights, the configuration, and those that are copied unchanged.
+pub const MODEL_FILES: [&str; 11] = [
+    WEIGHTS,
+    CONFIG,
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -28,6 +30,9 @@ const COMPANIONS: [&str; 9] = [
     "merges.txt",
     "tokenizer.model",
 ];
+
+const WEIGHTS: &str = "model.safetensors";
+const CONFIG: &str = "config.json";
 
 /// Reads a folder's `config.json`.
 ///
@@ -114,18 +119,18 @@ pub fn save_model(model: &CausalLm, source: &Path, dir: &Path) -> Result<(), Wei
     fs::create_dir_all(dir).map_err(|error| WeightsError::cannot("write", dir, error))?;
     refuse_shards(dir)?;
     save_config(source, dir, model.precision().weights)?;
-    for name in COMPANIONS {
+    for name in MODEL_FILES.iter().filter(|name| ![WEIGHTS, CONFIG].contains(name)) {
         copy_if_present(&source.join(name), &dir.join(name))?;
     }
-    write_safetensors(&dir.join("model.safetensors"), &model.parameters())
+    write_safetensors(&dir.join(WEIGHTS), &model.parameters())
 }
 
 fn save_config(source: &Path, dir: &Path, dtype: FloatDType) -> Result<(), WeightsError> {
-    let mut map: Map<String, Value> = keys::read(&source.join("config.json"))?;
+    let mut map: Map<String, Value> = keys::read(&source.join(CONFIG))?;
     // transformers 5 renamed the key; the folder's own one is kept.
     let key = if map.contains_key("dtype") { "dtype" } else { "torch_dtype" };
     map.insert(key.to_owned(), Value::from(dtype_name(dtype)));
-    write_text(&dir.join("config.json"), &format!("{:#}\n", Value::Object(map)))
+    write_text(&dir.join(CONFIG), &format!("{:#}\n", Value::Object(map)))
 }
 
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), WeightsError> {

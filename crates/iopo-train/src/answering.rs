@@ -10,8 +10,8 @@ use crate::args::Notice;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 
-const GENERATION: &str = "generation_config.json";
-const CHAT_TEMPLATE: &str = "chat_template.jinja";
+pub(crate) const GENERATION: &str = "generation_config.json";
+pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 
 /// The largest of these files that is read.
 const MOST_BYTES: u64 = 16 << 20;

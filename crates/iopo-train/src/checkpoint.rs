@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
-use iopo_files::write_file;
+use iopo_files::{unfinished_folder, write_file};
 use iopo_model::{
     CausalLm, NamedTensor, Parameters, Precision, WeightFiles, load_adapter, load_model, save_adapter,
     save_model, write_safetensors,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::answering::Answering;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::files::{create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder};
+use crate::files::{OWNER, create_folder, remove_folder, rename, sync_contents, sync_folder};
 use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::optimizer::AdamW;
@@ -26,8 +26,10 @@ use crate::setup::trainable;
 use crate::step::TrainState;
 use crate::trainer::Selection;
 
-const OPTIMIZER: &str = "optimizer.safetensors";
-pub(crate) const FINAL: &str = ".final.tmp";
+pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
+
+/// Stands for the final model in the name of the folder that it is written to.
+pub(crate) const FINAL: &str = "final";
 
 /// `trainer_state.json`: where a run stands. Names are transformers' where the meaning is the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,17 +72,21 @@ enum OptimizerFiles {
 impl Checkpoint {
     /// Writes model, optimizer and state to `output_dir/checkpoint-STEP`, and returns that folder.
     ///
-    /// Everything is written to a folder beside it, synced, and renamed.
+    /// Everything is written to a folder beside it with a record of its hashes, synced, and renamed.
     ///
     /// # Errors
-    /// Anything that cannot be written; the last complete checkpoint is untouched then.
+    /// Anything that cannot be written, and a folder of that name that no run of ours wrote; the last complete
+    /// checkpoint is untouched then.
     pub fn save(&self, state: &TrainState, config: &TrainConfig) -> Result<PathBuf, TrainError> {
         let dir = config.output_dir.join(format!("{CHECKPOINT}{}", self.global_step));
-        let temporary = config.output_dir.join(format!(".{CHECKPOINT}{}.tmp", self.global_step));
-        remove_folder(&temporary)?;
-        self.write(&temporary, state, config, OptimizerFiles::Keep)?;
-        remove_folder(&dir)?;
-        rename(&temporary, &dir)?;
+        OWNER.check_folder(&dir)?;
+        let temporary = unfinished_folder(&dir)?;
+        let written = self
+            .write(&temporary, state, config, OptimizerFiles::Keep)
+            .and_then(|()| Ok(OWNER.seal(&temporary)?))
+            .and_then(|()| Ok(OWNER.remove_folder(&dir)?))
+            .and_then(|()| rename(&temporary, &dir));
+        leave_nothing(&temporary, written)?;
         sync_folder(&config.output_dir)?;
         Ok(dir)
     }
@@ -92,15 +98,10 @@ impl Checkpoint {
     /// # Errors
     /// Anything that cannot be written.
     pub fn save_final(&self, state: &TrainState, config: &TrainConfig) -> Result<(), TrainError> {
-        let temporary = config.output_dir.join(FINAL);
-        remove_folder(&temporary)?;
-        self.write(&temporary, state, config, OptimizerFiles::Omit)?;
-        let (last, first): (Vec<_>, Vec<_>) =
-            read_folder(&temporary)?.into_iter().partition(|file| file.ends_with(STATE));
-        for file in first.iter().chain(&last) {
-            rename(file, &config.output_dir.join(file.file_name().unwrap_or_default()))?;
-        }
-        remove_folder(&temporary)?;
+        let temporary = unfinished_folder(&config.output_dir.join(FINAL))?;
+        let written = self.write(&temporary, state, config, OptimizerFiles::Omit);
+        leave_nothing(&temporary, written)?;
+        OWNER.move_files(&temporary, &config.output_dir, STATE)?;
         sync_folder(&config.output_dir)
     }
 
@@ -158,6 +159,15 @@ impl Checkpoint {
         let optimizer = AdamW::from_state(config.optimizer, steps, moments);
         Ok(TrainState { policy, optimizer, decayed: state.decayed })
     }
+}
+
+/// Removes the temporary folder of a checkpoint that could not be written.
+pub(crate) fn leave_nothing<T>(temporary: &Path, written: Result<T, TrainError>) -> Result<T, TrainError> {
+    if written.is_err() {
+        // The first failure is the one to report.
+        let _ = remove_folder(temporary);
+    }
+    written
 }
 
 /// The policy with a checkpoint's weights.

@@ -1,15 +1,15 @@
 //! An adapter merged into its model, checked before it is written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, FloatDType};
+use iopo_files::{remove_unfinished, try_folder, unfinished_folder, verify_folder};
 use iopo_model::{CausalLm, Precision, TokenLayout, load_adapter, load_model, save_model};
 
 use crate::answering::carry_over;
+use crate::checkpoint::{OPTIMIZER, leave_nothing};
 use crate::error::TrainError;
-use crate::files::{
-    create_folder, read_folder, remove_empty_folder, remove_folder, rename, sync_contents, sync_folder,
-};
+use crate::files::{create_folder, read_folder, remove_empty_folder, rename, sync_contents, sync_folder};
 
 /// The measurements of the check, over all vocabulary entries of all probe tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +48,8 @@ const LOST_SHARE: f64 = 0.5;
 /// The folder is written beside `out` and renamed: a failed export leaves nothing.
 ///
 /// # Errors
-/// `out` holds something already, files that cannot be read or written, and logits that differ
-/// beyond either tolerance.
+/// `out` holds something already or cannot be written to, files that cannot be read or written, a checkpoint whose
+/// files are not those that were written, and logits that differ beyond either tolerance.
 pub fn export_merged(
     model: &Path,
     adapter: &Path,
@@ -57,11 +57,15 @@ pub fn export_merged(
     dtype: FloatDType,
     device: &Device,
 ) -> Result<ExportReport, TrainError> {
+    try_folder(out)?;
     if !read_folder(out)?.is_empty() {
         return Err(TrainError::at(
             out,
             "it is not empty; choose another folder to export to, or remove it first",
         ));
+    }
+    if adapter.join(OPTIMIZER).is_file() {
+        verify_folder(adapter)?;
     }
     let base = load_model(model, Precision::default(), device)?;
     let adapted = load_adapter(base.clone(), adapter)?;
@@ -160,11 +164,14 @@ fn write(
     adapter: &Path,
     out: &Path,
 ) -> Result<Vec<&'static str>, TrainError> {
-    let temporary = beside(out);
+    let (parent, name) = (parent(out), out.file_name().unwrap_or_default().to_string_lossy());
+    create_folder(parent)?;
     // Files of a killed export belong to another model.
-    let result = remove_folder(&temporary)
-        .and_then(|()| create_folder(&temporary))
-        .and_then(|()| Ok(save_model(merged, source, &temporary)?))
+    remove_unfinished(parent, |unfinished| unfinished == name)
+        .map_err(|source| TrainError::Write { path: parent.to_owned(), source })?;
+    let temporary = unfinished_folder(out)?;
+    let written = save_model(merged, source, &temporary)
+        .map_err(TrainError::from)
         .and_then(|()| carry_over(adapter, &temporary))
         .and_then(|carried| {
             sync_contents(&temporary)?;
@@ -173,18 +180,11 @@ fn write(
             rename(&temporary, out)?;
             Ok(carried)
         });
-    if result.is_err() {
-        // The first failure is the one to report.
-        let _ = remove_folder(&temporary);
-        return result;
-    }
-    if let Some(parent) = out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_folder(parent)?;
-    }
-    result
+    let carried = leave_nothing(&temporary, written)?;
+    sync_folder(parent)?;
+    Ok(carried)
 }
 
-fn beside(out: &Path) -> PathBuf {
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!(".{name}.tmp"))
+fn parent(out: &Path) -> &Path {
+    out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

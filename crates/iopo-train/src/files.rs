@@ -4,7 +4,12 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use iopo_files::Owner;
+
 use crate::error::TrainError;
+
+/// The trainer, as the owner of what it writes: it replaces and removes nothing else.
+pub const OWNER: Owner = Owner::new("trace-train");
 
 /// The names in a folder; none where the folder does not exist.
 pub(crate) fn read_folder(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
@@ -34,10 +39,6 @@ pub(crate) fn remove_folder(dir: &Path) -> Result<(), TrainError> {
 /// Removes an empty folder; one with content stays, and is an error.
 pub(crate) fn remove_empty_folder(dir: &Path) -> Result<(), TrainError> {
     gone(dir, fs::remove_dir(dir))
-}
-
-pub(crate) fn remove_file(path: &Path) -> Result<(), TrainError> {
-    gone(path, fs::remove_file(path))
 }
 
 /// Removing a missing path is not an error.

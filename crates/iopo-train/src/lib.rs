@@ -33,6 +33,7 @@ pub use config::{
 pub use data::{SkippedRows, TrainData, load_data};
 pub use error::TrainError;
 pub use export::{ExportReport, export_merged};
+pub use files::OWNER;
 pub use log::{LogEntry, TrainLog};
 pub use log_probs::{BatchLogProbs, TokenLogProbs};
 pub use metrics::Metrics;

@@ -1,14 +1,13 @@
 //! `trainer_log.jsonl`.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use iopo_files::write_file;
+use iopo_files::GrowingFile;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::TrainError;
+use crate::files::OWNER;
 use crate::metrics::Metrics;
 use crate::output::LOG;
 
@@ -44,8 +43,7 @@ impl LogEntry {
 /// The log so far, in memory and on disk.
 #[derive(Debug)]
 pub struct TrainLog {
-    path: PathBuf,
-    file: File,
+    file: GrowingFile,
     entries: Vec<LogEntry>,
 }
 
@@ -55,14 +53,9 @@ impl TrainLog {
     /// # Errors
     /// The file cannot be written.
     pub fn start(dir: &Path, entries: Vec<LogEntry>) -> Result<Self, TrainError> {
-        let path = dir.join(LOG);
         let text: String = entries.iter().map(|entry| format!("{}\n", json!(entry))).collect();
-        write_file(&path, text)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        Ok(Self { path, file, entries })
+        let file = GrowingFile::start(OWNER, &dir.join(LOG), text.as_bytes())?;
+        Ok(Self { file, entries })
     }
 
     /// Adds a line, in one write, so that a reader sees whole lines.
@@ -70,9 +63,7 @@ impl TrainLog {
     /// # Errors
     /// The file cannot be written.
     pub fn push(&mut self, entry: LogEntry) -> Result<(), TrainError> {
-        self.file
-            .write_all(format!("{}\n", json!(entry)).as_bytes())
-            .map_err(|source| TrainError::Write { path: self.path.clone(), source })?;
+        self.file.append(format!("{}\n", json!(entry)).as_bytes())?;
         self.entries.push(entry);
         Ok(())
     }

@@ -2,17 +2,35 @@
 
 use std::path::{Path, PathBuf};
 
-use iopo_files::{FileLock, remove_unfinished};
+use iopo_files::{FolderLock, remove_unfinished, try_folder};
+use iopo_model::MODEL_FILES;
 
-use crate::checkpoint::{Checkpoint, FINAL};
-use crate::config::TrainConfig;
+use crate::answering::{CHAT_TEMPLATE, GENERATION};
+use crate::args::Notice;
+use crate::checkpoint::FINAL;
+use crate::config::{FineTuning, TrainConfig};
 use crate::error::TrainError;
-use crate::files::{create_folder, read_folder, remove_file, remove_folder};
+use crate::files::{OWNER, create_folder, read_folder};
 
 pub(crate) const STATE: &str = "trainer_state.json";
 pub(crate) const LOG: &str = "trainer_log.jsonl";
 pub(crate) const CHECKPOINT: &str = "checkpoint-";
 const ANSWERS: &str = "eval_answers";
+const CURVES: &str = "training_curves.svg";
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+
+/// The files that a run leaves in its output folder besides checkpoints and, in full fine-tuning, a model's other
+/// files. The state is removed first and written last: where it is, everything is.
+const RESULTS: [&str; 8] = [
+    STATE,
+    LOG,
+    ADAPTER_CONFIG,
+    "adapter_model.safetensors",
+    "model.safetensors",
+    GENERATION,
+    CHAT_TEMPLATE,
+    CURVES,
+];
 
 impl TrainConfig {
     /// The folder for answers to `eval_prompts`; a run that starts anew removes it with the other results.
@@ -20,16 +38,13 @@ impl TrainConfig {
     pub fn answers_dir(&self) -> PathBuf {
         self.output_dir.join(ANSWERS)
     }
+
+    /// The file for curves, which a program may draw.
+    #[must_use]
+    pub fn curves_path(&self) -> PathBuf {
+        self.output_dir.join(CURVES)
+    }
 }
-
-const ADAPTER_CONFIG: &str = "adapter_config.json";
-
-/// Held while a run writes; an OS lock, so a killed run leaves the file but not the lock.
-const LOCK: &str = ".lock";
-
-/// The files that a run leaves in its output folder besides checkpoints; the state, which shows that the
-/// weights are ours, is removed last.
-const RESULTS: [&str; 5] = [LOG, ADAPTER_CONFIG, "adapter_model.safetensors", "model.safetensors", STATE];
 
 /// The checkpoint of the highest step in a folder; incomplete ones do not count.
 ///
@@ -41,26 +56,54 @@ pub fn latest_checkpoint(output_dir: &Path) -> Result<Option<PathBuf>, TrainErro
 
 /// Complete checkpoints by step, the oldest first.
 fn checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
-    let mut found: Vec<(usize, PathBuf)> = read_folder(output_dir)?
-        .into_iter()
-        .filter_map(|dir| {
-            let step = dir.file_name()?.to_str()?.strip_prefix(CHECKPOINT)?.parse().ok()?;
-            dir.join(STATE).is_file().then_some((step, dir))
-        })
-        .collect();
+    let mut found = places_of_checkpoints(output_dir)?;
+    found.retain(|(_, dir)| dir.join(STATE).is_file());
+    Ok(found)
+}
+
+/// Whatever has the name of a checkpoint, by step.
+fn places_of_checkpoints(output_dir: &Path) -> Result<Vec<(usize, PathBuf)>, TrainError> {
+    numbered(output_dir, CHECKPOINT, "")
+}
+
+/// The paths in a folder whose names are a number between these texts, in its order.
+fn numbered(dir: &Path, start: &str, end: &str) -> Result<Vec<(usize, PathBuf)>, TrainError> {
+    let number =
+        |path: &Path| path.file_name()?.to_str()?.strip_prefix(start)?.strip_suffix(end)?.parse().ok();
+    let paths = read_folder(dir)?.into_iter();
+    let mut found: Vec<(usize, PathBuf)> = paths.filter_map(|path| Some((number(&path)?, path))).collect();
     found.sort();
     Ok(found)
 }
 
-/// Removes the oldest checkpoints until `keep` are left; `spared` stays besides them.
-pub(crate) fn remove_old(output_dir: &Path, keep: usize, spared: Option<&Path>) -> Result<(), TrainError> {
+/// Removes the oldest checkpoints up to a step until `keep` are left; `spared` stays besides them. Later ones are of
+/// a run that was resumed from an earlier step, and are replaced one by one.
+///
+/// Returns a notice for each that stays because it holds something else than a run of ours wrote.
+pub(crate) fn remove_old(
+    output_dir: &Path,
+    keep: usize,
+    up_to: usize,
+    spared: Option<&Path>,
+) -> Result<Vec<Notice>, TrainError> {
     let mut found = checkpoints(output_dir)?;
-    found.retain(|(_, dir)| Some(dir.as_path()) != spared);
+    found.retain(|(step, dir)| *step <= up_to && Some(dir.as_path()) != spared);
     let surplus = found.len().saturating_sub(keep);
-    found.into_iter().take(surplus).try_for_each(|(_, dir)| remove_folder(&dir))
+    let removed = found.into_iter().take(surplus).map(|(_, dir)| remove_checkpoint(&dir));
+    removed.filter_map(Result::transpose).collect()
 }
 
-/// Checks that a run may write to its output folder; touches nothing.
+/// Removes a checkpoint of ours; returns a notice where it holds something else, and stays.
+pub(crate) fn remove_checkpoint(dir: &Path) -> Result<Option<Notice>, TrainError> {
+    if let Err(error) = OWNER.check_folder(dir) {
+        let text = format!("{} is not removed: {}", dir.display(), error.source);
+        return Ok(Some(Notice { key: "save_total_limit".to_owned(), text }));
+    }
+    OWNER.remove_folder(dir)?;
+    Ok(None)
+}
+
+/// Checks that a run may write to its output folder; leaves everything as it is.
 pub(crate) fn check_output(config: &TrainConfig, is_ours: bool) -> Result<(), TrainError> {
     let dir = &config.output_dir;
     let reference = &config.reference;
@@ -73,10 +116,35 @@ pub(crate) fn check_output(config: &TrainConfig, is_ours: bool) -> Result<(), Tr
             return Err(TrainError::at(dir, reason));
         }
     }
-    if !is_ours && FileLock::is_held(&dir.join(LOCK))? {
+    [Some(dir), reference.cache.as_ref()].into_iter().flatten().try_for_each(|dir| try_folder(dir))?;
+    if config.resume.is_none() {
+        check_inputs(config)?;
+    }
+    if !is_ours && FolderLock::is_held(dir)? {
         return Err(in_use(dir));
     }
     check_contents(config)
+}
+
+/// Checks that nothing that a new run reads lies in a folder that it would remove.
+fn check_inputs(config: &TrainConfig) -> Result<(), TrainError> {
+    let (data, reference) = (&config.data, &config.reference);
+    let models =
+        [Some(&config.model), config.adapter.as_ref(), reference.model.as_ref(), reference.adapter.as_ref()];
+    let prompts = config.eval_prompts.iter().flat_map(|prompts| &prompts.files);
+    let inputs = models.into_iter().flatten().chain(prompts).map(PathBuf::as_path);
+    let inputs = inputs.chain(data.train.iter().chain(&data.eval).map(Path::new));
+    let inputs: Vec<(&Path, PathBuf)> =
+        inputs.filter_map(|input| Some((input, input.canonicalize().ok()?))).collect();
+    let removed = places_of_checkpoints(&config.output_dir)?.into_iter().map(|(_, place)| place);
+    for place in removed.chain([config.answers_dir()]).filter_map(|place| place.canonicalize().ok()) {
+        if let Some((input, _)) = inputs.iter().find(|(_, found)| found.starts_with(&place)) {
+            let reason = "it is an input, and lies among the earlier results that this run would remove; choose another \
+                          output_dir";
+            return Err(TrainError::at(input, reason));
+        }
+    }
+    Ok(())
 }
 
 fn in_use(dir: &Path) -> TrainError {
@@ -88,71 +156,76 @@ fn in_use(dir: &Path) -> TrainError {
 ///
 /// Checkpoints of an earlier run would outrank this one's when resuming, and an adapter beside a
 /// full model would be taken for a part of it.
-pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FileLock, TrainError> {
+pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FolderLock, TrainError> {
     let dir = &config.output_dir;
     create_folder(dir)?;
-    let lock = FileLock::take(&dir.join(LOCK))?.ok_or_else(|| in_use(dir))?;
+    let lock = FolderLock::take(dir)?.ok_or_else(|| in_use(dir))?;
     // Another run may have come and gone since the check.
     check_contents(config)?;
     if config.resume.is_none() {
-        checkpoints(dir)?.into_iter().try_for_each(|(_, checkpoint)| remove_folder(&checkpoint))?;
-        remove_folder(&dir.join(ANSWERS))?;
-        RESULTS.iter().try_for_each(|name| remove_file(&dir.join(name)))?;
+        RESULTS.iter().try_for_each(|name| OWNER.remove(&dir.join(name)))?;
+        places_of_checkpoints(dir)?.iter().try_for_each(|(_, place)| OWNER.remove_folder(place))?;
+        OWNER.remove_folder(&config.answers_dir())?;
+        OWNER.compact(dir)?;
     }
-    // Last: until the results are removed, these files may show that they are ours.
-    for leftover in read_folder(dir)?.iter().filter(|path| is_temporary(path)) {
-        remove_folder(leftover)?;
-    }
-    remove_unfinished(dir, &[LOG]).map_err(|source| TrainError::Write { path: dir.clone(), source })?;
+    let is_ours = |name: &str| name == FINAL || name == ANSWERS || name.starts_with(CHECKPOINT);
+    remove_unfinished(dir, |name| is_ours(name) || RESULTS.contains(&name))
+        .map_err(|source| TrainError::Write { path: dir.clone(), source })?;
     Ok(lock)
 }
 
 /// Checks that the files in the output folder may stay or be replaced.
 fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
-    if config.resume.is_none() && !config.overwrite_output_dir {
-        let reason = "it holds results already; set overwrite_output_dir: true to replace them, or \
-                      resume_from_checkpoint to go on";
-        return if is_occupied(dir)? { Err(TrainError::at(dir, reason)) } else { Ok(()) };
+    let is_new = config.resume.is_none();
+    if is_new && !config.overwrite_output_dir && is_occupied(config)? {
+        let reason = "it holds results already; choose another output_dir, or set resume_from_checkpoint to go on, or \
+                      overwrite_output_dir: true to replace those that a run of ours wrote";
+        return Err(TrainError::at(dir, reason));
     }
-    match foreign(dir, config.resume.is_some())? {
-        Some(file) => Err(TrainError::at(
-            dir,
-            format!(
-                "it holds {file}, but no {STATE} of a run of ours beside it: it may be another program's model, and is \
-                 not replaced; choose another output_dir, or move it away first"
-            ),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn is_occupied(dir: &Path) -> Result<bool, TrainError> {
-    let has_results = RESULTS.iter().chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
-    Ok(has_results
-        || dir.join(ANSWERS).is_dir()
-        || weights(dir)?.next().is_some()
-        || !checkpoints(dir)?.is_empty())
-}
-
-/// The files that a run would replace or remove although no run of this program wrote them.
-///
-/// A resumed run removes nothing, and its checkpoints show as well as its results whose folder it is.
-fn foreign(dir: &Path, resumes: bool) -> Result<Option<String>, TrainError> {
-    let checkpoints = checkpoints(dir)?;
-    let stranger = checkpoints.iter().find(|(_, checkpoint)| !is_ours(checkpoint));
-    if let Some((step, _)) = stranger.filter(|_| !resumes) {
-        return Ok(Some(format!("{CHECKPOINT}{step}")));
-    }
-    // A run that was killed while it moved its results into place has left its state in `FINAL`.
-    let ours = is_ours(dir) || is_ours(&dir.join(FINAL)) || (resumes && !checkpoints.is_empty());
     // This program writes no shards, and other programs would load them in place of the new weights.
-    Ok(weights(dir)?.find(|name| !ours || !RESULTS.contains(&name.as_str())))
+    if let Some(file) = weights(dir)?.find(|name| !RESULTS.contains(&name.as_str())) {
+        let reason = format!(
+            "it holds {file}, weights that no run of ours wrote, and that are not replaced; choose another output_dir, \
+             or move them away first"
+        );
+        return Err(TrainError::at(dir, reason));
+    }
+    let model_files: &[&str] = match config.fine_tuning {
+        FineTuning::Full => &MODEL_FILES,
+        FineTuning::Lora(_) => &[],
+    };
+    RESULTS.iter().chain(model_files).try_for_each(|name| OWNER.check_file(&dir.join(name)))?;
+    if is_new {
+        places_of_checkpoints(dir)?.iter().try_for_each(|(_, place)| OWNER.check_folder(place))?;
+        OWNER.check_folder(&config.answers_dir())?;
+    }
+    Ok(())
 }
 
-/// Whether a folder's state is of this program: transformers writes one of the same name.
-fn is_ours(dir: &Path) -> bool {
-    Checkpoint::open(dir).is_ok()
+/// Checks that a resumed run may write the checkpoints and answers that are ahead of it.
+pub(crate) fn check_ahead(config: &TrainConfig, step: usize, total: usize) -> Result<(), TrainError> {
+    let ahead = step + 1..=total;
+    let checkpoints = places_of_checkpoints(&config.output_dir)?.into_iter();
+    for (_, place) in checkpoints.filter(|(step, _)| ahead.contains(step)) {
+        OWNER.check_folder(&place)?;
+    }
+    let answers = numbered(&config.answers_dir(), "step-", ".jsonl")?.into_iter();
+    for (_, file) in answers.filter(|(step, _)| ahead.contains(step)) {
+        OWNER.check_file(&file)?;
+    }
+    Ok(())
+}
+
+fn is_occupied(config: &TrainConfig) -> Result<bool, TrainError> {
+    let dir = &config.output_dir;
+    let has_results = RESULTS.iter().chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
+    // An empty folder holds nothing.
+    let is_full = |path: &Path| !path.is_dir() || read_folder(path).is_ok_and(|files| !files.is_empty());
+    Ok(has_results
+        || config.answers_dir().is_dir()
+        || weights(dir)?.next().is_some()
+        || places_of_checkpoints(dir)?.iter().any(|(_, place)| is_full(place)))
 }
 
 /// Names of files that hold a model or adapter, or say where its parts are.
@@ -161,12 +234,6 @@ fn weights(dir: &Path) -> Result<impl Iterator<Item = String>, TrainError> {
     let is_weights = |name: &String| name == ADAPTER_CONFIG || ENDS.iter().any(|end| name.ends_with(end));
     let files = read_folder(dir)?.into_iter().filter(|path| path.is_file());
     Ok(files.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).filter(is_weights))
-}
-
-/// A folder of ours that was being written when a run was killed.
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    path.is_dir() && (name == FINAL || (name.starts_with(".checkpoint-") && name.ends_with(".tmp")))
 }
 
 /// Whether two paths lead to one folder, however they are written.

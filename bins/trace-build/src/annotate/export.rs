@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use iopo_files::write_file;
+use iopo_files::{try_folder, write_file};
 use minijinja::Environment;
 use minijinja::value::Serde;
 use rand_chacha::rand_core::Rng;
@@ -25,6 +25,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Samples the rows, writes all files, and reports them.
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<String> {
+    try_folder(&args.out)?;
     let reader: JsonlReader<_, EvalRow> = JsonlReader::open(&args.file)?.unknown_labels(UnknownLabels::Keep);
     let rows = reader.collect::<Result<Vec<_>, _>>()?;
     check_ids(&args.file, &rows)?;

@@ -9,7 +9,7 @@ use std::io::BufRead;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use iopo_cli::print;
-use iopo_files::write_file;
+use iopo_files::Owner;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -23,18 +23,19 @@ use trace_score::report::BASE_STYLE;
 
 use self::view::RowView;
 use crate::cli::BrowseArgs;
-use crate::inputs::refuse_to_replace;
 use crate::tables::thousands;
+
+const OWNER: Owner = Owner::new("trace-build browse");
 
 /// Samples rows, renders and writes.
 pub(crate) fn run(args: &BrowseArgs) -> anyhow::Result<()> {
-    refuse_to_replace(&args.out, [&args.file])?;
+    OWNER.claim([&args.out], [&args.file])?;
     let reader = DatasetReader::open(&args.file)?.unknown_labels(args.unknown_labels.into());
     let sample = draw(reader, args.limit, args.seed)?;
     let (shown, total) = (sample.rows.len(), sample.total);
     let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
     let page = Page::new(name, &sample, args.seed).render()?;
-    write_file(&args.out, page)?;
+    OWNER.write(&args.out, page)?;
     let (shown, total) = (thousands(shown as u64), thousands(total));
     print(format!("{}: {shown} of {total} rows\n", args.out.display()))
 }

@@ -5,7 +5,7 @@ mod dry_run;
 mod live;
 mod reader;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chat_client::{Journal, JournaledClient};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         print(dry_run::all_prompts(&prompts))?;
         return Ok(Outcome::Done);
     }
-    let config = config.context("a configuration is needed")?;
+    let (file, config) = args.config.as_deref().zip(config).context("a configuration is needed")?;
     let seeds = SeedFile::open(&config.seeds, config.rows)?;
     for line in seeds.unused().lines() {
         note(format!("note: {line}"));
@@ -37,15 +37,20 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         print(&dry_run::render(&config, &prompts, &seeds, args.rows)?)?;
         return Ok(Outcome::Done);
     }
-    build(&config, prompts, &seeds)
+    build(file, &config, prompts, &seeds)
 }
 
-fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Result<Outcome> {
+fn build(file: &Path, config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Result<Outcome> {
+    let journals = ["journal.jsonl", "judge.journal.jsonl"].map(|name| config.output.join(name));
+    let inputs =
+        [file, &config.seeds].into_iter().chain(config.contamination_with.iter().map(PathBuf::as_path));
+    OutputFolder::claim(&config.output, inputs.chain(journals.iter().map(PathBuf::as_path)))?;
     std::fs::create_dir_all(&config.output)
         .with_context(|| format!("cannot make the folder {}", config.output.display()))?;
-    let generator = client(&config.generator, &config.output.join("journal.jsonl"))?;
+    let [generator_journal, judge_journal] = &journals;
+    let generator = client(&config.generator, generator_journal)?;
     let judge = match &config.judge {
-        Some(judge) => client(judge, &config.output.join("judge.journal.jsonl"))?,
+        Some(judge) => client(judge, judge_journal)?,
         None => generator.clone(),
     };
     let files = OutputFiles {
@@ -71,8 +76,11 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     live.finish();
     // The program must not wait for requests that were given up.
     runtime.shutdown_background();
-    let RunReport { summary, given_up } = result?;
+    let RunReport { summary, given_up, is_written } = result?;
     print(report(&config.output, &summary))?;
+    if !is_written {
+        note(format!("nothing was built; the files in {} stay as they were", config.output.display()));
+    }
     if let Some(reason) = given_up {
         note(format!("given up: {reason}"));
     }
@@ -86,14 +94,7 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
 fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient> {
     let chat = endpoint.connection.clone().init()?;
     let journal = Journal::open(journal)?;
-    let report = journal.report();
-    if let Some(torn) = report.torn {
-        let path = journal.path().display();
-        note(format!("note: line {} of {path} was incomplete and is removed", torn.line));
-    }
-    if report.answers > 0 {
-        note(format!("{} has {} answers already", journal.path().display(), report.answers));
-    }
+    journal.report().lines(journal.path()).into_iter().for_each(note);
     Ok(JournaledClient::new(chat, journal, endpoint.ask)?)
 }
 

@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use iopo_cli::print;
-use iopo_files::write_file;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::{DatasetReader, DatasetStats, JsonlError, JsonlReader, RejectionStats, UnknownLabels};
 
 use self::funnel::FunnelStage;
 use crate::cli::StatsArgs;
-use crate::inputs::refuse_to_replace;
 use crate::{ring_plot, tables};
+
+const OWNER: Owner = Owner::new("trace-build stats");
 
 /// Counts, draws when asked to, and prints.
 pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
     if let Some(plot) = &args.plot {
-        refuse_to_replace(plot, &inputs(&args.path)?)?;
+        OWNER.claim([plot], inputs(&args.path)?)?;
     }
     match args.path.is_dir() {
         true => describe_folder(args),
@@ -64,7 +65,7 @@ fn write_plot(path: &Path, data: &Path, stats: &DatasetStats) -> anyhow::Result<
     let title = data.file_name().unwrap_or(data.as_os_str()).to_string_lossy();
     let drawing =
         ring_plot::draw(&title, stats).with_context(|| format!("cannot draw {}", path.display()))?;
-    Ok(write_file(path, drawing)?)
+    Ok(OWNER.write(path, drawing)?)
 }
 
 /// The file of rejected rows.

@@ -7,6 +7,7 @@ mod browse;
 mod common;
 mod data_formats;
 mod export;
+mod owned;
 mod run;
 mod stats;
 mod world;

@@ -29,6 +29,8 @@ pub(crate) struct AnswerArgs {
     pub(crate) api_key_env: Option<String>,
 
     /// The file for the answers: id, prompt and response per line, in the order of the prompts.
+    ///
+    /// A file that this command did not write, or that was edited since, is not replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 

@@ -1,6 +1,6 @@
 //! The arguments of benchmarks whose data the user brings along.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -32,6 +32,11 @@ pub(crate) struct BenchArgs {
 }
 
 impl BenchArgs {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<&Path> {
+        [&self.data].into_iter().chain(&self.answers).map(PathBuf::as_path).collect()
+    }
+
     /// With the files and the mode.
     pub(crate) fn provenance(&self, provenance: Provenance) -> Result<Provenance> {
         let provenance = provenance.with("mode", self.mode)?.file("data", &self.data)?;

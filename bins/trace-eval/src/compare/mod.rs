@@ -4,6 +4,7 @@ mod paired;
 mod runs;
 
 use anyhow::Result;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_score::report::{AnswerRow, Answers, BarChart, Block, Report, Section};
 use trace_score::stats::{Estimate, IntervalConfig};
@@ -14,6 +15,9 @@ use crate::files::{OutFolder, version};
 use iopo_cli::{Outcome, print};
 use paired::Paired;
 use runs::{ComplexBenchRow, PromptRow, Run};
+
+const OWNER: Owner = Owner::new("trace-eval compare");
+const COMPARISON: &str = "comparison.json";
 
 /// comparison.json.
 #[derive(Debug, Serialize)]
@@ -31,6 +35,9 @@ struct Output<'a> {
 pub(crate) fn run(args: &CompareArgs) -> Result<Outcome> {
     let intervals = IntervalConfig::from(args.intervals);
     intervals.validate()?;
+    // Its results are no input of its own, and those of other commands are not its own.
+    let folder = args.out.as_ref().map(|folder| OutFolder::claim(folder, OWNER, &[COMPARISON], None));
+    let folder = folder.transpose()?;
     let runs = runs::read(&args.runs)?;
     let comparison = comparison(&runs, args.baseline.as_deref(), &intervals)?;
     let paired = match &args.baseline {
@@ -46,9 +53,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Outcome> {
         paired: &paired,
     };
     let tables = tables(&comparison, &paired);
-    if let Some(folder) = &args.out {
-        let folder = OutFolder::create(folder)?;
-        folder.write_json("comparison.json", &output)?;
+    if let Some(folder) = &folder {
+        folder.make()?;
+        folder.write_json(COMPARISON, &output)?;
         folder.write_report(&report(&runs, tables.clone(), args, &intervals)?)?;
     }
     print(&match args.json {

@@ -3,8 +3,11 @@
 mod report;
 mod verdicts;
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use chat_client::Message;
+use iopo_files::Owner;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use trace_score::complexbench::{
@@ -20,6 +23,8 @@ use crate::judging::{Ballot, Task};
 use crate::provenance::Provenance;
 use iopo_cli::Outcome;
 use verdicts::{ItemRow, QuestionRow, hindrance, judged, judged_item, question_rows};
+
+const VERDICTS: &str = "verdicts.jsonl";
 
 /// The benchmark, and what became of its questions.
 struct ComplexBench<'a> {
@@ -84,12 +89,18 @@ impl Benchmark for ComplexBench<'_> {
     type Judgement = Verdict;
     type Results = Results;
 
+    const OWNER: Owner = Owner::new("trace-eval complexbench");
     const NAME: &'static str = "ComplexBench";
     const SUBTITLE: &'static str = "Questions that are answered with yes";
     const NUMBERS: &'static str = "Ratios";
     const FAILURES: &'static str = "Answers with a no, or without a verdict";
     const FILE: &'static str = "results.json";
+    const VERDICTS: &'static [&'static str] = &[VERDICTS];
     const UNIT: &'static str = "questions";
+
+    fn inputs(&self) -> Vec<&Path> {
+        self.args.inputs()
+    }
 
     fn tasks(&self) -> Vec<Task> {
         let task = |&(case, place): &(usize, usize)| {
@@ -125,7 +136,7 @@ impl Benchmark for ComplexBench<'_> {
             response: case.response.as_deref().ok(),
             questions,
         });
-        folder.write_rows("verdicts.jsonl", &rows.collect::<Vec<_>>())
+        folder.write_rows(VERDICTS, &rows.collect::<Vec<_>>())
     }
 
     fn judged(&self) -> Vec<Judged> {

@@ -2,9 +2,10 @@
 
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_score::ifeval::{Checker, GivenResponse, Pairing, Prompt, PromptVerdict, Results};
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
@@ -14,6 +15,10 @@ use crate::files::OutFolder;
 use crate::provenance::Provenance;
 use iopo_cli::Outcome;
 use iopo_cli::{note, print};
+
+const OWNER: Owner = Owner::new("trace-eval ifeval");
+const VERDICTS: &str = "verdicts.jsonl";
+const RESULTS: &str = "results.json";
 
 /// results.json.
 #[derive(Debug, Serialize)]
@@ -39,6 +44,10 @@ struct Answered {
 
 /// Checks, writes and prints.
 pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
+    let inputs = [&args.prompts, &args.responses, &args.samples].into_iter().flatten().map(PathBuf::as_path);
+    let folder = args.out.as_ref();
+    let folder =
+        folder.map(|folder| OutFolder::claim(folder, OWNER, &[VERDICTS, RESULTS], inputs)).transpose()?;
     let mut answered = read(args)?;
     answered.prompts.iter_mut().for_each(|prompt| args.letter_policy().apply(prompt));
     let checker = Checker { language_seed: args.language_seed };
@@ -53,10 +62,10 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
         without_prompt: answered.without_prompt,
         earlier_wordings: &answered.earlier_wordings,
     };
-    if let Some(folder) = &args.out {
-        let folder = OutFolder::create(folder)?;
-        folder.write_rows("verdicts.jsonl", &verdicts)?;
-        folder.write_json("results.json", &output)?;
+    if let Some(folder) = &folder {
+        folder.make()?;
+        folder.write_rows(VERDICTS, &verdicts)?;
+        folder.write_json(RESULTS, &output)?;
         folder.write_report(&report::report(&answered, &verdicts, &results, args.show)?)?;
     }
     match args.json {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use chat_client::Message;
+use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels, excerpt};
 use trace_score::report::BarChart;
@@ -22,6 +23,9 @@ use crate::judging::{Ballot, Task};
 use crate::provenance::Provenance;
 use iopo_cli::Outcome;
 use verdicts::{Parser, VoteAgreement, agreement_of, judged, vote_rows};
+
+const VOTES: &str = "votes.jsonl";
+const JUDGED: &str = "judged.jsonl";
 
 /// An evaluation row.
 struct TraceItem {
@@ -87,12 +91,18 @@ impl Benchmark for Trace<'_> {
     type Judgement = Judgement;
     type Results = Results;
 
+    const OWNER: Owner = Owner::new("trace-eval trace");
     const NAME: &'static str = "TRACE";
     const SUBTITLE: &'static str = "Instructions whose every constraint a judge scores with 10";
     const NUMBERS: &'static str = "Scores";
     const FAILURES: &'static str = "Answers that do not follow, or have no verdict";
     const FILE: &'static str = "scores.json";
+    const VERDICTS: &'static [&'static str] = &[VOTES, JUDGED];
     const UNIT: &'static str = "rows";
+
+    fn inputs(&self) -> Vec<&Path> {
+        vec![&self.args.rows, &self.args.answers]
+    }
 
     fn tasks(&self) -> Vec<Task> {
         let of_case = |(item, answer): (&TraceItem, &str)| {
@@ -119,8 +129,8 @@ impl Benchmark for Trace<'_> {
         let join = |(case, votes): (&Case<_>, &[_])| judged(case, votes, self.parser, rule);
         self.rows = self.votes().map(join).collect::<Result<_>>()?;
         let votes = self.votes().flat_map(|(case, votes)| vote_rows(case, votes));
-        folder.write_rows("votes.jsonl", &votes.collect::<Vec<_>>())?;
-        folder.write_rows("judged.jsonl", &self.rows)
+        folder.write_rows(VOTES, &votes.collect::<Vec<_>>())?;
+        folder.write_rows(JUDGED, &self.rows)
     }
 
     fn judged(&self) -> Vec<Judged> {

@@ -11,5 +11,6 @@ mod complexbench;
 mod ifeval;
 #[cfg(feature = "local")]
 mod local;
+mod owned;
 mod trace;
 mod trace_full;

@@ -4,12 +4,13 @@ mod report;
 mod story;
 mod systems;
 
-use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use iopo_lab::{Author, Decoding, Lab, Method, Recipe, Trained, Writing};
+use iopo_train::OWNER;
 use serde_json::json;
 use trace_world::Rejections;
 
@@ -34,10 +35,10 @@ struct Run {
 
 /// Trains a base model and methods from it, answers held-out instructions with all of them, and prints what changed.
 pub fn run(args: &QuickstartArgs) -> Result<()> {
-    let run = train_all(args, args.device.open()?)?;
-    let page = report::render(&run)?;
     let path = args.out.join("report.html");
-    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    OWNER.claim([&path], None::<&Path>)?;
+    let run = train_all(args, args.device.open()?)?;
+    OWNER.write(&path, report::render(&run)?)?;
     if args.json {
         let seconds = run.elapsed.as_secs_f64();
         return say(

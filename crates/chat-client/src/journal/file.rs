@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use iopo_files::FileLock;
 
-use super::record::JournalRecord;
+use super::record::{JournalRecord, Line};
 use super::scan::{JournalReport, Scan, scan};
 use crate::error::JournalError;
 use crate::key::QuestionKey;
@@ -118,8 +118,8 @@ impl Journal {
     pub(crate) fn read(&self, key: &QuestionKey, place: Location) -> Result<JournalRecord, JournalError> {
         let line = self.state().read(place);
         let line = line.map_err(|source| self.failed("read", source))?;
-        match serde_json::from_slice::<JournalRecord>(&line) {
-            Ok(record) if record.key == *key => Ok(record),
+        match JournalRecord::of_line(&line) {
+            Ok(Line::Record(record)) if record.key == *key => Ok(record),
             _ => Err(self.changed(place)),
         }
     }
@@ -130,8 +130,7 @@ impl Journal {
     }
 
     pub(crate) fn add(&self, record: &JournalRecord) -> Result<Location, JournalError> {
-        let mut line = serde_json::to_vec(record).map_err(|error| self.failed("write to", error.into()))?;
-        line.push(b'\n');
+        let line = record.to_line().map_err(|source| self.failed("write to", source))?;
         let mut state = self.state();
         state.check_open(&self.path)?;
         let place = state.write(&line);
@@ -172,6 +171,10 @@ impl State {
                 let reason =
                     format!("takes no more records, since an earlier one could not be written: {reason}");
                 Err(JournalError::Unusable { path: path.to_owned(), reason })
+            }
+            None if !self.file.is_at(path) => {
+                let reason = "was moved or removed while a run was writing to it; answers would be lost";
+                Err(JournalError::Unusable { path: path.to_owned(), reason: reason.to_owned() })
             }
             None => Ok(()),
         }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::file::Location;
-use super::record::JournalRecord;
+use super::record::{JournalRecord, Line};
 use crate::error::JournalError;
 use crate::key::QuestionKey;
 
@@ -61,8 +61,30 @@ pub struct JournalReport {
     pub failures: u64,
     /// The tokens and cost of all of them.
     pub spent: Spent,
+    /// Records that were edited or damaged since they were written. They are not used: their questions are asked again.
+    pub changed: u64,
+    /// The first line with such a record.
+    pub first_changed: Option<u64>,
     /// The incomplete line that a killed run left.
     pub torn: Option<TornLine>,
+}
+
+impl JournalReport {
+    /// What a user should know of a journal that was opened, in lines.
+    pub fn lines(&self, path: &Path) -> Vec<String> {
+        let path = path.display();
+        let torn =
+            self.torn.map(|torn| format!("note: line {} of {path} was incomplete and is removed", torn.line));
+        let changed = self.first_changed.map(|line| {
+            format!(
+                "note: {} records of {path}, the first in line {line}, were edited or damaged and are not used; their \
+                 questions are asked again",
+                self.changed
+            )
+        });
+        let answers = (self.answers > 0).then(|| format!("{path} has {} answers already", self.answers));
+        [torn, changed, answers].into_iter().flatten().collect()
+    }
 }
 
 /// The records of a file, and where they end.
@@ -100,8 +122,9 @@ pub(super) fn scan(file: impl Read, path: &Path) -> Result<Scan, JournalError> {
         if read == MAX_LINE_BYTES && !is_terminated {
             return Err(wrong(line, format!("has more than {MAX_LINE_BYTES} bytes")));
         }
-        match serde_json::from_slice::<JournalRecord>(&bytes) {
-            Ok(record) => scan.take(&record, read, is_terminated),
+        match JournalRecord::of_line(&bytes) {
+            Ok(Line::Record(record)) => scan.take(&record, read, is_terminated),
+            Ok(Line::Changed(record)) => scan.pass(&record, line, read, is_terminated),
             Err(_) if !is_terminated && is_torn(&bytes) => {
                 scan.report.torn = Some(TornLine { line, bytes: read });
             }
@@ -118,11 +141,24 @@ pub(super) fn scan(file: impl Read, path: &Path) -> Result<Scan, JournalError> {
 }
 
 impl Scan {
-    fn take(&mut self, record: &JournalRecord, bytes: u64, is_terminated: bool) {
+    /// Moves on to the next line. A changed record counts as well: its question was paid for.
+    fn advance(&mut self, record: &JournalRecord, bytes: u64, is_terminated: bool) -> Location {
         let location = Location { offset: self.end, bytes };
         self.end += bytes;
         self.is_terminated = is_terminated;
         self.report.spent.add(record);
+        location
+    }
+
+    /// Leaves out a record that was changed.
+    fn pass(&mut self, record: &JournalRecord, line: u64, bytes: u64, is_terminated: bool) {
+        self.advance(record, bytes, is_terminated);
+        self.report.changed += 1;
+        self.report.first_changed.get_or_insert(line);
+    }
+
+    fn take(&mut self, record: &JournalRecord, bytes: u64, is_terminated: bool) {
+        let location = self.advance(record, bytes, is_terminated);
         if record.response.is_none() {
             self.report.failures += 1;
             if record.rejection.is_some() {
@@ -139,6 +175,11 @@ impl Scan {
 /// After a loss of power, a file may end in zeros that stand for bytes that never reached the disk.
 fn is_torn(line: &[u8]) -> bool {
     let written = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
-    let length = written.min(START.len());
-    line[..length] == START[..length] && line[written..].iter().all(|byte| *byte == 0)
+    let (written, zeros) = line.split_at(written);
+    let start = START.get(..written.len()).unwrap_or(START);
+    // What is cut off ends too early; a line that is wrong in another way is somebody's.
+    let is_cut_off = |error: serde_json::Error| error.is_eof();
+    written.starts_with(start)
+        && zeros.iter().all(|byte| *byte == 0)
+        && serde_json::from_slice::<JournalRecord>(written).is_err_and(is_cut_off)
 }

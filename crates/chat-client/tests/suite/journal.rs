@@ -8,6 +8,7 @@ use chat_client::{
     LocalChat, Question, QuestionKey, RecordedResponse, TornLine, Usage,
 };
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::common::{ask_all, client, question};
 
@@ -45,16 +46,17 @@ fn a_record_is_one_line_that_begins_with_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = written(&folder.path().join("j"), &[record(1, Some("two\nlines"))]);
     let key = record(1, None).key;
-    let expected = format!(
+    let body = format!(
         concat!(
             r#"{{"key":"{}","tag":"row-1","model":"m","#,
             r#""response":{{"content":"two\nlines","finish_reason":"length","model":"m-0613"}},"#,
             r#""attempts":2,"latency_ms":1234,"usage":{{"prompt_tokens":3,"completion_tokens":4}},"#,
-            r#""cost":0.25,"time_ms":1790000000000}}"#,
-            "\n"
+            r#""cost":0.25,"time_ms":1790000000000"#,
         ),
         key
     );
+    let digest = &base16ct::lower::encode_string(&Sha256::digest(format!("{body}}}")))[..32];
+    let expected = format!("{body},\"digest\":\"{digest}\"}}\n");
     assert_eq!(String::from_utf8(bytes).unwrap(), expected);
 }
 
@@ -110,6 +112,79 @@ fn a_broken_line_in_the_middle_is_an_error_that_names_it_and_changes_nothing() {
         assert!(error.to_string().contains("line 2 of"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), broken);
     }
+}
+
+#[test]
+fn an_edited_answer_is_not_taken_and_its_question_is_open_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let records = [1, 2, 3].map(|number| record(number, Some("right")));
+    let whole = String::from_utf8(written(&path, &records)).unwrap();
+    let second = whole.lines().nth(1).unwrap();
+    // Another answer, other counts, another spelling of the same, another digest.
+    for edited in [
+        second.replace("right", "wrong"),
+        second.replace("\"completion_tokens\":4", "\"completion_tokens\":5"),
+        second.replace("\"attempts\":2", "\"attempts\": 2"),
+        second.replace("\"digest\":", "\"digest\": "),
+        second.replace(",\"digest\":\"", ",\"digest\":\"0"),
+    ] {
+        fs::write(&path, whole.replace(second, &edited)).unwrap();
+        let journal = Journal::open(&path).unwrap();
+        let report = *journal.report();
+        assert_eq!((report.answers, report.changed, report.first_changed), (2, 1, Some(2)), "{edited}");
+        assert!(journal.get(&records[1].key).unwrap().is_none());
+        assert_eq!(journal.get(&records[2].key).unwrap().as_ref(), Some(&records[2]));
+        assert!(report.lines(&path)[0].contains("the first in line 2, were edited or damaged"));
+        // The new answer stands beside the edited one, which stays.
+        journal.append(&records[1]).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.get(&records[1].key).unwrap().as_ref(), Some(&records[1]));
+        assert!(fs::read_to_string(&path).unwrap().contains(&edited));
+    }
+}
+
+#[test]
+fn lines_of_an_earlier_version_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let old = serde_json::to_string(&record(1, Some("a"))).unwrap() + "\n";
+    fs::write(&path, &old).unwrap();
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!((journal.report().answers, journal.report().changed), (1, 0));
+    assert_eq!(journal.get(&record(1, None).key).unwrap(), Some(record(1, Some("a"))));
+}
+
+/// A file whose one line begins like a record and is whole is somebody's, and is not a torn record.
+#[test]
+fn a_whole_line_that_only_begins_like_a_record_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.jsonl");
+    for text in ["{\"key\":\"a\",\"value\":1}", "{\"key\":\"a\",\"val", "{\"key\":\"a\"}\u{0}\u{0}"] {
+        fs::write(&path, text).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Line { line: 1, .. })), "{text}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+/// What is written to a file without a name is lost at the end.
+#[cfg(unix)]
+#[test]
+fn a_journal_that_was_removed_takes_no_more_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let journal = Journal::open(&path).unwrap();
+    journal.append(&record(1, Some("a"))).unwrap();
+    fs::remove_file(&path).unwrap();
+    let error = journal.append(&record(2, Some("a"))).unwrap_err();
+    assert!(error.to_string().contains("was moved or removed"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_no_journal() {
+    assert!(matches!(Journal::open("/dev/null"), Err(JournalError::File { .. })));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use iopo_files::read_text;
 use serde::Deserialize;
@@ -137,6 +137,14 @@ pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, 
     let file =
         entry.file_name.as_deref().ok_or_else(|| malformed(serde::de::Error::missing_field("file_name")))?;
     let dir = info.parent().unwrap_or(Path::new(""));
+    // A list that came with a data set names files of that folder; what lies elsewhere is named in full.
+    if Path::new(file).components().any(|part| part == Component::ParentDir) {
+        return Err(DatasetError::invalid(format!(
+            "entry \"{name}\" of {} has \"file_name\" {file:?}, which leads out of its folder: write the whole path, \
+             from the root on",
+            info.display()
+        )));
+    }
     Ok(Located { path: dir.join(file), format: entry.format() })
 }
 
@@ -233,5 +241,25 @@ impl Tags {
         let role = self.role_tag.as_deref().unwrap_or("from");
         let content = self.content_tag.as_deref().unwrap_or("value");
         MessageKeys { names, ..MessageKeys::new(role, content) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_file_name_does_not_lead_out_of_its_folder() {
+        let info = Path::new("data/dataset_info.json");
+        let located = |file: &str| locate(info, "rows", &json!({ "file_name": file }));
+        for file in ["../secret.jsonl", "sub/../../secret.jsonl", "sub/.."] {
+            let error = located(file).err().unwrap().to_string();
+            assert!(error.contains("leads out of its folder") && error.contains(file), "{error}");
+        }
+        for (file, path) in [("a..b.jsonl", "data/a..b.jsonl"), ("/data/c.jsonl", "/data/c.jsonl")] {
+            assert_eq!(located(file).ok().unwrap().path, Path::new(path));
+        }
     }
 }

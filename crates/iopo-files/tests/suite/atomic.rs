@@ -111,17 +111,63 @@ fn a_replacement_may_itself_rename_a_file_onto_the_temporary_one() {
 #[test]
 fn only_unfinished_files_of_the_names_given_are_removed() {
     let folder = tempfile::tempdir().unwrap();
-    // A killed process drops nothing.
-    std::mem::forget(AtomicFile::create(folder.path().join("a.jsonl")).unwrap());
-    std::mem::forget(AtomicFile::create(folder.path().join("b.jsonl")).unwrap());
+    let path = |name: &str| folder.path().join(name);
+    let left = [".a.jsonl.part-Ab3dEf.tmp", ".b.jsonl.part-Ab3dEf.tmp"];
     let others = [".a.jsonl.mine.tmp", ".a.jsonl.part-mine.tmp", ".a.jsonl.part-12-456.tmp", "a.jsonl"];
-    others.iter().for_each(|name| fs::write(folder.path().join(name), "x").unwrap());
-    assert_eq!(names(folder.path()).len(), 6);
-    remove_unfinished(folder.path(), &["a.jsonl", "c.jsonl"]).unwrap();
-    let left = names(folder.path());
-    assert!(others.iter().all(|name| left.iter().any(|left| left == name)), "{left:?}");
-    assert_eq!(left.iter().filter(|name| name.starts_with(".b.jsonl.part-")).count(), 1);
-    assert_eq!(left.len(), 5);
+    left.iter().chain(&others).for_each(|name| fs::write(path(name), "x").unwrap());
+    fs::create_dir(path(".a.jsonl.part-folder.tmp")).unwrap();
+    fs::write(path(".a.jsonl.part-folder.tmp/half"), "x").unwrap();
+    remove_unfinished(folder.path(), |name| ["a.jsonl", "c.jsonl"].contains(&name)).unwrap();
+    let mut kept = [&others[..], &left[1..]].concat();
+    kept.sort_unstable();
+    assert_eq!(names(folder.path()), kept);
+}
+
+#[test]
+fn a_file_that_is_being_written_is_not_removed_as_unfinished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let mut file = AtomicFile::create(&path).unwrap();
+    remove_unfinished(folder.path(), |_| true).unwrap();
+    file.append("whole").unwrap();
+    file.finish().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_written_through_a_link_and_the_link_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, end) = (folder.path().join("link"), folder.path().join("end"));
+    fs::write(&end, "old").unwrap();
+    std::os::unix::fs::symlink(&end, &link).unwrap();
+    write_file(&link, "new").unwrap();
+    replace_file::<io::Error>(&link, |temporary| fs::write(temporary, "newer")).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_to_string(&end).unwrap(), "newer");
+}
+
+/// Renaming a file over a device would take the device from the machine; what is not a regular file is one kind.
+#[cfg(unix)]
+#[test]
+fn a_pipe_a_socket_a_folder_and_a_link_to_nothing_are_no_places_for_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, pipe) = (folder.path().join("link"), folder.path().join("pipe"));
+    std::os::unix::fs::symlink(folder.path().join("nothing"), &link).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let socket = folder.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for (path, reason) in [
+        (pipe.as_path(), "pipe"),
+        (&socket, "socket"),
+        (folder.path(), "it is a folder"),
+        (&link, "nothing, where nothing is"),
+    ] {
+        let error = write_file(path, "new").unwrap_err();
+        assert!(error.source.to_string().contains(reason), "{}: {}", path.display(), error.source);
+        assert!(replace_file::<io::Error>(path, |_| Ok(())).is_err());
+    }
+    assert_eq!(names(folder.path()), ["link", "pipe", "socket"]);
 }
 
 #[test]

@@ -26,6 +26,8 @@ fn refused(config: TrainConfig) -> String {
 fn names_in(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    // The record of them says the same once more.
+    names.retain(|name| !name.starts_with('.'));
     names.sort();
     names
 }

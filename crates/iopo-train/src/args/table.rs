@@ -173,7 +173,7 @@ keys! {
     "Output" {
         /// where results go; not the folder of the model or adapter itself
         output_dir: Option<String> = None, shown "– (needed)";
-        /// replace the results that are there: log, checkpoints, answers (`eval_answers`), adapter or model
+        /// replace the results of an earlier run: log, checkpoints, answers (`eval_answers`), adapter or model
         overwrite_output_dir: bool = false;
         /// continue from a checkpoint: its folder, or `true` for the latest in `output_dir`; settings, data and
         /// starting model must be those of its run

@@ -67,7 +67,7 @@ impl CacheFile {
         create_folder(dir)?;
         let lock = lock(&path, wait)?;
         if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-            remove_unfinished(dir, &[name])
+            remove_unfinished(dir, |unfinished| unfinished == name)
                 .map_err(|source| TrainError::Write { path: dir.to_owned(), source })?;
         }
         let contents = match read(&path, &fingerprint)? {

@@ -24,7 +24,7 @@ use crate::reference::ReferencePolicy;
 use crate::schedule::LrSchedule;
 use crate::setup::{Prepared, prepare};
 use crate::step::{Engine, TrainState};
-use iopo_files::FileLock;
+use iopo_files::FolderLock;
 
 use evaluator::Evaluators;
 use run::Run;
@@ -46,7 +46,7 @@ pub struct Trainer {
     engine: Engine,
     evaluators: Evaluators,
     /// Keeps other runs out of the output folder from the start of a run on.
-    lock: Option<FileLock>,
+    lock: Option<FolderLock>,
 }
 
 impl Trainer {

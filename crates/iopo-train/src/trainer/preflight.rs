@@ -12,7 +12,7 @@ use crate::args::Notice;
 use crate::batch::{MicroBatch, trie_tokens};
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
-use crate::output::check_output;
+use crate::output::{check_ahead, check_output};
 use crate::plan::TokenBudget;
 use crate::reference::{Precompute, ReferencePolicy};
 use crate::start::check_start;
@@ -46,7 +46,10 @@ impl Trainer {
         self.plan_by_tokens(observer)?;
         // The lock that an earlier run of this trainer still holds is its own.
         check_output(&self.config, self.lock.is_some())?;
-        let resume = self.resume_point()?;
+        let resume = self.resume_point(observer)?;
+        if let Some(point) = &resume {
+            check_ahead(&self.config, point.checkpoint.global_step, self.total_steps())?;
+        }
         self.check_start()?;
         Ok(Ready { resume })
     }

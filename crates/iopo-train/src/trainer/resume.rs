@@ -7,10 +7,12 @@ use std::path::Path;
 use burn::module::Module;
 use fnv::FnvHasher;
 use iopo_data::EncodedExample;
+use iopo_files::{MANIFEST, verify_folder};
 use serde_json::Value;
 
 use super::preflight::ResumePoint;
-use super::{Selection, Trainer};
+use super::{Observer, Selection, Trainer};
+use crate::args::Notice;
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::config::LOSS;
@@ -29,8 +31,12 @@ pub(super) struct StartLogProbs {
 }
 
 impl Trainer {
-    /// The checkpoint that the configuration asks for, if it belongs to this run.
-    pub(super) fn resume_point(&self) -> Result<Option<ResumePoint>, TrainError> {
+    /// The checkpoint that the configuration asks for, if it belongs to this run and its files are those that were
+    /// written.
+    pub(super) fn resume_point(
+        &self,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<ResumePoint>, TrainError> {
         let dir = match &self.config.resume {
             None => return Ok(None),
             Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
@@ -42,6 +48,11 @@ impl Trainer {
         let checkpoint = Checkpoint::open(&dir)?;
         self.check_same_run(&checkpoint, &dir)?;
         self.check_position(&checkpoint, &dir)?;
+        if !verify_folder(&dir)? {
+            let text =
+                format!("{} has no {MANIFEST}: damage to its files would not be noticed", dir.display());
+            observer.on_notice(&Notice { key: "resume_from_checkpoint".to_owned(), text });
+        }
         let selection = match &self.config.selection {
             Some(choice) => checkpoint.selection.resumed(choice, &dir, &self.config.output_dir)?,
             None => Selection::default(),

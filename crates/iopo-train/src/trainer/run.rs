@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use iopo_data::EncodedExample;
+use iopo_files::verify_folder;
 use serde_json::json;
 
 use super::preflight::{Ready, ResumePoint};
@@ -14,6 +15,7 @@ use crate::batch::MicroBatch;
 use crate::checkpoint::{Checkpoint, load_weights};
 use crate::config::IntervalStrategy;
 use crate::error::TrainError;
+use crate::files::OWNER;
 use crate::log::{LogEntry, TrainLog};
 use crate::metrics::Metrics;
 use crate::output::{prepare_output, remove_old};
@@ -50,17 +52,18 @@ impl<'a> Run<'a> {
         ready: Ready,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, TrainError> {
-        let (mut counters, history) = match ready.resume {
+        let (counters, history) = match ready.resume {
             Some(point) => Counters::resumed(trainer, point, observer)?,
             None => (Counters::fresh(trainer.start_log_probs()?), Vec::new()),
         };
         // Held once: taking it again would find it in use.
         drop(trainer.lock.take());
         trainer.lock = Some(prepare_output(&trainer.config)?);
-        // A run that was killed right after a save left a superseded checkpoint.
-        counters.selection.remove_superseded(&trainer.config.output_dir)?;
         let log = TrainLog::start(&trainer.config.output_dir, history)?;
-        Ok(Self { trainer, observer, log, counters, evaluation: None })
+        let mut run = Self { trainer, observer, log, counters, evaluation: None };
+        // A run that was killed right after a save left the checkpoints that it was about to remove.
+        run.remove_surplus()?;
+        Ok(run)
     }
 
     /// The evaluation before the first update; it chooses nothing, because no checkpoint holds the start.
@@ -96,8 +99,11 @@ impl<'a> Run<'a> {
         self.log_means()?;
         self.trainer.state.check_finite(self.counters.step)?;
         self.take_best()?;
+        self.check_lock()?;
         self.checkpoint().save_final(&self.trainer.state, &self.trainer.config)?;
-        let Self { log, counters, evaluation, .. } = self;
+        self.remove_surplus()?;
+        let Self { trainer, log, counters, evaluation, .. } = self;
+        OWNER.compact(&trainer.config.output_dir)?;
         let Counters { step: steps, selection, .. } = counters;
         Ok(TrainSummary { steps, log: log.entries().to_vec(), evaluation, selection })
     }
@@ -232,14 +238,31 @@ impl<'a> Run<'a> {
         self.counters.selection.best_is_scheduled |= is_scheduled && is_best;
         let (state, config) = (&self.trainer.state, &self.trainer.config);
         state.check_finite(step)?;
+        self.check_lock()?;
         let dir = self.checkpoint().save(state, config)?;
         self.observer.on_save(&dir);
-        let selection = &mut self.counters.selection;
-        selection.remove_superseded(&config.output_dir)?;
-        match config.save.keep {
-            Some(keep) => remove_old(&config.output_dir, keep, selection.best_model_checkpoint.as_deref()),
+        self.remove_surplus()
+    }
+
+    /// Another run may have taken the folder's place.
+    fn check_lock(&self) -> Result<(), TrainError> {
+        match &self.trainer.lock {
+            Some(lock) => Ok(lock.check()?),
             None => Ok(()),
         }
+    }
+
+    /// Removes the checkpoints that are superseded or more than are to be kept.
+    fn remove_surplus(&mut self) -> Result<(), TrainError> {
+        let Counters { step, selection, .. } = &mut self.counters;
+        let config = &self.trainer.config;
+        let mut notices = Vec::from_iter(selection.remove_superseded(&config.output_dir)?);
+        if let Some(keep) = config.save.keep {
+            let best = selection.best_model_checkpoint.as_deref();
+            notices.extend(remove_old(&config.output_dir, keep, *step, best)?);
+        }
+        notices.iter().for_each(|notice| self.observer.on_notice(notice));
+        Ok(())
     }
 
     /// Puts the best model's weights in the place of the last one's, where they are to be the final ones.
@@ -256,6 +279,7 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         if *step != self.counters.step {
+            verify_folder(dir)?;
             let device = state.policy.device().without_autodiff();
             state.policy = load_weights(dir, state.policy.clone(), config.precision, &device)?;
         }

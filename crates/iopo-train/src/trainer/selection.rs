@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Evaluation;
+use crate::args::Notice;
 use crate::config::SelectionConfig;
 use crate::error::TrainError;
-use crate::files::remove_folder;
-use crate::output::{CHECKPOINT, STATE, is_same_folder};
+use crate::output::{CHECKPOINT, STATE, is_same_folder, remove_checkpoint};
 
 impl SelectionConfig {
     /// The metric's value in an evaluation.
@@ -120,11 +120,13 @@ impl Selection {
     }
 
     /// Removes what [`Self::see`] has superseded, once its successor is on disk.
-    pub(super) fn remove_superseded(&mut self, output_dir: &Path) -> Result<(), TrainError> {
+    ///
+    /// Returns a notice where it stays.
+    pub(super) fn remove_superseded(&mut self, output_dir: &Path) -> Result<Option<Notice>, TrainError> {
         match self.superseded.take() {
             // One that lies elsewhere is another folder's, from which this run was resumed.
-            Some(dir) if dir.parent() == Some(output_dir) => remove_folder(&dir),
-            _ => Ok(()),
+            Some(dir) if dir.parent() == Some(output_dir) => remove_checkpoint(&dir),
+            _ => Ok(None),
         }
     }
 }

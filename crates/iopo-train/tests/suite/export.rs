@@ -121,13 +121,14 @@ fn a_model_that_is_not_finite_is_refused() {
 #[test]
 fn what_a_killed_export_left_does_not_come_along() {
     let dir = tempfile::tempdir().unwrap();
-    let left = dir.path().join(".merged.tmp");
+    let (left, mine) = (dir.path().join(".merged.part-Ab3dEf.tmp"), dir.path().join(".merged.tmp"));
     fs::create_dir(&left).unwrap();
+    fs::create_dir(&mine).unwrap();
     fs::write(left.join("model.safetensors.index.json"), "{}").unwrap();
     let out = dir.path().join("merged");
     export(&trained_adapter(), &out, FloatDType::F32).unwrap();
     assert!(!out.join("model.safetensors.index.json").exists());
-    assert_eq!(names_in(dir.path()), ["merged"]);
+    assert_eq!(names_in(dir.path()), [".merged.tmp", "merged"]);
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub(super) struct ArrayWriter {
 }
 
 impl ArrayWriter {
-    pub(super) fn create(path: &Path) -> Result<Self, WriteError> {
-        Ok(Self { file: AtomicFile::create(path)?, rows: 0 })
+    pub(super) fn new(file: AtomicFile) -> Self {
+        Self { file, rows: 0 }
     }
 
     pub(super) fn write<T: Serialize>(&mut self, row: &T) -> Result<(), WriteError> {

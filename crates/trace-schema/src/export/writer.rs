@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use iopo_files::AtomicFile;
 use serde::Serialize;
 
 use super::container::{ArrayWriter, Container};
@@ -9,7 +10,7 @@ use super::container::{ArrayWriter, Container};
 use super::parquet::ParquetWriter;
 use super::record::{Record, fields};
 use super::{ExportError, ExportFormat, Shape};
-use crate::{DatasetRow, JsonlWriter};
+use crate::{DatasetRow, JsonlWriter, WriteError};
 
 /// The options of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,19 +80,27 @@ impl ExportWriter {
     /// [`ExportError::Unsupported`] for a format without a form for the shape, [`ExportError::File`] for a kind of file
     /// that cannot be written, and [`ExportError::Write`] when the file cannot be created.
     pub fn create(path: impl AsRef<Path>, options: ExportOptions) -> Result<Self, ExportError> {
-        let path = path.as_ref();
+        Self::new(AtomicFile::create(path).map_err(WriteError::from)?, options)
+    }
+
+    /// Writes to a file that was started, by the owner of its place for instance.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExportWriter::create`].
+    pub fn new(file: AtomicFile, options: ExportOptions) -> Result<Self, ExportError> {
         let ExportOptions { format, shape, .. } = options;
         if !format.shapes().contains(&shape) {
             return Err(ExportError::Unsupported { format, shape });
         }
-        let output = match Container::of(path)? {
-            Container::Lines => Output::Lines(JsonlWriter::create(path)?),
-            Container::Array => Output::Array(ArrayWriter::create(path)?),
+        let output = match Container::of(file.path())? {
+            Container::Lines => Output::Lines(file.into()),
+            Container::Array => Output::Array(ArrayWriter::new(file)),
             #[cfg(feature = "parquet")]
-            Container::Parquet => Output::Parquet(Box::new(ParquetWriter::create(path, &options)?)),
+            Container::Parquet => Output::Parquet(Box::new(ParquetWriter::new(file, &options)?)),
             #[cfg(not(feature = "parquet"))]
             Container::Parquet => {
-                return Err(ExportError::file(path, "this program was built without Parquet"));
+                return Err(ExportError::file(file.path(), "this program was built without Parquet"));
             }
         };
         Ok(Self { output, options, rows: 0 })

@@ -40,6 +40,13 @@ pub struct JsonlWriter {
     rows: u64,
 }
 
+/// Writes rows to a file that was started, by the owner of its place for instance.
+impl From<AtomicFile> for JsonlWriter {
+    fn from(file: AtomicFile) -> Self {
+        Self { file, rows: 0 }
+    }
+}
+
 impl JsonlWriter {
     /// Starts a file that will stand at `path`.
     ///
@@ -47,7 +54,7 @@ impl JsonlWriter {
     ///
     /// [`WriteError::File`] when the folder is missing or not writable, or the path names no file.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, WriteError> {
-        Ok(Self { file: AtomicFile::create(path)?, rows: 0 })
+        Ok(AtomicFile::create(path)?.into())
     }
 
     /// Appends one row.

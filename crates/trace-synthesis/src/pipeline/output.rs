@@ -1,16 +1,18 @@
 //! The files of a run.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use iopo_files::{AtomicFile, remove_unfinished};
+use iopo_files::{FileError, Owner, remove_unfinished};
 use serde::Serialize;
 use trace_schema::{JsonlWriter, WriteError};
 
 use super::error::PipelineError;
 use super::row::Outcome;
 use super::tally::Summary;
+
+/// The command, as the owner of its files: it replaces and removes nothing else.
+const OWNER: Owner = Owner::new("trace-build run");
 
 const SFT: &str = "sft.jsonl";
 const PAIRS: &str = "pairs.jsonl";
@@ -45,6 +47,16 @@ pub struct OutputFiles {
 }
 
 impl OutputFolder {
+    /// Checks, before a run begins, that the folder can take its files, and that they are none of the inputs; changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// A file that no run wrote or that is an input, and a folder that cannot be written to.
+    pub fn claim<'a>(folder: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), FileError> {
+        OWNER.claim(ALL.map(|name| folder.join(name)), inputs)
+    }
+
     /// Starts the files, and takes away the unfinished ones of a run that was killed.
     ///
     /// The folder must be this run's alone; a journal in it, which is locked, sees to that.
@@ -55,9 +67,9 @@ impl OutputFolder {
     pub fn create(folder: impl AsRef<Path>, files: OutputFiles) -> Result<Self, PipelineError> {
         let folder = folder.as_ref().to_owned();
         fs::create_dir_all(&folder)
-            .and_then(|()| remove_unfinished(&folder, &ALL))
+            .and_then(|()| remove_unfinished(&folder, |unfinished| ALL.contains(&unfinished)))
             .map_err(|source| PipelineError::File { path: folder.clone(), source })?;
-        let create = |name: &str| JsonlWriter::create(folder.join(name));
+        let create = |name: &str| start(&folder.join(name));
         let wanted = |is_wanted: bool, name: &str| is_wanted.then(|| create(name)).transpose();
         Ok(Self {
             sft: create(SFT)?,
@@ -77,19 +89,19 @@ impl OutputFolder {
         outcome.rejected.iter().try_for_each(|row| self.rejected.write(row))
     }
 
+    /// Whether a run has finished here before.
+    pub(super) fn has_earlier(&self) -> bool {
+        self.folder.join(SUMMARY).exists()
+    }
+
     /// Puts all files in their places, and takes away those that an earlier configuration wanted and this one does not.
     pub(super) fn finish(self, summary: &Summary) -> Result<(), PipelineError> {
         let Self { folder, sft, pairs, groups, evaluation, rejected } = self;
         let path = folder.join(SUMMARY);
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        let mut file = AtomicFile::create(&path).map_err(WriteError::from)?;
+        let mut file = OWNER.create(&path).map_err(WriteError::from)?;
         file.append(text).map_err(WriteError::from)?;
-        let remove = |name: &str| match fs::remove_file(folder.join(name)) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                Err(PipelineError::File { path: folder.clone(), source })
-            }
-            _ => Ok(()),
-        };
+        let remove = |name: &str| OWNER.remove(&folder.join(name)).map_err(WriteError::from);
         remove(SUMMARY)?;
         sft.finish()?;
         for (name, writer) in [(PAIRS, pairs), (GROUPS, groups), (EVALUATION, evaluation)] {
@@ -99,8 +111,13 @@ impl OutputFolder {
             }
         }
         rejected.finish()?;
-        Ok(file.finish().map_err(WriteError::from)?)
+        file.finish().map_err(WriteError::from)?;
+        Ok(OWNER.compact(&folder).map_err(WriteError::from)?)
     }
+}
+
+fn start(path: &Path) -> Result<JsonlWriter, WriteError> {
+    Ok(OWNER.create(path)?.into())
 }
 
 fn write<T: Serialize>(writer: Option<&mut JsonlWriter>, row: Option<&T>) -> Result<(), WriteError> {

@@ -40,6 +40,9 @@ pub struct RunReport {
     pub summary: Summary,
     /// Why questions were given up before the end, if they were.
     pub given_up: Option<String>,
+    /// Whether the files are of this run. Those of an earlier one stay where nothing was built and rows wait for
+    /// answers, because the endpoint is down for instance.
+    pub is_written: bool,
 }
 
 /// The work on one row, concurrent with that on others.
@@ -126,8 +129,11 @@ impl Pipeline {
             }
         }
         let summary = summary(&shared, &tally, prices, config);
-        output.finish(&summary)?;
-        Ok(RunReport { summary, given_up: shared.health.given_up() })
+        let is_written = summary.complete || summary.kept.any() || !output.has_earlier();
+        if is_written {
+            output.finish(&summary)?;
+        }
+        Ok(RunReport { summary, given_up: shared.health.given_up(), is_written })
     }
 }
 

@@ -58,6 +58,13 @@ pub struct Kept {
     pub rejected: u64,
 }
 
+impl Kept {
+    /// Whether any row was kept.
+    pub(super) fn any(&self) -> bool {
+        self.sft + self.pairs + self.groups + self.evaluation > 0
+    }
+}
+
 /// One stage of the funnel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FunnelStage {

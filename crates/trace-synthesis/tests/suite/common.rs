@@ -113,13 +113,13 @@ pub fn rows<T: DeserializeOwned + Record>(path: &Path) -> Vec<T> {
     JsonlReader::open(path).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// The bytes of all results of a run, by file name.
+/// The bytes of all results of a run, by file name; the record of them says the same once more.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        if !name.contains("journal") {
+        if !name.contains("journal") && !name.starts_with('.') {
             files.insert(name, std::fs::read(entry.path()).unwrap());
         }
     }

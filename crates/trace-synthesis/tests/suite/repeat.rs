@@ -84,10 +84,14 @@ fn files_of_two_runs_have_no_summary_beside_them() {
     bench.run("out");
     let before = files(&bench.out("out"));
     let groups = bench.out("out/groups.jsonl");
-    std::fs::remove_file(&groups).unwrap();
-    std::fs::create_dir_all(groups.join("in the way")).unwrap();
-    let model = Arc::clone(&bench.model);
-    assert!(bench.try_with("out", move |request| Ok(model.answer(request))).is_err());
+    // All is asked again, and meanwhile something comes in the way.
+    [&groups, &bench.out("out/journal.jsonl")].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    let (model, in_the_way) = (Arc::clone(&bench.model), groups.join("in the way"));
+    let answer = move |request: &ChatRequest| {
+        std::fs::create_dir_all(&in_the_way).unwrap();
+        Ok(model.answer(request))
+    };
+    assert!(bench.try_with("out", answer).is_err());
     assert!(bench.out("out/sft.jsonl").exists() && !bench.out("out/summary.json").exists());
     std::fs::remove_dir_all(&groups).unwrap();
     bench.run("out");

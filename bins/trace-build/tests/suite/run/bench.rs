@@ -48,13 +48,13 @@ impl Bench {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// All files of a run but its journal.
+    /// All files of a run but its journal and the record of them.
     pub fn results(&self, name: &str) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(self.path(name)).unwrap() {
             let path = entry.unwrap().path();
             let file = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !file.contains("journal") {
+            if !file.contains("journal") && !file.starts_with('.') {
                 files.insert(file, std::fs::read_to_string(&path).unwrap());
             }
         }

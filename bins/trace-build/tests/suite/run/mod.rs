@@ -6,4 +6,5 @@ mod dry_run;
 mod endpoint;
 mod ends;
 mod kills;
+mod owned;
 mod throughput;

@@ -33,7 +33,10 @@ fn weights_that_are_not_finite_are_never_written() {
         let dir = tempdir().unwrap();
         let error = fail(dir.path(), &["learning_rate=1e39", "lr_scheduler_type=constant", line]);
         assert!(matches!(error, TrainError::NotFinite { step: 1, what: "updated weight", .. }), "{error}");
-        assert_eq!(names_in(dir.path()), [".lock", "reference_cache", "trainer_log.jsonl"]);
+        assert_eq!(
+            names_in(dir.path()),
+            [".iopo-written.jsonl", ".lock", "reference_cache", "trainer_log.jsonl"]
+        );
     }
 }
 

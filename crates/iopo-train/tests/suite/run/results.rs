@@ -87,13 +87,14 @@ fn a_run_leaves_log_state_adapter_and_checkpoints_and_nothing_else() {
     run(dir.path(), &["save_steps=2", "save_total_limit=2"]);
     let result = ["adapter_config.json", "adapter_model.safetensors"];
     let all = [
-        &[".lock"],
+        &[".iopo-written.jsonl", ".lock"],
         &result[..],
         &["checkpoint-4", "checkpoint-6", "reference_cache", "trainer_log.jsonl", "trainer_state.json"],
     ]
     .concat();
     assert_eq!(names_in(dir.path()), all);
-    let checkpoint = [&result[..], &["optimizer.safetensors", "trainer_state.json"]].concat();
+    let checkpoint =
+        [&[".iopo-written.jsonl"], &result[..], &["optimizer.safetensors", "trainer_state.json"]].concat();
     assert_eq!(names_in(&dir.path().join("checkpoint-4")), checkpoint);
     let state: Value = serde_json::from_slice(&bytes(dir.path(), "trainer_state.json")).unwrap();
     assert_eq!((&state["global_step"], &state["max_steps"]), (&6.into(), &6.into()));

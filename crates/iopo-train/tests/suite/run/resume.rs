@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use iopo_train::TrainError;
+use burn::tensor::Device;
+use iopo_files::MANIFEST;
+use iopo_train::{Notice, Observer, TrainError, Trainer};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use super::{LEFT_OVER, bytes, fail, run, with_checkpoint};
-use crate::common::{copy_folder, fixture, trained_adapter};
+use super::{LEFT_OVER, bytes, fail, run, short, with_checkpoint};
+use crate::common::{config, copy_folder, fixture, trained_adapter};
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
@@ -31,20 +33,21 @@ fn resumed_equals_uninterrupted(more: &[&str], weights: &str) {
     run(whole.path(), &lines);
     copy_folder(&whole.path().join("checkpoint-4"), &resumed.path().join("checkpoint-4"));
     // What a killed run may leave: neither of these is a checkpoint.
-    fs::create_dir(resumed.path().join(".checkpoint-5.tmp")).unwrap();
-    fs::write(resumed.path().join(".checkpoint-5.tmp/trainer_state.json"), "{").unwrap();
+    let left = resumed.path().join(".checkpoint-5.part-Ab3dEf.tmp");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("trainer_state.json"), "{").unwrap();
     fs::write(resumed.path().join(".trainer_log.jsonl.part-Ab3dEf.tmp"), "{").unwrap();
     fs::create_dir(resumed.path().join("checkpoint-9")).unwrap();
     let summary = run(resumed.path(), &[&lines[..], &["resume_from_checkpoint=true"]].concat());
     assert_eq!(summary.steps, 6);
-    for name in ["trainer_log.jsonl", "trainer_state.json", weights] {
+    for name in ["trainer_log.jsonl", "trainer_state.json", MANIFEST, weights] {
         assert!(bytes(whole.path(), name) == bytes(resumed.path(), name), "{name}");
     }
-    for name in ["optimizer.safetensors", "trainer_state.json", weights] {
+    for name in ["optimizer.safetensors", "trainer_state.json", MANIFEST, weights] {
         let name = format!("checkpoint-6/{name}");
         assert!(bytes(whole.path(), &name) == bytes(resumed.path(), &name), "{name}");
     }
-    assert!(!resumed.path().join(".checkpoint-5.tmp").exists());
+    assert!(!left.exists());
     assert!(!resumed.path().join(".trainer_log.jsonl.part-Ab3dEf.tmp").exists());
 }
 
@@ -186,8 +189,42 @@ fn a_checkpoint_off_the_plan_of_updates_is_not_resumed() {
 fn moments_of_another_model_are_not_resumed_with() {
     let dir = with_checkpoint();
     let path = dir.path().join("checkpoint-6/optimizer.safetensors");
+    fs::remove_file(dir.path().join("checkpoint-6").join(MANIFEST)).unwrap();
     // A safetensors file, but not of moments.
     fs::copy(dir.path().join("adapter_model.safetensors"), path).unwrap();
     let error = fail(dir.path(), &["resume_from_checkpoint=true"]);
     assert!(error.to_string().contains("optimizer.safetensors lacks"), "{error}");
+}
+
+#[test]
+fn a_flipped_bit_in_a_checkpoint_is_an_error_that_names_the_file() {
+    let dir = with_checkpoint();
+    for file in ["adapter_model.safetensors", "optimizer.safetensors", "adapter_config.json"] {
+        let mut bytes = bytes(dir.path(), &format!("checkpoint-6/{file}"));
+        let last = bytes.len() - 5;
+        bytes[last] ^= 1;
+        let error = fail_with(dir.path(), file, &bytes);
+        assert!(error.to_string().contains(&format!("checkpoint-6/{file}")), "{error}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("damaged or edited"), "{source}");
+    }
+    run(dir.path(), &["resume_from_checkpoint=true"]);
+}
+
+#[test]
+fn a_checkpoint_without_a_record_of_its_files_is_resumed_with_a_notice() {
+    #[derive(Default)]
+    struct Notices(Vec<Notice>);
+    impl Observer for Notices {
+        fn on_notice(&mut self, notice: &Notice) {
+            self.0.push(notice.clone());
+        }
+    }
+    let dir = with_checkpoint();
+    fs::remove_file(dir.path().join("checkpoint-6").join(MANIFEST)).unwrap();
+    let mut notices = Notices::default();
+    let lines = short(&["resume_from_checkpoint=true"]);
+    Trainer::new(config(dir.path(), &lines), &Device::flex()).unwrap().run(&mut notices).unwrap();
+    assert_eq!(notices.0[0].key, "resume_from_checkpoint");
+    assert!(notices.0[0].text.contains("damage to its files would not be noticed"));
 }

@@ -42,14 +42,15 @@ impl std::fmt::Debug for ParquetWriter {
 }
 
 impl ParquetWriter {
-    pub(super) fn create(path: &Path, options: &ExportOptions) -> Result<Self, ExportError> {
-        let refuse = |source| refused(path, source);
+    pub(super) fn new(file: AtomicFile, options: &ExportOptions) -> Result<Self, ExportError> {
+        let path = file.path().to_owned();
+        let refuse = |source| refused(&path, source);
         let schema = Arc::new(schema::of(options).map_err(refuse)?);
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let file = AtomicFile::create(path).map_err(WriteError::from)?;
         let file = SerializedFileWriter::new(file, Arc::clone(&schema), Arc::new(properties));
         let columns = Columns::new(schema);
-        Ok(Self { path: path.to_owned(), file: file.map_err(refuse)?, columns, rows: 0 })
+        let file = file.map_err(refuse)?;
+        Ok(Self { path, file, columns, rows: 0 })
     }
 
     pub(super) fn write<T: Serialize>(&mut self, row: &T) -> Result<(), ExportError> {
