@@ -72,7 +72,6 @@ impl LocalModel {
         // The cheap part first: a wrong template should not cost the loading of a large model.
         let respondent = Respondent::from_dir(&files.model, template)?;
         let mut model = load_model(&files.model, precision, &device.clone().without_autodiff())?;
-        respondent.check_vocabulary(&model)?;
         if let Some(adapter) = &files.adapter {
             model = load_adapter(model, adapter)?;
         }

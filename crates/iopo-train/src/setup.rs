@@ -31,11 +31,13 @@ pub struct Prepared {
 /// Any file that is missing, broken, or does not belong to the others.
 pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainError> {
     // Cheap things first: a wrong file name should not cost the loading of a large model.
-    let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    tokenizer.check_vocabulary(load_config(&config.model)?.vocab_size)?;
+    let mut tokenizer = TextTokenizer::from_dir(&config.model)?;
+    let mut rows = load_config(&config.model)?.vocab_size;
     if let Some(reference) = &config.reference.model {
         check_same_vocabulary(&tokenizer, reference)?;
+        rows = rows.min(load_config(reference)?.vocab_size);
     }
+    tokenizer.limit_vocabulary(rows)?;
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
     let reference = match config.objective.needs_reference() {
@@ -101,8 +103,7 @@ fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), Tr
             "token {id} is {there:?} there, and {here:?} in the policy's tokenizer"
         )));
     }
-    let model = load_config(dir)?;
-    Ok(other.check_vocabulary(model.vocab_size)?)
+    Ok(())
 }
 
 /// Turns gradients on for every parameter.

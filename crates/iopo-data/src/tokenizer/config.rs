@@ -88,14 +88,16 @@ pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<O
     let Some(text) = read_if_present(path)? else {
         return Ok(None);
     };
-    let value = serde_json::from_slice(&text).map_err(|source| TokenizerError::malformed(path, source))?;
+    let value = serde_json::from_str(&text).map_err(|source| TokenizerError::malformed(path, source))?;
     Ok(Some(value))
 }
 
 /// Reads a file; `None` when there is none.
-pub(super) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, TokenizerError> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+pub(super) fn read_if_present(path: &Path) -> Result<Option<String>, TokenizerError> {
+    /// The largest of released models has 35 MiB.
+    const LIMIT: u64 = 1 << 30;
+    match iopo_files::read_text(path, LIMIT) {
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(TokenizerError::because(format!("cannot read {}", path.display()), source)),
     }

@@ -11,6 +11,7 @@ mod fixed_templates;
 mod length_policies;
 mod streams;
 mod template_golden;
+mod template_limits;
 mod tokenizer;
 mod train_tokenizer;
 mod trie_laws;

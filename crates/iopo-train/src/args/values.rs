@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_data::{LengthPolicy, RenderTime, Template, UnknownLabels};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -168,14 +168,18 @@ fn integer(value: &Value) -> Option<i64> {
     })
 }
 
+/// Counts of rows, tokens, updates and the like: products of two of them fit into 64 bits.
+const MOST: i64 = 1_000_000_000;
+
 macro_rules! integers {
-    ($($type:ty),+) => {$(
+    ($($type:ty: $most:expr, $expected:literal);+) => {$(
         impl KeyValue for $type {
             const TYPE: &'static str = "integer";
-            const EXPECTED: &'static str = "an integer";
+            const EXPECTED: &'static str = $expected;
 
             fn read(value: &Value) -> Result<Self, Misfit> {
-                <$type>::try_from(integer(value).ok_or(Misfit::Type)?).map_err(|_| Misfit::Range)
+                let read = integer(value).filter(|read| *read <= $most).ok_or(Misfit::Type)?;
+                <$type>::try_from(read).map_err(|_| Misfit::Range)
             }
 
             fn written(&self) -> String {
@@ -189,7 +193,12 @@ macro_rules! integers {
     )+};
 }
 
-integers!(i64, u64, usize);
+// A u64 is a seed.
+integers!(
+    i64: MOST, "an integer, at most a billion";
+    usize: MOST, "an integer, at most a billion";
+    u64: i64::MAX, "an integer"
+);
 
 /// Which parameters are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +206,19 @@ integers!(i64, u64, usize);
 pub(crate) enum Tuning {
     Full,
     Lora,
+}
+
+impl KeyValue for RenderTime {
+    const TYPE: &'static str = "date";
+    const EXPECTED: &'static str = "a date such as 2024-07-26";
+
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        value.as_str().and_then(|text| text.parse().ok()).ok_or(Misfit::Type)
+    }
+
+    fn written(&self) -> String {
+        format!("`{self}`")
+    }
 }
 
 /// When something is done.

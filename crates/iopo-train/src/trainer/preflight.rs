@@ -40,6 +40,7 @@ impl Trainer {
             return Err(TrainError::no_examples("there are none"));
         }
         self.check_evaluations()?;
+        self.data.notices.iter().for_each(|notice| observer.on_notice(notice));
         self.plan_by_tokens(observer)?;
         // The lock that an earlier run of this trainer still holds is its own.
         check_output(&self.config, self.lock.is_some())?;

@@ -14,8 +14,9 @@ use super::{Selection, Trainer};
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::config::LOSS;
+use crate::data::TEMPLATE_DATE;
 use crate::error::TrainError;
-use crate::output::latest_checkpoint;
+use crate::output::resumed_checkpoint;
 use crate::reference::summation_order;
 use crate::step::scalar;
 
@@ -31,14 +32,7 @@ pub(super) struct StartLogProbs {
 impl Trainer {
     /// The checkpoint that the configuration asks for, if it belongs to this run.
     pub(super) fn resume_point(&self) -> Result<Option<ResumePoint>, TrainError> {
-        let dir = match &self.config.resume {
-            None => return Ok(None),
-            Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
-            Some(dir) => Some(dir.clone()),
-        };
-        let dir = dir.ok_or_else(|| {
-            TrainError::at(&self.config.output_dir, "there is no checkpoint to resume from")
-        })?;
+        let Some(dir) = resumed_checkpoint(&self.config)? else { return Ok(None) };
         let checkpoint = Checkpoint::open(&dir)?;
         self.check_same_run(&checkpoint, &dir)?;
         self.check_position(&checkpoint, &dir)?;
@@ -128,6 +122,9 @@ impl Trainer {
         let examples = self.data.train.as_slice();
         let mut insert = |key: &str, value: Value| settings.insert(key.to_owned(), value);
         insert("examples", format!("{}, hash {:016x}", examples.len(), stable_hash(examples)).into());
+        if let Some(time) = self.data.template_date {
+            insert(TEMPLATE_DATE, time.to_string().into());
+        }
         insert("updates in all", self.schedule.total_steps.into());
         insert("warm-up updates", self.schedule.warmup_steps.into());
         // Values over other rows or prompts could not be compared with those that chose the best model so far.
