@@ -17,7 +17,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("trace-schema", &["iopo-files"]),
     ("trace-world", &["trace-schema"]),
     ("chat-client", &["iopo-files"]),
-    ("trace-score", &["trace-schema"]),
+    ("trace-score", &["iopo-files", "trace-schema"]),
     ("trace-synthesis", &["iopo-files", "trace-schema", "trace-world", "chat-client", "trace-score"]),
     ("iopo-data", &["iopo-files", "trace-schema"]),
     ("iopo-loss", &[]),
@@ -65,7 +65,16 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     (
         "trace-train",
-        &["trace-world", "trace-score", "iopo-data", "iopo-model", "iopo-cli", "iopo-train", "iopo-lab"],
+        &[
+            "iopo-files",
+            "trace-world",
+            "trace-score",
+            "iopo-data",
+            "iopo-model",
+            "iopo-cli",
+            "iopo-train",
+            "iopo-lab",
+        ],
     ),
 ];
 

@@ -1,12 +1,12 @@
 //! `trace-train export`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use iopo_cli::{note, say};
+use iopo_files::read_text;
 use iopo_model::parse_float_dtype;
 use iopo_train::export_merged;
 
@@ -21,6 +21,9 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         note(format!("note: the adapter names {base} as its model"));
     }
     let report = export_merged(&args.model, &args.adapter, &args.out, dtype, &Device::flex())?;
+    for line in &report.notes {
+        note(format!("note: {line}"));
+    }
     say(format!(
         "{}: logits of {} probe tokens differ from the adapter's by at most {:.2e} (rms {:.2e}, where the adapter \
          changes them by {:.2e})",
@@ -36,9 +39,10 @@ pub fn run(args: &ExportArgs) -> Result<()> {
 ///
 /// Only last path components are compared: folders move, and a hub's `owner/name` is no folder.
 fn other_base(model: &Path, adapter: &Path) -> Option<String> {
+    const MOST_BYTES: u64 = 16 << 20;
     // An unreadable configuration is the export's to report.
-    let text = fs::read(adapter.join("adapter_config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let text = read_text(&adapter.join("adapter_config.json"), MOST_BYTES).ok()?;
+    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
     let base = config["base_model_name_or_path"].as_str()?;
     let differs = Path::new(base).file_name()? != last_component(model)?;
     differs.then(|| base.to_owned())

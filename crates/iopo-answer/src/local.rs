@@ -39,13 +39,21 @@ impl ModelFiles {
         Ok(hexadecimal(hash))
     }
 
-    /// The sampling settings of the folder's `generation_config.json`; `max_new_tokens` is 1,024 where it has none.
+    /// The sampling settings of the folder's `generation_config.json`, with the end tokens of the adapter's besides;
+    /// `max_new_tokens` is 1,024 where it has none.
     ///
     /// # Errors
     /// As [`GenerationConfig::from_dir`].
     pub fn generation_config(&self) -> Result<GenerationConfig, AnswerError> {
         let base = GenerationConfig { max_new_tokens: MAX_NEW_TOKENS, ..GenerationConfig::default() };
-        Ok(base.updated_from_dir(&self.model)?)
+        let mut config = base.updated_from_dir(&self.model)?;
+        if let Some(adapter) = &self.adapter {
+            // The tokens that ended answers when the adapter was trained.
+            let ends = GenerationConfig::from_dir(adapter)?.eos_token_ids;
+            let known = config.eos_token_ids.clone();
+            config.eos_token_ids.extend(ends.into_iter().filter(|id| !known.contains(id)));
+        }
+        Ok(config)
     }
 }
 

@@ -33,8 +33,10 @@ impl Respondent {
     /// # Errors
     /// Files that cannot be read, and as [`Respondent::new`].
     pub fn from_dir(dir: &Path, template: Template) -> Result<Self, AnswerError> {
+        // First: its error says what a folder without a model holds.
+        let rows = load_config(dir)?.vocab_size;
         let mut tokenizer = TextTokenizer::from_dir(dir)?;
-        tokenizer.limit_vocabulary(load_config(dir)?.vocab_size)?;
+        tokenizer.limit_vocabulary(rows)?;
         Self::new(tokenizer, template)
     }
 

@@ -38,7 +38,7 @@ impl<S: TensorSource> Builder<'_, S> {
             true => None,
             false => Some(self.linear("lm_head", embedding, false)?),
         };
-        Ok(CausalLm { model, lm_head, config: config.clone(), precision }.no_grad())
+        Ok(CausalLm { model, lm_head, config: config.clone(), precision, notes: Vec::new() }.no_grad())
     }
 
     fn layer(&mut self, index: usize) -> Result<DecoderLayer, WeightsError> {

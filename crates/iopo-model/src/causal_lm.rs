@@ -25,6 +25,8 @@ pub struct CausalLm {
     pub(crate) config: DecoderConfig,
     #[module(skip)]
     pub(crate) precision: Precision,
+    #[module(skip)]
+    pub(crate) notes: Vec<String>,
 }
 
 impl CausalLm {
@@ -38,6 +40,12 @@ impl CausalLm {
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// What the files that the model was loaded from hold and it does not use, in sentences for the user.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Where the weights live.

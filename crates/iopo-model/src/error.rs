@@ -39,8 +39,8 @@ pub enum WeightsError {
     #[error("cannot {action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     /// A file that is not in the safetensors format, or was cut off.
-    #[error("{} is not a complete safetensors file ({len} bytes); was the download or copy cut off?", path.display())]
-    Format { path: PathBuf, len: usize, source: safetensors::SafeTensorError },
+    #[error("{} ({len} bytes) is not a sound safetensors file: {reason}", path.display())]
+    Format { path: PathBuf, len: usize, reason: String },
     /// Tensors that are missing, left over, or of another shape or type than the model needs.
     #[error("{place}: {reason}")]
     Invalid { place: String, reason: String },

@@ -1,17 +1,20 @@
 //! Typed access to the keys of a JSON object, with errors that name file and key.
 
 use std::fmt::Display;
-use std::fs;
 use std::io;
 use std::path::Path;
 
+use iopo_files::{short, whole_number};
 use serde_json::{Map, Value};
 
 use crate::error::ConfigError;
 
+/// The largest JSON file beside weights that is read, tokenizers aside.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// The text of a JSON file; `None` where the file does not exist.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, ConfigError> {
-    match fs::read_to_string(path) {
+    match iopo_files::read_text(path, MOST_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
@@ -29,7 +32,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Map<String, Value>, Confi
 
 /// The object in a JSON file.
 pub(crate) fn read(path: &Path) -> Result<Map<String, Value>, ConfigError> {
-    let text = fs::read_to_string(path);
+    let text = iopo_files::read_text(path, MOST_BYTES);
     parse(&text.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?, path)
 }
 
@@ -67,8 +70,7 @@ impl<'a> Keys<'a> {
     pub(crate) fn size_or_none(&self, key: &str) -> Result<Option<usize>, ConfigError> {
         self.get(key)
             .map(|value| {
-                value
-                    .as_u64()
+                whole_number(value)
                     .and_then(|size| usize::try_from(size).ok())
                     .ok_or_else(|| self.wrong_type(key, "a non-negative integer", value))
             })
@@ -96,11 +98,11 @@ impl<'a> Keys<'a> {
     }
 
     pub(crate) fn unsupported(&self, key: &str, value: impl Display, supported: &str) -> ConfigError {
-        self.invalid(format!("`{key}` is {value}; supported: {supported}"))
+        self.invalid(format!("`{key}` is {}; supported: {supported}", short(&value.to_string())))
     }
 
     pub(crate) fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
-        self.invalid(format!("`{key}` should be {expected}, found {value}"))
+        self.invalid(format!("`{key}` should be {expected}, found {}", short(&value.to_string())))
     }
 
     pub(crate) fn invalid(&self, reason: impl Into<String>) -> ConfigError {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::module::{Module, Param};
+use iopo_files::short;
 use serde_json::{Value, json};
 
 use crate::causal_lm::CausalLm;
@@ -30,6 +31,7 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
     if model.has_lora() {
         return Err(LoraError::AlreadyAdapted.into());
     }
+    check_folder(dir)?;
     let config = PeftConfig::read(&dir.join(CONFIG))?;
     let mut files = WeightFiles::open_file(&dir.join(WEIGHTS))?;
     let (device, dtype) = (model.device().without_autodiff(), model.precision().adapter);
@@ -52,6 +54,26 @@ pub fn load_adapter(model: CausalLm, dir: &Path) -> Result<CausalLm, WeightsErro
     }
     files.finish()?;
     if model.has_lora() { Ok(model) } else { Err(LoraError::NoAdapter.into()) }
+}
+
+/// Names a folder that lacks one of the two files for what it holds instead.
+fn check_folder(dir: &Path) -> Result<(), WeightsError> {
+    let Some(missing) = [CONFIG, WEIGHTS].into_iter().find(|name| !dir.join(name).exists()) else {
+        return Ok(());
+    };
+    let reason = if !dir.is_dir() {
+        "no such folder; nothing is downloaded, so give the path of a folder with the adapter".to_owned()
+    } else if dir.join("adapter_model.bin").exists() {
+        format!(
+            "holds adapter_model.bin, a Python pickle, which is not read; write the adapter as {WEIGHTS} \
+             (`save_pretrained` in PEFT)"
+        )
+    } else if dir.join("config.json").exists() {
+        format!("holds a model and no {missing}: it is not an adapter's folder")
+    } else {
+        format!("holds no {missing}: an adapter's folder has {CONFIG} and {WEIGHTS}")
+    };
+    Err(WeightsError::invalid(dir, reason))
 }
 
 /// Writes a model's adapter as a PEFT folder; `base` is recorded as the model that it belongs to.
@@ -232,6 +254,7 @@ fn refuse_unsupported(keys: &Keys<'_>) -> Result<(), LoraError> {
     for key in RESTRICTED {
         if let Some(value) = keys.get(key).filter(|value| !harmless(key, value)) {
             let path = keys.path.display();
+            let value = short(&value.to_string()).into_owned();
             return Err(LoraError::invalid(format!("{path}: `{key}` is {value}, which is not supported")));
         }
     }

@@ -14,7 +14,7 @@ use crate::error::{ConfigError, LoraError, WeightsError};
 use crate::keys;
 use crate::parameters::Parameters;
 use crate::precision::Precision;
-use crate::weights::{WeightFiles, refuse_shards, write_safetensors};
+use crate::weights::{WeightFiles, other_content, refuse_shards, write_safetensors};
 
 /// Files beside the weights that belong to a model and are copied unchanged.
 const COMPANIONS: [&str; 9] = [
@@ -32,31 +32,49 @@ const COMPANIONS: [&str; 9] = [
 /// Reads a folder's `config.json`.
 ///
 /// # Errors
-/// See [`ConfigError`].
+/// See [`ConfigError`]; a folder without the file is named for what it holds instead.
 pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
     let path = dir.join("config.json");
-    let text = fs::read_to_string(&path);
-    DecoderConfig::from_json(&text.map_err(|source| ConfigError::Read { path: path.clone(), source })?, &path)
+    let text = if dir.is_dir() { keys::read_text(&path)? } else { None };
+    match text {
+        Some(text) => DecoderConfig::from_json(&text, &path),
+        None => {
+            let content =
+                other_content(dir).unwrap_or_else(|| "holds no config.json, so no model".to_owned());
+            Err(ConfigError::invalid(dir, content))
+        }
+    }
 }
 
 /// Loads a Hugging Face folder: every parameter frozen, without autodiff.
 ///
 /// # Errors
-/// A configuration that is not supported; weights that are missing, left over, mis-shaped, cut
-/// off or not floats, each named.
+/// A configuration that is not supported; weights that are quantised, missing, mis-shaped, cut off or
+/// not floats, or that a decoder of this configuration does not have, each named. Tensors that are no
+/// part of a language model are no error, and neither is a stored head that differs from the embedding
+/// it is tied to: [`CausalLm::notes`] names both.
 pub fn load_model(dir: &Path, precision: Precision, device: &Device) -> Result<CausalLm, WeightsError> {
     let config = load_config(dir)?;
     check_precision(precision, device)?;
-    let mut loader = Loader { files: WeightFiles::open_folder(dir)?, dtype: precision.weights, device };
-    let model = Builder { source: &mut loader, config: &config }.causal_lm(precision)?;
+    let mut files = WeightFiles::open_folder(dir)?;
+    files.refuse_quantised()?;
+    let wrapped = files.unwrap_names();
+    let untied = if config.tie_word_embeddings { files.drop_tied_head() } else { None };
+    let mut loader = Loader { files, dtype: precision.weights, device };
+    let mut model = Builder { source: &mut loader, config: &config }.causal_lm(precision)?;
     let mut files = loader.files;
-    files.ignore(|name| {
-        // Older files store the rotary frequencies, and a tied head twice.
-        name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight")
-    });
+    // Older files store tables that follow from the configuration.
+    files.ignore(|name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)));
+    let aside = files.set_aside(|name| name.starts_with("model.") || name.starts_with("lm_head."));
     files.finish()?;
+    let place = |note: String| format!("{}: {note}", dir.display());
+    model.notes = [wrapped, untied, aside].into_iter().flatten().map(place).collect();
     Ok(model)
 }
+
+/// Tensors of older files that are no parameters: rotary frequencies, their tables, and attention's mask.
+const BUFFERS: [&str; 4] =
+    ["rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached", "self_attn.masked_bias"];
 
 pub(crate) fn check_precision(precision: Precision, device: &Device) -> Result<(), WeightsError> {
     match precision.unsupported_on(device) {

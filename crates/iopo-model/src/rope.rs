@@ -1,6 +1,7 @@
 //! Rotary position embeddings, plain and with Llama 3's frequency scaling.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use iopo_files::short;
 
 use crate::error::ConfigError;
 use crate::kernels;
@@ -30,40 +31,28 @@ pub struct Llama3RopeScaling {
 
 impl RopeConfig {
     /// Reads `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5).
+    ///
+    /// Where both forms are there, they must say the same.
     pub(crate) fn from_keys(keys: &Keys<'_>) -> Result<Self, ConfigError> {
-        let parameters = keys.object("rope_parameters")?;
-        let scaling = match parameters {
-            Some(_) => parameters,
-            None => keys.object("rope_scaling")?,
-        };
-        let theta = match &scaling {
-            Some(inner) => inner.number("rope_theta")?.or(keys.number("rope_theta")?),
-            None => keys.number("rope_theta")?,
-        };
-        let theta = theta.unwrap_or(10_000.0);
-        let Some(inner) = scaling else {
-            return Ok(Self { theta, scaling: None });
-        };
-        if let Some(share) = inner.number("partial_rotary_factor")?.filter(|&share| share != 1.0) {
-            return Err(inner.unsupported("partial_rotary_factor", share, "1"));
+        refuse_partial_rotation(keys)?;
+        let (new, old) = (parameters(keys)?, keys.object("rope_scaling")?);
+        let thetas = [keys.number("rope_theta")?, theta_in(&new)?, theta_in(&old)?];
+        let new = new.map(|inner| scaling(&inner)).transpose()?;
+        let old = old.map(|inner| scaling(&inner)).transpose()?;
+        let mut given = thetas.into_iter().flatten();
+        let theta = given.next();
+        if let Some((first, other)) = theta.zip(given.find(|other| Some(*other) != theta)) {
+            return Err(keys.invalid(format!(
+                "`rope_theta` is {first} in one place and {other} in another; the keys `rope_theta`, `rope_parameters` \
+                 and `rope_scaling` must agree"
+            )));
         }
-        // transformers wrote `type` before it wrote `rope_type`, and may leave out both since.
-        let kind = match (inner.get("rope_type"), inner.get("type")) {
-            (Some(_), _) => inner.string("rope_type")?,
-            (None, Some(_)) => inner.string("type")?,
-            (None, None) => "default",
-        };
-        let scaling = match kind {
-            "default" => None,
-            "llama3" => Some(Llama3RopeScaling {
-                factor: inner.needed_number("factor")?,
-                low_freq_factor: inner.needed_number("low_freq_factor")?,
-                high_freq_factor: inner.needed_number("high_freq_factor")?,
-                original_max_position_embeddings: inner.size("original_max_position_embeddings")?,
-            }),
-            other => return Err(inner.unsupported("rope_type", other, "default, llama3")),
-        };
-        Ok(Self { theta, scaling })
+        if new.is_some() && old.is_some() && new != old {
+            return Err(
+                keys.invalid("`rope_parameters` and `rope_scaling` differ; remove the one that is wrong")
+            );
+        }
+        Ok(Self { theta: theta.unwrap_or(10_000.0), scaling: new.or(old).flatten() })
     }
 
     /// Refuses numbers that would make angles infinite or meaningless.
@@ -122,6 +111,61 @@ impl Llama3RopeScaling {
         let kept =
             (original / wavelength - self.low_freq_factor) / (self.high_freq_factor - self.low_freq_factor);
         (1.0 - kept) * frequency / self.factor + kept * frequency
+    }
+}
+
+/// `rope_parameters`, which may hold the parameters of each kind of layer apart: then all must be equal.
+fn parameters<'a>(keys: &Keys<'a>) -> Result<Option<Keys<'a>>, ConfigError> {
+    const KEY: &str = "rope_parameters";
+    const FULL: &str = "full_attention";
+    let Some(outer) = keys.object(KEY)? else { return Ok(None) };
+    let kinds: Vec<&String> =
+        outer.map.iter().filter(|(_, value)| value.is_object()).map(|(kind, _)| kind).collect();
+    let Some(first) = kinds.first() else { return Ok(Some(outer)) };
+    if !outer.map.contains_key(FULL) {
+        return Err(keys.invalid(format!("`{KEY}` has none for `{FULL}`, the kind of all layers here")));
+    }
+    if outer.map.values().any(|value| !value.is_object() && !value.is_null()) {
+        return Err(keys.invalid(format!("`{KEY}` holds keys of its own beside those of `{}`", short(first))));
+    }
+    if kinds.iter().any(|kind| outer.map.get(*kind) != outer.map.get(*first)) {
+        let kinds = kinds.iter().map(|kind| short(kind)).collect::<Vec<_>>().join(", ");
+        return Err(
+            keys.invalid(format!("`{KEY}` differs between {kinds}; supported: the same for all layers"))
+        );
+    }
+    outer.object(first)
+}
+
+fn theta_in(inner: &Option<Keys<'_>>) -> Result<Option<f64>, ConfigError> {
+    inner.as_ref().map_or(Ok(None), |inner| inner.number("rope_theta"))
+}
+
+fn refuse_partial_rotation(keys: &Keys<'_>) -> Result<(), ConfigError> {
+    match keys.number("partial_rotary_factor")?.filter(|&share| share != 1.0) {
+        None => Ok(()),
+        Some(share) => Err(keys.unsupported("partial_rotary_factor", share, "1")),
+    }
+}
+
+/// The scaling that an object of rope keys asks for.
+fn scaling(inner: &Keys<'_>) -> Result<Option<Llama3RopeScaling>, ConfigError> {
+    refuse_partial_rotation(inner)?;
+    // transformers wrote `type` before it wrote `rope_type`, and may leave out both since.
+    let kind = match (inner.get("rope_type"), inner.get("type")) {
+        (Some(_), _) => inner.string("rope_type")?,
+        (None, Some(_)) => inner.string("type")?,
+        (None, None) => "default",
+    };
+    match kind {
+        "default" => Ok(None),
+        "llama3" => Ok(Some(Llama3RopeScaling {
+            factor: inner.needed_number("factor")?,
+            low_freq_factor: inner.needed_number("low_freq_factor")?,
+            high_freq_factor: inner.needed_number("high_freq_factor")?,
+            original_max_position_embeddings: inner.size("original_max_position_embeddings")?,
+        })),
+        other => Err(inner.unsupported("rope_type", other, "default, llama3")),
     }
 }
 

@@ -14,6 +14,7 @@ use iopo_model::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::answering::Answering;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::files::{create_folder, read_folder, remove_folder, rename, sync_contents, sync_folder};
@@ -21,7 +22,6 @@ use crate::log::LogEntry;
 use crate::metrics::Metrics;
 use crate::optimizer::AdamW;
 use crate::output::{CHECKPOINT, STATE};
-use crate::scratch::write_generation_config;
 use crate::setup::trainable;
 use crate::step::TrainState;
 use crate::trainer::Selection;
@@ -117,9 +117,7 @@ impl Checkpoint {
         } else {
             save_model(&state.policy, &config.model, dir)?;
         }
-        if config.from_scratch {
-            write_generation_config(config, dir)?;
-        }
+        Answering::of(config)?.write(dir)?;
         if optimizer == OptimizerFiles::Keep {
             write_safetensors(&dir.join(OPTIMIZER), &state.optimizer.state())?;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, FloatDType};
 use iopo_model::{CausalLm, Precision, TokenLayout, load_adapter, load_model, save_model};
 
+use crate::answering::carry_over;
 use crate::error::TrainError;
 use crate::files::{
     create_folder, read_folder, remove_empty_folder, remove_folder, rename, sync_contents, sync_folder,
@@ -23,6 +24,8 @@ pub struct ExportReport {
     pub effect: f64,
     /// Probe tokens compared.
     pub tokens: usize,
+    /// What the user should know about the files, in sentences.
+    pub notes: Vec<String>,
 }
 
 const PROBE_ROWS: usize = 4;
@@ -63,9 +66,12 @@ pub fn export_merged(
     let base = load_model(model, Precision::default(), device)?;
     let adapted = load_adapter(base.clone(), adapter)?;
     let merged = adapted.clone().merge_lora().with_weights_as(dtype);
-    let report = compare(&base, &adapted, &merged.clone().with_weights_as(FloatDType::F32), dtype)?;
+    let mut report = compare(&base, &adapted, &merged.clone().with_weights_as(FloatDType::F32), dtype)?;
     check(&report, adapter, dtype)?;
-    write(&merged, model, out)?;
+    let carried = write(&merged, model, adapter, out)?;
+    if !carried.is_empty() {
+        report.notes.push(format!("{} of the results: as the adapter has it", carried.join(" and ")));
+    }
     Ok(report)
 }
 
@@ -136,6 +142,7 @@ fn compare(
         rms_difference: mean_root(squares),
         effect: mean_root(effect_squares),
         tokens: PROBE_ROWS * PROBE_LENGTH,
+        notes: base.notes().to_vec(),
     })
 }
 
@@ -146,25 +153,35 @@ fn logits(model: &CausalLm, layout: &TokenLayout) -> Result<Vec<f64>, TrainError
         .map_err(|error| TrainError::Device { what: "logits", reason: error.to_string() })
 }
 
-fn write(merged: &CausalLm, source: &Path, out: &Path) -> Result<(), TrainError> {
+/// Writes the merged model; what training wrote beside the adapter outranks the model's own files.
+fn write(
+    merged: &CausalLm,
+    source: &Path,
+    adapter: &Path,
+    out: &Path,
+) -> Result<Vec<&'static str>, TrainError> {
     let temporary = beside(out);
     // Files of a killed export belong to another model.
     let result = remove_folder(&temporary)
         .and_then(|()| create_folder(&temporary))
         .and_then(|()| Ok(save_model(merged, source, &temporary)?))
-        .and_then(|()| sync_contents(&temporary))
-        // An empty folder may be in the way, which not every system replaces.
-        .and_then(|()| remove_empty_folder(out))
-        .and_then(|()| rename(&temporary, out));
+        .and_then(|()| carry_over(adapter, &temporary))
+        .and_then(|carried| {
+            sync_contents(&temporary)?;
+            // An empty folder may be in the way, which not every system replaces.
+            remove_empty_folder(out)?;
+            rename(&temporary, out)?;
+            Ok(carried)
+        });
     if result.is_err() {
         // The first failure is the one to report.
         let _ = remove_folder(&temporary);
         return result;
     }
-    match out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => sync_folder(parent),
-        None => Ok(()),
+    if let Some(parent) = out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_folder(parent)?;
     }
+    result
 }
 
 fn beside(out: &Path) -> PathBuf {

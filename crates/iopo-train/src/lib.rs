@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answering;
 mod args;
 mod batch;
 mod checkpoint;
@@ -17,7 +18,6 @@ mod output;
 mod plan;
 mod reference;
 mod schedule;
-mod scratch;
 mod setup;
 mod start;
 mod step;

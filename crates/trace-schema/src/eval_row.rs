@@ -1,5 +1,6 @@
 //! A row of the released evaluation file.
 
+use iopo_files::deserialize_whole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -50,7 +51,7 @@ pub struct EvalRow {
     /// What to work on, or "NULL" for nothing.
     pub input: String,
     /// The number of constraints.
-    #[serde(rename = "constraints_num")]
+    #[serde(rename = "constraints_num", deserialize_with = "deserialize_whole")]
     pub constraint_count: usize,
     /// The constraints one by one.
     #[serde(rename = "constraints_splits")]

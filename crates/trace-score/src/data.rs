@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use iopo_files::whole_number;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -43,7 +44,7 @@ pub(crate) fn read_items<T: DeserializeOwned>(
     })?;
     let mut seen = HashSet::new();
     let read = |(index, row): (usize, Value)| {
-        let id = row.get(id_key).and_then(Value::as_i64);
+        let id = row.get(id_key).and_then(whole_number);
         let named = id.map_or_else(String::new, |id| format!(" ({id_key} {id})"));
         let invalid =
             |reason| DataError::invalid(format!("item {index} of {}{named}", path.display()), reason);

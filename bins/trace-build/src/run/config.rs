@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chat_client::{AskConfig, Caps, EndpointConfig, Prices, RetryConfig};
-use serde_json::Value;
+use iopo_files::{fill_references, parse_yaml_map, read_text, setting_whole, short};
+use serde_json::{Map, Value};
 use trace_schema::ConstraintDimension;
 use trace_score::trace::VoteRule;
 use trace_synthesis::pipeline::{
@@ -65,14 +66,10 @@ impl HeldOut {
 impl RunConfig {
     /// Reads a file; all problems are reported at once.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        let cannot_read = || format!("cannot read {}", path.display());
-        if std::fs::metadata(path).with_context(cannot_read)?.len() > MAX_BYTES {
-            bail!("{} has more than {MAX_BYTES} bytes; is it a configuration?", path.display());
-        }
-        let text = std::fs::read_to_string(path).with_context(cannot_read)?;
-        let value: Value = serde_saphyr::from_str(&text)
+        let text = read_text(path, MAX_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
+        let map = parse_yaml_map(&text)
             .map_err(|error| anyhow::anyhow!("{} is not valid YAML: {error}", path.display()))?;
-        Self::of(value).map_err(|problems| {
+        Self::of(map).map_err(|problems| {
             let count = if problems.len() == 1 {
                 "1 problem".to_owned()
             } else {
@@ -83,11 +80,9 @@ impl RunConfig {
         })
     }
 
-    fn of(value: Value) -> Result<Self, Vec<String>> {
-        let Value::Object(map) = value.clone() else {
-            return Err(vec!["it is no map of keys and values".to_owned()]);
-        };
-        let mut section = Section::new(map);
+    fn of(map: Map<String, Value>) -> Result<Self, Vec<String>> {
+        let written = Value::Object(map.clone());
+        let mut section = Section::new(filled(map)?);
         let seeds = section.text("seeds");
         let seeds = section.needed("seeds", seeds);
         let output = section.text("output");
@@ -120,11 +115,22 @@ impl RunConfig {
                     contamination_with,
                     prompts,
                     pipeline,
-                    written: value,
+                    written,
                 })
             }
             _ => Err(problems),
         }
+    }
+}
+
+/// The map with its `${...}` filled in.
+fn filled(mut map: Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
+    match fill_references(&mut map, |name| std::env::var(name).ok()) {
+        Ok(()) => Ok(map),
+        Err(unfilled) => Err(unfilled
+            .iter()
+            .map(|problem| format!("`{}` {}", short(&problem.key), problem.reason))
+            .collect()),
     }
 }
 
@@ -223,7 +229,7 @@ fn counts(section: &mut Section, key: &'static str) -> Option<CountDistribution>
     let read = |value: &Value| match value {
         Value::String(name) => parse_counts(name).ok(),
         Value::Array(weights) if weights.len() <= MAX_CONSTRAINTS => {
-            let weight = |weight: &Value| weight.as_u64().and_then(|weight| u32::try_from(weight).ok());
+            let weight = |weight: &Value| u32::try_from(setting_whole(weight)?).ok();
             CountDistribution::new(weights.iter().map(weight).collect::<Option<Vec<u32>>>()?).ok()
         }
         _ => None,
@@ -284,7 +290,7 @@ fn checks(section: &mut Section) -> Option<Checks> {
 fn tolerance(section: &mut Section) -> Option<Option<usize>> {
     section.read("count_tolerance", "a whole number from 0 or any", |value| match value {
         Value::String(text) if text == "any" => Some(None),
-        value => value.as_u64().and_then(|number| usize::try_from(number).ok()).map(Some),
+        value => setting_whole(value).and_then(|number| usize::try_from(number).ok()).map(Some),
     })
 }
 

@@ -1,10 +1,8 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
+use iopo_files::{setting_flag, setting_number, setting_whole, short};
 use serde_json::{Map, Value};
 use trace_schema::nearest;
-
-/// The longest piece of a value that a message shows, in characters.
-const SHOWN: usize = 80;
 
 /// One map of a configuration file.
 pub(super) struct Section {
@@ -41,8 +39,7 @@ impl Section {
         let value = self.take(key)?;
         let found = read(&value);
         if found.is_none() {
-            let written: String = value.to_string().chars().take(SHOWN).collect();
-            self.problem(key, &format!("should be {expected}, found {written}"));
+            self.problem(key, &format!("should be {expected}, found {}", short(&value.to_string())));
         }
         found
     }
@@ -63,7 +60,7 @@ impl Section {
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        self.read(key, "true or false", Value::as_bool)
+        self.read(key, "true or false", setting_flag)
     }
 
     pub(super) fn whole(&mut self, key: &'static str, least: u64, most: u64) -> Option<u64> {
@@ -71,7 +68,9 @@ impl Section {
             u64::MAX => format!("a whole number from {least}"),
             _ => format!("a whole number from {least} to {most}"),
         };
-        self.read(key, &expected, |value| value.as_u64().filter(|number| (least..=most).contains(number)))
+        self.read(key, &expected, |value| {
+            u64::try_from(setting_whole(value)?).ok().filter(|number| (least..=most).contains(number))
+        })
     }
 
     pub(super) fn small(&mut self, key: &'static str, least: u32) -> Option<u32> {
@@ -82,7 +81,6 @@ impl Section {
         self.whole(key, least, most).and_then(|number| usize::try_from(number).ok())
     }
 
-    /// A number; `5e-6`, which YAML takes for a text, is one too.
     pub(super) fn number(
         &mut self,
         key: &'static str,
@@ -90,7 +88,7 @@ impl Section {
         fits: impl FnOnce(f64) -> bool,
     ) -> Option<f64> {
         self.read(key, expected, |value| {
-            let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+            let number = setting_number(value)?;
             (number.is_finite() && fits(number)).then_some(number)
         })
     }
@@ -111,11 +109,10 @@ impl Section {
     pub(super) fn finish(mut self) -> Vec<String> {
         for key in std::mem::take(&mut self.map).keys() {
             let suggestion = nearest(key, self.known.iter().copied());
-            let shown: String = key.chars().take(SHOWN).collect();
             let suggestion = suggestion
                 .map(|known| format!("; did you mean `{}{known}`?", self.prefix))
                 .unwrap_or_default();
-            self.problems.push(format!("unknown key `{}{shown}`{suggestion}", self.prefix));
+            self.problems.push(format!("unknown key `{}{}`{suggestion}", self.prefix, short(key)));
         }
         self.problems
     }

@@ -14,7 +14,9 @@ use indicatif::ProgressBar;
 use iopo_answer::{LocalModel, ModelFiles, Respondent};
 use iopo_cli::{DeviceChoice, label, note, on_threads};
 use iopo_data::{RenderTime, Template};
-use iopo_model::{Generated, GenerationConfig, Precision, Prompt as TokenPrompt, parse_float_dtype};
+use iopo_model::{
+    Generated, GenerationConfig, Precision, Prompt as TokenPrompt, load_config, parse_float_dtype,
+};
 use serde_json::json;
 
 use super::Collected;
@@ -69,6 +71,8 @@ pub(super) fn answer(
 impl Setup {
     fn new(args: &AnswerArgs, dir: &Path) -> Result<Self> {
         let local = &args.local;
+        // First: its error says what a folder without a model holds.
+        load_config(dir)?;
         let device = local.device.parse::<DeviceChoice>().map_err(anyhow::Error::msg);
         let device = device.context("--device")?.open()?;
         let dtype = parse_float_dtype(&local.dtype).with_context(|| {
@@ -183,6 +187,9 @@ impl Setup {
         }
         note(format!("device: {}; model {} (SHA-256 {})", label(&self.device), self.name, self.digest));
         let model = LocalModel::load(&self.files, self.template, self.precision, &self.device)?;
+        for line in model.model.notes() {
+            note(format!("note: {line}"));
+        }
         let bar = ProgressBar::new(prompts.len() as u64).with_style(style());
         bar.set_position((prompts.len() - open.len()) as u64);
         let done = open.chunks(batch_size).try_for_each(|batch| self.batch(&model, batch, journal, &bar));

@@ -148,7 +148,7 @@ fn what_cannot_be_answered_is_one_message_and_exit_code_2() {
     let (model, prompts) = (fixture("models/qwen2-tiny"), prompts(folder.path(), 1));
     let out = folder.path().join("answers.jsonl");
     for (model, more, part) in [
-        (folder.path(), &[][..], "tokenizer"),
+        (folder.path(), &[][..], "holds no config.json"),
         (&model, &["--adapter", "gone"], "gone"),
         (&model, &["--template", "vicuna"], "vicuna"),
         (&model, &["--dtype", "int4"], "int4"),

@@ -12,9 +12,11 @@ use crate::tokenizer::{Pieces, TextTokenizer};
 pub(super) struct FixedTemplate {
     pub(super) name: &'static str,
     bos: bool,
-    default_system: Option<&'static str>,
+    pub(super) default_system: Option<&'static str>,
     system: [&'static str; 2],
     user: [&'static str; 2],
+    /// What an answer follows.
+    assistant: &'static str,
     /// What stands between an answer and the next question.
     separator: &'static str,
     /// The stop word. It is the eos whatever the checkpoint says.
@@ -28,7 +30,8 @@ pub(super) const QWEN: FixedTemplate = FixedTemplate {
     bos: false,
     default_system: Some("You are a helpful assistant."),
     system: ["<|im_start|>system\n", "<|im_end|>\n"],
-    user: ["<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"],
+    user: ["<|im_start|>user\n", "<|im_end|>\n"],
+    assistant: "<|im_start|>assistant\n",
     separator: "\n",
     eos: "<|im_end|>",
     required: &["<|im_start|>", "<|im_end|>"],
@@ -39,10 +42,8 @@ pub(super) const LLAMA3: FixedTemplate = FixedTemplate {
     bos: true,
     default_system: None,
     system: ["<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"],
-    user: [
-        "<|start_header_id|>user<|end_header_id|>\n\n",
-        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
-    ],
+    user: ["<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"],
+    assistant: "<|start_header_id|>assistant<|end_header_id|>\n\n",
     separator: "",
     eos: "<|eot_id|>",
     required: &["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
@@ -97,9 +98,44 @@ impl FixedTemplate {
             if index > 0 && !self.separator.is_empty() {
                 ids.extend(pieces.encode(self.separator)?);
             }
-            ids.extend(pieces.encode(&wrap(self.user, &turn.content))?);
+            // One piece with what the answer follows, as the paper's trainer has it.
+            let asked = wrap(self.user, &turn.content) + self.assistant;
+            ids.extend(pieces.encode(&asked)?);
         }
         Ok(ids)
+    }
+}
+
+impl FixedTemplate {
+    /// The same prompts and answers as a Jinja template, as tokenizers carry them.
+    pub(super) fn as_jinja(&self) -> String {
+        // None of the texts holds a quote or a backslash.
+        let quoted = |text: &str| format!("'{}'", text.replace('\n', "\\n"));
+        let [system, system_end] = self.system.map(quoted);
+        let [user, user_end] = self.user.map(quoted);
+        let [assistant, separator, eos] = [self.assistant, self.separator, self.eos].map(quoted);
+        let default = quoted(self.default_system.unwrap_or_default());
+        let bos = if self.bos { "{{- bos_token }}\n" } else { "" };
+        format!(
+            "{{%- set has_system = messages[0]['role'] == 'system' %}}
+{{%- set system = messages[0]['content'] if has_system and messages[0]['content'] else {default} %}}
+{bos}{{%- if system %}}
+{{{{- {system} + system + {system_end} }}}}
+{{%- endif %}}
+{{%- for message in (messages[1:] if has_system else messages) %}}
+{{%- if message['role'] == 'user' %}}
+{{%- if not loop.first %}}
+{{{{- {separator} }}}}
+{{%- endif %}}
+{{{{- {user} + message['content'] + {user_end} }}}}
+{{%- if not loop.last or add_generation_prompt %}}
+{{{{- {assistant} }}}}
+{{%- endif %}}
+{{%- else %}}
+{{{{- message['content'] + {eos} }}}}
+{{%- endif %}}
+{{%- endfor %}}"
+        )
     }
 }
 

@@ -208,6 +208,23 @@ impl TemplateEncoder {
         self.eos_id
     }
 
+    /// A fixed template as the Jinja template that a tokenizer's folder would carry; `None` for [`Template::Chat`],
+    /// which is the folder's own.
+    pub fn as_chat_template(&self) -> Option<String> {
+        match &self.writer {
+            Writer::Fixed(template) => Some(template.as_jinja()),
+            Writer::Chat(_) => None,
+        }
+    }
+
+    /// The system text that a fixed template gives to a conversation without one, if any.
+    pub fn default_system(&self) -> Option<&'static str> {
+        match &self.writer {
+            Writer::Fixed(template) => template.default_system,
+            Writer::Chat(_) => None,
+        }
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &TextTokenizer {
         &self.tokenizer

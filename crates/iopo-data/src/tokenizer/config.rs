@@ -1,7 +1,10 @@
+use std::io::ErrorKind;
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use iopo_files::{read_text, short, whole_number};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::TokenizerError;
 
@@ -58,24 +61,32 @@ impl TemplateText {
 /// The end-of-sequence ids of `generation_config.json`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct GenerationConfig {
-    eos_token_id: Option<OneOrMany>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(u32),
-    Many(Vec<u32>),
+    #[serde(default, deserialize_with = "token_ids")]
+    eos_token_id: Vec<u32>,
 }
 
 impl GenerationConfig {
     pub(super) fn into_eos_ids(self) -> Vec<u32> {
-        match self.eos_token_id {
-            Some(OneOrMany::One(id)) => vec![id],
-            Some(OneOrMany::Many(ids)) => ids,
-            None => Vec::new(),
-        }
+        self.eos_token_id
     }
+}
+
+/// A token id, a list of them, or null.
+fn token_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let found = Value::deserialize(deserializer)?;
+    let id = |value: &Value| u32::try_from(whole_number(value)?).ok();
+    let ids = match &found {
+        Value::Null => Some(Vec::new()),
+        Value::Array(values) => values.iter().map(id).collect(),
+        one => id(one).map(|id| vec![id]),
+    };
+    ids.ok_or_else(|| {
+        let found = found.to_string();
+        D::Error::custom(format!(
+            "`eos_token_id` should be a token id or a list of them, found {}",
+            short(&found)
+        ))
+    })
 }
 
 /// Reads a JSON file that must be there.
@@ -92,13 +103,13 @@ pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<O
     Ok(Some(value))
 }
 
-/// Reads a file; `None` when there is none.
+/// Reads a file of text, without a byte order mark; `None` when there is none.
 pub(super) fn read_if_present(path: &Path) -> Result<Option<String>, TokenizerError> {
-    /// The largest of released models has 35 MiB.
-    const LIMIT: u64 = 1 << 30;
-    match iopo_files::read_text(path, LIMIT) {
+    /// Some ten times the largest tokenizer that is in use.
+    const MOST_BYTES: u64 = 256 << 20;
+    match read_text(path, MOST_BYTES) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(TokenizerError::because(format!("cannot read {}", path.display()), source)),
     }
 }

@@ -42,6 +42,33 @@ fn llama3_begins_with_bos_and_has_no_default_system_text() {
 }
 
 #[test]
+fn as_a_chat_template_a_fixed_one_writes_the_same_prompts_and_answers() {
+    let conversations = [
+        vec![Message::user("One")],
+        vec![Message::system("Be brief.\n'Quoted' {{ braces }}"), Message::user(" One \n")],
+        vec![Message::system(""), Message::user("One"), Message::assistant("Two"), Message::user("Three")],
+    ];
+    for (model, template) in [("qwen2-tiny", Template::Qwen), ("llama3-tiny", Template::Llama3)] {
+        let fixed = common::encoder(model, template);
+        let dir = common::edited_tokenizer(model, |_| {});
+        std::fs::write(dir.path().join("chat_template.jinja"), fixed.as_chat_template().unwrap()).unwrap();
+        let eos = format!("{{\"eos_token_id\": {}}}", fixed.eos_id());
+        std::fs::write(dir.path().join("generation_config.json"), eos).unwrap();
+        let tokenizer = iopo_data::TextTokenizer::from_dir(dir.path()).unwrap();
+        let chat = TemplateEncoder::new(tokenizer, Template::Chat).unwrap();
+        assert_eq!(chat.as_chat_template(), None);
+        for messages in &conversations {
+            let text = |encoder: &TemplateEncoder| {
+                let sequence = encoder.encode(messages, "An answer.").unwrap();
+                let decode = |ids: &[u32]| encoder.tokenizer().decode(ids).unwrap();
+                (decode(&sequence.prompt), decode(&sequence.completion))
+            };
+            assert_eq!(text(&chat), text(&fixed), "{model}: {messages:?}");
+        }
+    }
+}
+
+#[test]
 fn text_that_looks_like_a_template_is_only_text() {
     for text in ["{{content}}", "{{idx}}", "{% raw %}", "{{ bos_token }}"] {
         assert!(qwen_text(&[Message::user(text)]).contains(&format!("user\n{text}<|im_end|>")));

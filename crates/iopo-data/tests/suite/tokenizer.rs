@@ -179,6 +179,50 @@ fn an_unreadable_file_is_named() {
 }
 
 #[test]
+fn a_byte_order_mark_is_skipped_and_another_kind_of_file_is_named() {
+    use std::error::Error;
+    for name in ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] {
+        let from = common::fixtures().join("models/qwen2-tiny");
+        let dir = common::edited_tokenizer("qwen2-tiny", |_| {});
+        let path = dir.path().join(name);
+        let bytes = std::fs::read(from.join(name)).unwrap();
+        std::fs::write(&path, [b"\xef\xbb\xbf", &bytes[..]].concat()).unwrap();
+        assert_eq!(TextTokenizer::from_dir(dir.path()).unwrap().eos_ids(), [999], "{name}");
+        for (content, kind) in [
+            (&b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"[..], "git lfs pull"),
+            (b"\x1f\x8b\x08", "gzip"),
+            (b"<html>", "HTML"),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
+            assert!(error.source().unwrap().to_string().contains(kind), "{name}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn end_tokens_may_be_whole_floats_and_what_is_none_is_quoted() {
+    use std::error::Error;
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| {});
+    let with = |text: &str| {
+        std::fs::write(dir.path().join("generation_config.json"), format!("{{\"eos_token_id\": {text}}}"))
+            .unwrap();
+        TextTokenizer::from_dir(dir.path())
+    };
+    assert_eq!(with("[997.0, 998]").unwrap().eos_ids(), [999, 997, 998]);
+    assert_eq!(with("null").unwrap().eos_ids(), [999]);
+    for wrong in ["-1", "\"999\"", "[2.5]", "{}"] {
+        let error = with(wrong).unwrap_err();
+        let source = error.source().unwrap().to_string();
+        assert!(
+            source.contains("`eos_token_id` should be a token id or a list of them"),
+            "{wrong}: {source}"
+        );
+    }
+}
+
+#[test]
 fn a_malformed_file_is_named() {
     let contents: [(&str, &[u8]); 4] = [
         ("tokenizer.json", b"{\"version\": \"1.0\""),

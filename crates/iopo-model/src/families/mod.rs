@@ -18,6 +18,7 @@ use crate::kernels::Activation;
 use crate::keys::{Keys, parse};
 use crate::pretrained::write_text;
 use crate::rope::RopeConfig;
+use crate::weights::refuse_quantised_config;
 
 /// The families, by `model_type`.
 const FAMILIES: &[Family] = &[llama::FAMILY, qwen2::FAMILY];
@@ -145,6 +146,7 @@ impl DecoderConfig {
             let supported: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
             keys.unsupported("model_type", model_type, &supported.join(", "))
         })?;
+        refuse_quantised_config(&keys)?;
         let config = (family.read)(&keys)?;
         config.validate(path)?;
         Ok(config)

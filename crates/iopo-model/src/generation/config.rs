@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use iopo_files::whole_number;
 use serde_json::Value;
 
 use super::error::GenerateError;
@@ -191,7 +192,7 @@ fn token_ids(keys: &Keys<'_>) -> Result<Vec<u32>, ConfigError> {
         return Ok(Vec::new());
     };
     let values = found.as_array().map_or(std::slice::from_ref(found), Vec::as_slice);
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let id = |value: &Value| whole_number(value).and_then(|id| u32::try_from(id).ok());
     values
         .iter()
         .map(|value| id(value).ok_or_else(|| keys.wrong_type(KEY, "a token id or a list of them", found)))

@@ -77,7 +77,8 @@ fn absent_options_take_the_defaults_of_transformers() {
 
 #[test]
 fn rope_parameters_without_a_type_are_plain_rotation() {
-    let config = qwen2(&[("rope_parameters", json!({ "rope_theta": 77.0 }))]).unwrap();
+    let parameters = json!({ "rope_theta": 77.0 });
+    let config = qwen2(&[("rope_parameters", parameters), ("rope_theta", Value::Null)]).unwrap();
     assert_eq!((config.rope.theta, config.rope.scaling), (77.0, None));
 }
 
@@ -86,6 +87,79 @@ fn old_rope_scaling_names_its_kind_type() {
     assert_unsupported(qwen2(&[("rope_scaling", json!({ "type": "yarn", "factor": 4.0 }))]), "rope_type");
     let plain = qwen2(&[("rope_scaling", json!({ "type": "default" }))]).unwrap();
     assert_eq!(plain, qwen2(&[]).unwrap());
+}
+
+#[test]
+fn rope_parameters_of_each_kind_of_layer_are_used_where_they_are_equal() {
+    let full = json!({ "rope_type": "default", "rope_theta": 77.0 });
+    let absent = ("rope_theta", Value::Null);
+    for parameters in [
+        json!({ "full_attention": full }),
+        json!({ "full_attention": full, "sliding_attention": full }),
+        json!({ "full_attention": full, "sliding_attention": null }),
+    ] {
+        let config = qwen2(&[("rope_parameters", parameters), absent.clone()]).unwrap();
+        assert_eq!((config.rope.theta, config.rope.scaling), (77.0, None));
+    }
+    let other = json!({ "rope_type": "default", "rope_theta": 78.0 });
+    let unequal = json!({ "full_attention": full, "sliding_attention": other });
+    let differs = "`rope_parameters` differs between full_attention, sliding_attention";
+    assert_invalid(qwen2(&[("rope_parameters", unequal), absent.clone()]), differs);
+    let mixed = json!({ "full_attention": full, "rope_theta": 77.0 });
+    let beside = "`rope_parameters` holds keys of its own beside those of `full_attention`";
+    assert_invalid(qwen2(&[("rope_parameters", mixed), absent.clone()]), beside);
+    let none = json!({ "sliding_attention": full });
+    assert_invalid(qwen2(&[("rope_parameters", none), absent.clone()]), "has none for `full_attention`");
+    let yarn = json!({ "full_attention": { "rope_type": "yarn", "factor": 4.0 } });
+    assert_unsupported(qwen2(&[("rope_parameters", yarn), absent]), "rope_type");
+}
+
+#[test]
+fn rope_keys_in_two_places_must_agree() {
+    let theta = json!({ "rope_type": "default", "rope_theta": 77.0 });
+    let both = "`rope_theta` is 1000000 in one place and 77 in another";
+    assert_invalid(qwen2(&[("rope_parameters", theta.clone())]), both);
+    assert_invalid(qwen2(&[("rope_scaling", theta)]), both);
+    let same = json!({ "rope_type": "default", "rope_theta": 1e6 });
+    assert_eq!(qwen2(&[("rope_parameters", same)]).unwrap(), qwen2(&[]).unwrap());
+    let plain = json!({ "rope_type": "default" });
+    assert_invalid(llama(&[("rope_parameters", plain)]), "`rope_parameters` and `rope_scaling` differ");
+}
+
+#[test]
+fn a_share_of_the_head_that_does_not_rotate_is_refused_wherever_it_stands() {
+    assert_unsupported(llama(&[("partial_rotary_factor", json!(0.5))]), "partial_rotary_factor");
+    assert!(llama(&[("partial_rotary_factor", json!(1.0))]).is_ok());
+}
+
+#[test]
+fn whole_floats_are_sizes() {
+    let floats =
+        [("num_hidden_layers", json!(2.0)), ("hidden_size", json!(64.0)), ("vocab_size", json!(1e3))];
+    let integers = [("num_hidden_layers", json!(2)), ("hidden_size", json!(64)), ("vocab_size", json!(1000))];
+    assert_eq!(qwen2(&floats).unwrap(), qwen2(&integers).unwrap());
+}
+
+#[test]
+fn a_value_of_megabytes_is_cut_in_its_message() {
+    let long = json!("x".repeat(5_000_000));
+    for key in ["model_type", "hidden_act", "vocab_size", "rope_scaling"] {
+        let message = message(qwen2(&[(key, long.clone())]));
+        assert!(message.len() < 400 && message.contains("xxx..."), "{key}: {} bytes", message.len());
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_and_another_kind_of_file_is_named() {
+    let dir = copy_of("qwen2-tiny");
+    let path = dir.path().join("config.json");
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, [b"\xef\xbb\xbf", &text[..]].concat()).unwrap();
+    assert_eq!(load_config(dir.path()).unwrap(), load_config(&fixture("qwen2-tiny")).unwrap());
+    fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n").unwrap();
+    let error = load_config(dir.path()).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("git lfs pull"));
 }
 
 #[test]
@@ -123,8 +197,9 @@ fn an_unsupported_option_says_what_is_supported() {
 #[test]
 fn an_absent_file_is_an_error() {
     let error = load_config(Path::new("no/such/folder")).unwrap_err();
-    assert!(matches!(error, ConfigError::Read { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "cannot read no/such/folder/config.json");
+    let expected =
+        "no/such/folder: no such folder; nothing is downloaded, so give the path of a folder with the model";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

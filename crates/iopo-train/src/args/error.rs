@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use iopo_files::{Unfilled, short};
 use thiserror::Error;
 
 /// One thing that is wrong with a configuration.
@@ -27,9 +28,18 @@ pub enum Problem {
     /// A key that has no default.
     #[error("`{key}` is missing")]
     Missing { key: &'static str },
+    /// A value with a `${...}` that cannot be filled in.
+    #[error("`{key}` {reason}")]
+    Unfilled { key: String, reason: String },
     /// Two keys that exclude each other.
     #[error("{reason}")]
     Conflict { reason: String },
+}
+
+impl From<Unfilled> for Problem {
+    fn from(Unfilled { key, reason }: Unfilled) -> Self {
+        Self::Unfilled { key: short(&key).into_owned(), reason }
+    }
 }
 
 /// A configuration that cannot be run; all problems at once.

@@ -7,10 +7,9 @@ mod table;
 mod tables;
 mod values;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use iopo_files::{fill_references, parse_yaml, parse_yaml_map, read_text};
 use serde_json::{Map, Value};
 
 pub use error::{ArgsError, Problem};
@@ -35,26 +34,19 @@ impl TrainArgs {
     ///
     /// # Errors
     /// A file that cannot be read or is not YAML, an override that is not `key=value`; or all
-    /// unknown keys and wrong types at once.
+    /// unknown keys, wrong types and references that cannot be filled in at once.
     pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
         let read = |source| ArgsError::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let mut file = File::open(path).map_err(read)?.take(MAX_BYTES + 1);
-        file.read_to_string(&mut text).map_err(read)?;
-        if text.len() as u64 > MAX_BYTES {
-            let path = path.display();
-            let reason = format!("{path} is larger than {MAX_BYTES} bytes; is it a configuration?");
-            return Err(ArgsError::Malformed { reason });
-        }
-        Self::from_yaml(&text, path, overrides)
+        Self::from_yaml(&read_text(path, MAX_BYTES).map_err(read)?, path, overrides)
     }
 
-    /// Reads YAML text; `path` names it in messages.
+    /// Reads YAML text; `path` names it in messages. `${...}` is filled in from the text, the overrides and the
+    /// environment.
     ///
     /// # Errors
     /// As [`Self::from_file`].
     pub fn from_yaml(text: &str, path: &Path, overrides: &[String]) -> Result<Self, ArgsError> {
-        let mut map = parse_yaml(text).map_err(|reason| {
+        let mut map = parse_yaml_map(text).map_err(|reason| {
             let reason = format!("{} is not valid YAML: {reason}", path.display());
             ArgsError::Malformed { reason }
         })?;
@@ -65,10 +57,14 @@ impl TrainArgs {
         Self::from_map(map, path.display().to_string())
     }
 
-    fn from_map(map: Map<String, Value>, origin: String) -> Result<Self, ArgsError> {
+    fn from_map(mut map: Map<String, Value>, origin: String) -> Result<Self, ArgsError> {
+        let unfilled = fill_references(&mut map, |name| std::env::var(name).ok()).err().unwrap_or_default();
+        // Their values would only be called wrong a second time.
+        map.retain(|key, _| !unfilled.iter().any(|problem| problem.key == *key));
         let mut reader = Reader::new(map);
         let mut args = Self::read(&mut reader);
-        let mut problems = reader.finish();
+        let mut problems: Vec<Problem> = unfilled.into_iter().map(Problem::from).collect();
+        problems.extend(reader.finish());
         if !problems.is_empty() {
             problems.append(&mut args.invalid);
             return Err(ArgsError::Invalid { origin, problems });
@@ -86,16 +82,6 @@ impl TrainArgs {
     }
 }
 
-fn parse_yaml(text: &str) -> Result<Map<String, Value>, String> {
-    match serde_saphyr::from_str::<Value>(text) {
-        Ok(Value::Object(map)) => Ok(map),
-        // An empty file, or one of comments alone: overrides may still say everything.
-        Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => Err("expected lines of the form `key: value`".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 fn parse_override(text: &str) -> Result<(String, Value), ArgsError> {
     let malformed =
         || ArgsError::Malformed { reason: format!("override `{text}` is not of the form key=value") };
@@ -104,7 +90,7 @@ fn parse_override(text: &str) -> Result<(String, Value), ArgsError> {
     if key.is_empty() {
         return Err(malformed());
     }
-    match serde_saphyr::from_str::<Value>(value) {
+    match parse_yaml(value) {
         Ok(value) => Ok((key.to_owned(), value)),
         Err(error) => {
             let reason = format!(

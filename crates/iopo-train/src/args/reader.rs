@@ -1,5 +1,6 @@
 //! Taking typed values out of a map, and remembering everything that is wrong with it.
 
+use iopo_files::short;
 use serde_json::{Map, Value};
 use trace_schema::nearest;
 
@@ -29,7 +30,7 @@ impl Reader {
     /// Takes a value of a type; the default stands for one that is absent or wrong.
     pub(super) fn read<T: KeyValue>(&mut self, key: &'static str, default: T, range: Range) -> T {
         let Some(value) = self.take(key) else { return default };
-        let found = || shorten(&written(&value));
+        let found = || short(&written(&value)).into_owned();
         match T::read(&value) {
             Ok(read) if range.contains(read.number()) => return read,
             Ok(_) | Err(Misfit::Range) => {
@@ -39,7 +40,7 @@ impl Reader {
                 self.invalid.push(Problem::UnknownName { key, value: found(), known: names.join(", ") });
             }
             Err(Misfit::Type) => {
-                let found = shorten(&value.to_string());
+                let found = short(&value.to_string()).into_owned();
                 self.problems.push(Problem::WrongType { key, expected: T::EXPECTED, found });
             }
         }
@@ -75,11 +76,11 @@ impl Reader {
     fn leftover(&self, key: String, value: &Value) -> Option<Problem> {
         let Some(unsupported) = UNSUPPORTED.iter().find(|unsupported| unsupported.key == key) else {
             let suggestion = self.nearest(&key);
-            return Some(Problem::UnknownKey { key: shorten(&key), suggestion });
+            return Some(Problem::UnknownKey { key: short(&key).into_owned(), suggestion });
         };
         (!value.is_null() && !unsupported.allows(value)).then(|| Problem::Unsupported {
             key,
-            value: shorten(&written(value)),
+            value: short(&written(value)).into_owned(),
             reason: unsupported.reason.to_owned(),
         })
     }
@@ -87,14 +88,5 @@ impl Reader {
     fn nearest(&self, key: &str) -> Option<String> {
         let unsupported = UNSUPPORTED.iter().map(|unsupported| unsupported.key);
         nearest(key, self.known.iter().copied().chain(unsupported)).map(str::to_owned)
-    }
-}
-
-/// Enough of a value to recognise it in a message.
-fn shorten(text: &str) -> String {
-    const SHOWN: usize = 80;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
     }
 }

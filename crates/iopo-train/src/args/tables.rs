@@ -53,17 +53,39 @@ pub(super) fn tables() -> Vec<Table> {
         });
         Table { title: section.title, markdown: table(["key", "type", "default", "range", "meaning"], rows) }
     });
-    let ignored = IGNORED.iter().map(|ignored| [format!("`{}`", ignored.key), ignored.text.to_owned()]);
-    let refused = UNSUPPORTED.iter().map(|refused| {
-        let harmless = refused.harmless.iter().filter(|value| !value.is_empty());
-        let passes = harmless.map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
-        [format!("`{}`", refused.key), passes, refused.reason.to_owned()]
+    let in_marks = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let ignored = ignored().into_iter().map(|(text, keys)| [in_marks(&keys), text.to_owned()]);
+    let refused = refused().into_iter().map(|((harmless, reason), keys)| {
+        let passes: Vec<&str> = harmless.iter().copied().filter(|value| !value.is_empty()).collect();
+        [in_marks(&keys), in_marks(&passes), reason.to_owned()]
     });
     read.chain([
-        Table { title: "Accepted without meaning", markdown: table(["key", "what happens"], ignored) },
-        Table { title: "Refused", markdown: table(["key", "passes", "why, or what to do"], refused) },
+        Table { title: "Accepted without meaning", markdown: table(["keys", "what happens"], ignored) },
+        Table { title: "Refused", markdown: table(["keys", "passes", "why, or what to do"], refused) },
     ])
     .collect()
+}
+
+/// The keys that are accepted without meaning, by what happens instead.
+fn ignored() -> Vec<(&'static str, Vec<&'static str>)> {
+    grouped(IGNORED.iter().map(|ignored| (ignored.text, ignored.key)))
+}
+
+/// The keys that are refused, by the values that pass and the reason.
+fn refused() -> Vec<((&'static [&'static str], &'static str), Vec<&'static str>)> {
+    grouped(UNSUPPORTED.iter().map(|refused| ((refused.harmless, refused.reason), refused.key)))
+}
+
+/// Keys that share a text, each group where its first key stands.
+fn grouped<T: PartialEq>(keys: impl Iterator<Item = (T, &'static str)>) -> Vec<(T, Vec<&'static str>)> {
+    let mut groups: Vec<(T, Vec<&'static str>)> = Vec::new();
+    for (text, key) in keys {
+        match groups.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, keys)) => keys.push(key),
+            None => groups.push((text, vec![key])),
+        }
+    }
+    groups
 }
 
 fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
@@ -94,11 +116,10 @@ impl TrainArgs {
             text.push('\n');
         }
         text += "ACCEPTED WITHOUT MEANING\n\n";
-        text.extend(IGNORED.iter().map(|ignored| format!("  {}\n      {}\n", ignored.key, ignored.text)));
+        let entry = |keys: &[&str], text: &str| format!("  {}\n      {text}\n", keys.join(", "));
+        text.extend(ignored().iter().map(|(text, keys)| entry(keys, text)));
         text += "\nREFUSED\n\n";
-        text.extend(
-            UNSUPPORTED.iter().map(|refused| format!("  {}\n      {}\n", refused.key, refused.reason)),
-        );
+        text.extend(refused().iter().map(|((_, reason), keys)| entry(keys, reason)));
         text.replace('`', "").replace("default – (needed)", "needed").replace("; default –", "")
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use iopo_data::{LengthPolicy, RenderTime, Template, UnknownLabels};
+use iopo_files::{setting_flag, setting_number, setting_whole};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -130,8 +131,7 @@ impl KeyValue for bool {
     const EXPECTED: &'static str = "true or false";
 
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let parsed = value.as_bool().or_else(|| value.as_str()?.parse().ok());
-        parsed.ok_or(Misfit::Type)
+        setting_flag(value).ok_or(Misfit::Type)
     }
 
     fn written(&self) -> String {
@@ -143,10 +143,10 @@ impl KeyValue for f64 {
     const TYPE: &'static str = "number";
     const EXPECTED: &'static str = "a number";
 
-    /// `5e-6`, which YAML takes for a text, is a number too.
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let parsed = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-        parsed.ok_or(Misfit::Type).and_then(|x| if x.is_finite() { Ok(x) } else { Err(Misfit::Range) })
+        setting_number(value)
+            .ok_or(Misfit::Type)
+            .and_then(|x| if x.is_finite() { Ok(x) } else { Err(Misfit::Range) })
     }
 
     fn written(&self) -> String {
@@ -159,17 +159,8 @@ impl KeyValue for f64 {
     }
 }
 
-/// A whole number; `500.0` is one too.
-fn integer(value: &Value) -> Option<i64> {
-    let parsed = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-    parsed.or_else(|| {
-        let number = f64::read(value).ok()?;
-        (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
-    })
-}
-
 /// Counts of rows, tokens, updates and the like: products of two of them fit into 64 bits.
-const MOST: i64 = 1_000_000_000;
+const MOST: i128 = 1_000_000_000;
 
 macro_rules! integers {
     ($($type:ty: $most:expr, $expected:literal);+) => {$(
@@ -178,7 +169,7 @@ macro_rules! integers {
             const EXPECTED: &'static str = $expected;
 
             fn read(value: &Value) -> Result<Self, Misfit> {
-                let read = integer(value).filter(|read| *read <= $most).ok_or(Misfit::Type)?;
+                let read = setting_whole(value).filter(|read| *read <= $most).ok_or(Misfit::Type)?;
                 <$type>::try_from(read).map_err(|_| Misfit::Range)
             }
 
@@ -197,7 +188,7 @@ macro_rules! integers {
 integers!(
     i64: MOST, "an integer, at most a billion";
     usize: MOST, "an integer, at most a billion";
-    u64: i64::MAX, "an integer"
+    u64: i128::MAX, "an integer"
 );
 
 /// Which parameters are trained.
@@ -306,7 +297,7 @@ macro_rules! names {
                     // YAML 1.1 reads a bare `no` as false.
                     Value::Bool(false) => "no",
                     Value::Bool(true) => "true",
-                    Value::String(name) if name == "false" => "no",
+                    Value::String(name) if setting_flag(value) == Some(false) && name != "no" => "no",
                     Value::String(name) => name,
                     _ => return Err(Misfit::Type),
                 };

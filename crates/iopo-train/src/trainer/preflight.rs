@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use burn::module::Module;
 use iopo_data::EncodedExample;
+use iopo_model::CausalLm;
 
 use super::{Observer, Selection, StartReference, Trainer};
+use crate::answering::Answering;
 use crate::args::Notice;
 use crate::batch::{MicroBatch, trie_tokens};
 use crate::checkpoint::Checkpoint;
@@ -40,13 +42,32 @@ impl Trainer {
             return Err(TrainError::no_examples("there are none"));
         }
         self.check_evaluations()?;
-        self.data.notices.iter().for_each(|notice| observer.on_notice(notice));
+        self.report_files(observer)?;
         self.plan_by_tokens(observer)?;
         // The lock that an earlier run of this trainer still holds is its own.
         check_output(&self.config, self.lock.is_some())?;
         let resume = self.resume_point()?;
         self.check_start()?;
         Ok(Ready { resume })
+    }
+
+    /// Says what template and tokenizer imply, and what the models' files hold that is not used.
+    fn report_files(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if let Some(notice) = Answering::of(&self.config)?.notice() {
+            observer.on_notice(&notice);
+        }
+        self.data.notices.iter().for_each(|notice| observer.on_notice(notice));
+        let reference = self.reference.as_ref().filter(|_| self.config.reference.is_another());
+        let models = [
+            ("model_name_or_path", Some(&self.state.policy)),
+            ("ref_model", reference.and_then(ReferencePolicy::model)),
+        ];
+        for (key, model) in models {
+            for text in model.into_iter().flat_map(CausalLm::notes) {
+                observer.on_notice(&Notice { key: key.to_owned(), text: text.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses evaluations that would measure nothing, or less than the configuration asks for.

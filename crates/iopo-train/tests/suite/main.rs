@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and its errors are rare"
 )]
 
+mod answering;
 mod common;
 mod custom_loss;
 mod export;

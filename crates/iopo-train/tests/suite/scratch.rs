@@ -113,10 +113,11 @@ fn the_final_folder_is_an_ordinary_one_that_says_which_token_ends_an_answer() {
     assert_eq!(read("out/generation_config.json"), expected);
     assert_eq!(read("out/checkpoint-1/generation_config.json"), expected);
     assert_eq!(TextTokenizer::from_dir(place.path("out")).unwrap().eos_ids(), tokenizer.eos_ids());
-    // One that the starting folder has is carried over.
+    // One that the starting folder has is carried over, and names the token that was trained as well.
     fs::write(place.path("model/generation_config.json"), r#"{"eos_token_id": 5}"#).unwrap();
     train(place.config("second", &["max_steps=1", "save_strategy=no"])).unwrap();
-    assert_eq!(read("second/generation_config.json"), json!({ "eos_token_id": 5 }));
+    let both = json!({ "eos_token_id": [tokenizer.token_id("<|im_end|>"), 5] });
+    assert_eq!(read("second/generation_config.json"), both);
 }
 
 #[test]

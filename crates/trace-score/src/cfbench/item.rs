@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use iopo_files::deserialize_whole;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +59,7 @@ pub struct CfBenchItem {
 
 #[derive(Deserialize)]
 struct FileItem {
+    #[serde(deserialize_with = "deserialize_whole")]
     idx: u64,
     prompt: String,
     #[serde(default)]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use iopo_files::deserialize_whole;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::data::{DataError, read_items, read_text};
@@ -11,6 +12,7 @@ use crate::data::{DataError, read_items, read_text};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoringQuestion {
     /// Its place among the item's questions, from 0.
+    #[serde(deserialize_with = "deserialize_whole")]
     pub point_id: usize,
     /// The question, in Chinese.
     pub question: String,
@@ -22,6 +24,7 @@ pub struct ScoringQuestion {
     /// How the constraint is composed with others.
     pub composition_types: Vec<String>,
     /// The questions that must be satisfied first.
+    #[serde(deserialize_with = "whole_numbers")]
     pub dep: Vec<i64>,
 }
 
@@ -29,10 +32,12 @@ pub struct ScoringQuestion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComplexBenchItem {
     /// The item's own number.
+    #[serde(deserialize_with = "deserialize_whole")]
     pub main_id: i64,
     /// The group of variants that it belongs to.
     pub group: String,
     /// Its place in the group.
+    #[serde(deserialize_with = "deserialize_whole")]
     pub idx_in_group: i64,
     /// The instruction, in Chinese.
     pub instruction: String,
@@ -44,6 +49,12 @@ pub struct ComplexBenchItem {
     pub category: String,
     /// What is asked about a response.
     pub scoring_questions: Vec<ScoringQuestion>,
+}
+
+fn whole_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(deserialize_with = "deserialize_whole")] i64);
+    Ok(Vec::<Whole>::deserialize(deserializer)?.into_iter().map(|Whole(number)| number).collect())
 }
 
 /// Reads `data_final.json`.

@@ -35,6 +35,31 @@ fn all_problems_of_a_configuration_are_reported_at_once() {
 }
 
 #[test]
+fn references_in_values_are_filled_in_or_reported() {
+    let bench = Bench::new(1);
+    let base = bench.path("data").display().to_string();
+    let text = |seeds: &str| {
+        format!(
+            "output: {base}/out\nseeds: {seeds}\ngenerator:\n  endpoint: ${{oc.env:TRACE_BUILD_TEST_URL,none}}\n  \
+             model: '???'\nvotes: '3.0'\nsend_seed: 'yes'\nexpected_response_tokens: 1_000\n"
+        )
+    };
+    let path = bench.path("references.yaml");
+    std::fs::write(&path, text("${output}/seeds-${judge.model}.jsonl")).unwrap();
+    let said = stderr(&run(&path));
+    for expected in [
+        "2 problems",
+        "`seeds` holds `${judge.model}`, and the configuration has no key `judge.model`",
+        "`generator` is `???`, a value that is still to be given",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is missing in\n{said}");
+    }
+    std::fs::write(&path, text("${output}/seeds.jsonl").replace("???", "world")).unwrap();
+    let said = stderr(&run(&path));
+    assert!(said.contains("out/seeds.jsonl") && !said.contains("problem"), "{said}");
+}
+
+#[test]
 fn a_missing_key_is_reported_before_anything_is_asked() {
     let bench = Bench::new(1);
     let config =

@@ -7,7 +7,7 @@ use safetensors::Dtype;
 use serde_json::json;
 
 use super::{CONFIG, Q_A, WEIGHTS, adapter_copy, base, load_error, lora_error, named, set};
-use crate::common::{edit_tensors, peft_fixture, probe_bits};
+use crate::common::{edit_tensors, fixture, peft_fixture, probe_bits};
 
 #[test]
 fn a_rank_of_zero_is_refused() {
@@ -153,8 +153,9 @@ fn options_of_peft_that_change_no_number_are_accepted() {
 fn an_absent_adapter_config_is_named() {
     let dir = adapter_copy();
     fs::remove_file(dir.path().join(CONFIG)).unwrap();
-    let error = load_error(dir.path());
-    assert_eq!(error.to_string(), format!("cannot read {}", dir.path().join(CONFIG).display()));
+    let expected = "holds no adapter_config.json: an adapter's folder has adapter_config.json and \
+                    adapter_model.safetensors";
+    assert_eq!(load_error(dir.path()).to_string(), format!("{}: {expected}", dir.path().display()));
 }
 
 #[test]
@@ -172,10 +173,26 @@ fn a_broken_adapter_config_is_named() {
 #[test]
 fn absent_adapter_weights_are_named() {
     let dir = adapter_copy();
+    fs::remove_file(dir.path().join(WEIGHTS)).unwrap();
+    let expected = "holds no adapter_model.safetensors: an adapter's folder has adapter_config.json and \
+                    adapter_model.safetensors";
+    assert_eq!(load_error(dir.path()).to_string(), format!("{}: {expected}", dir.path().display()));
+}
+
+#[test]
+fn a_folder_without_an_adapter_says_what_it_holds() {
+    let dir = adapter_copy();
     let path = dir.path().join(WEIGHTS);
-    fs::remove_file(&path).unwrap();
-    let error = load_error(dir.path());
-    assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
+    fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n").unwrap();
+    let message = load_error(dir.path()).to_string();
+    assert!(message.contains("git lfs pull"), "{message}");
+    fs::rename(&path, dir.path().join("adapter_model.bin")).unwrap();
+    let message = load_error(dir.path()).to_string();
+    assert!(message.contains("holds adapter_model.bin, a Python pickle"), "{message}");
+    let message = load_error(&fixture("qwen2-tiny")).to_string();
+    assert!(message.contains("holds a model and no adapter_config.json"), "{message}");
+    let message = load_error(&dir.path().join("none")).to_string();
+    assert!(message.contains("no such folder; nothing is downloaded"), "{message}");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Weights of Hugging Face folders: what loads, what is written, and one test for every way to be wrong.
 
 mod errors;
+mod folders;
+mod headers;
 mod hostile;
 mod loading;
+mod names;
+mod quantised;
 mod writing;
 
 use std::collections::BTreeSet;
@@ -22,6 +26,11 @@ const NORM: &str = "model.norm.weight";
 
 fn try_load(dir: &Path) -> Result<CausalLm, WeightsError> {
     load_model(dir, Precision::default(), &Device::flex())
+}
+
+/// The message of a folder that does not load.
+fn load_error(dir: &Path) -> String {
+    try_load(dir).unwrap_err().to_string()
 }
 
 fn f32s(stored: &Stored) -> Vec<f32> {

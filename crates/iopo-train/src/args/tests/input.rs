@@ -96,8 +96,60 @@ fn a_file_that_is_not_utf8_is_a_read_error() {
 fn a_file_larger_than_any_configuration_is_refused_unread() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&vec![b'#'; 2 << 20]).unwrap();
-    let message = malformed(TrainArgs::from_file(file.path(), &[]));
-    assert!(message.contains("is larger than 1048576 bytes"), "{message}");
+    let error = TrainArgs::from_file(file.path(), &[]).unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "it is larger than 1 MiB, the limit for such a file");
+}
+
+#[test]
+fn a_file_of_another_kind_or_encoding_is_named() {
+    for (bytes, kind) in [
+        (&b"\xff\xfes\0e\0e\0d\0"[..], "text in UTF-16; save it as UTF-8"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"<!DOCTYPE html>", "an HTML page"),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let error = TrainArgs::from_file(file.path(), &[]).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(kind), "{source}");
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all("\u{feff}seed: 7\n".as_bytes()).unwrap();
+    assert_eq!(TrainArgs::from_file(file.path(), &[]).unwrap().seed, 7);
+}
+
+#[test]
+fn references_are_filled_in_from_the_file_and_from_overrides() {
+    let text = "stage: dpo\ntemplate: qwen\nlearning_rate: 5.0e-6\nseed: 7\nsave_steps: ${seed}\n\
+                output_dir: saves/${stage}/${template}-${learning_rate}\n";
+    let args = read(text, &[]).unwrap();
+    assert_eq!(args.output_dir.as_deref(), Some("saves/dpo/qwen-5e-06"));
+    assert_eq!(args.save_steps, 7);
+    let args = read(text, &["stage=sft", "eval_dataset='${stage}.jsonl'"]).unwrap();
+    assert_eq!(args.output_dir.as_deref(), Some("saves/sft/qwen-5e-06"));
+    assert_eq!(args.eval_dataset, ["sft.jsonl"]);
+    assert_eq!(read("output_dir: '\\${stage}'\n", &[]).unwrap().output_dir.as_deref(), Some("${stage}"));
+    // Cargo sets this variable for tests.
+    let args = read("output_dir: ${oc.env:CARGO_PKG_NAME}/${oc.env:NO_SUCH_VARIABLE,none}\n", &[]).unwrap();
+    assert_eq!(args.output_dir.as_deref(), Some("iopo-train/none"));
+}
+
+#[test]
+fn references_that_cannot_be_filled_in_are_problems_beside_all_others() {
+    let text = "output_dir: saves/${stag}\nrun_name: ${now:%Y}\nmodel_name_or_path: ${oc.env:NO_SUCH_VARIABLE}\n\
+                seed: x\n";
+    let Err(ArgsError::Invalid { problems, .. }) = read(text, &[]) else { panic!("they are filled in") };
+    let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for expected in [
+        "`output_dir` holds `${stag}`, and the configuration has no key `stag`",
+        "`run_name` asks for `${now:...}`, which is not filled in; known are `${key}` and `${oc.env:NAME}`",
+        "`model_name_or_path` needs the environment variable `NO_SUCH_VARIABLE`, which is not set",
+        "`seed` should be an integer, found \"x\"",
+    ] {
+        assert!(messages.iter().any(|message| message == expected), "{expected}: {messages:?}");
+    }
+    assert_eq!(messages.len(), 4);
 }
 
 #[test]

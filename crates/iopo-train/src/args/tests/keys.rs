@@ -1,6 +1,7 @@
 //! Keys without effect, and the page that lists all keys.
 
 use super::*;
+use crate::args::Interval;
 
 #[test]
 fn a_key_that_another_stage_uses_gets_a_line() {
@@ -130,7 +131,47 @@ fn the_table_for_a_terminal_has_every_key_with_its_default_and_range() {
     for key in TrainArgs::known_keys() {
         assert!(text.contains(&format!("\n  {key}\n")), "{key}");
     }
-    assert!(text.contains("\n  deepspeed\n") && text.contains("\n  packing\n"));
+    for (key, text_of_it) in
+        [("deepspeed", "training runs on one device"), ("packing", "batches have no padding")]
+    {
+        let (keys, meaning) = text
+            .lines()
+            .zip(text.lines().skip(1))
+            .find(|(keys, _)| {
+                keys.strip_prefix("  ").is_some_and(|keys| keys.split(", ").any(|found| found == key))
+            })
+            .unwrap();
+        assert!(meaning.contains(text_of_it), "{keys}: {meaning}");
+    }
+}
+
+/// Keys of LLaMA-Factory's and Ray's, transformers' and TRL's own configurations, beside those in the examples.
+#[test]
+fn keys_of_other_programs_are_accepted_with_a_line_or_refused_by_name_but_never_unknown() {
+    let ray = "{ray_run_name: a, ray_storage_path: ./saves, ray_num_workers: 4, placement_strategy: PACK, \
+               resources_per_worker: {GPU: 1}, ray_init_kwargs: {runtime_env: {env_vars: {}}}, fsdp: full_shard, \
+               use_swanlab: true, quantization_method: bnb, double_quantization: false, enable_thinking: false, \
+               image_max_pixels: 262144, vllm_maxlen: 4096, do_sample: true}";
+    let args = read(ray, &["model_name_or_path=m", "dataset=d", "output_dir=o"]).unwrap();
+    assert_eq!(args.validate().unwrap().notices.len(), 14);
+    for (refused, reason) in [
+        ("quantization_bit=4", "weights are f32 or bf16"),
+        ("beta=0.1", "set pref_beta"),
+        ("loss_type=sigmoid", "set pref_loss"),
+        ("max_prompt_length=512", "set cutoff_len"),
+        ("use_apollo=true", "APOLLO is not implemented"),
+        ("ref_model_quantization_bit=8", "weights are f32 or bf16"),
+        ("add_special_tokens=<x>", "the vocabulary is the model's own"),
+        ("load_in_4bit='True'", "weights are f32 or bf16"),
+    ] {
+        let [message] = <[String; 1]>::try_from(messages_of(&[refused])).unwrap();
+        assert!(message.contains(" is not supported: ") && message.contains(reason), "{message}");
+    }
+    for harmless in
+        ["use_muon='False'", "quantization_bit='0'", "fp8=off", "label_smoothing='0.0'", "use_swanlab=no"]
+    {
+        assert_eq!(notices_of(&[harmless]), [""; 0], "{harmless}");
+    }
 }
 
 #[test]
@@ -140,6 +181,15 @@ fn numbers_and_flags_may_stand_in_quotes_and_whole_numbers_may_have_a_point() {
     let args = read(text, &[]).unwrap();
     assert_eq!((args.lora_rank, args.seed, args.save_steps, args.max_steps), (16, 7, 3, 5));
     assert_eq!((args.bf16, args.pref_beta), (true, 0.2));
+    let text = "learning_rate: '5e-6'\nmax_samples: 1_000\nbf16: 'Yes'\nplot_loss: 'off'\ndo_train: on\nsave_strategy: 'off'\n\
+                eval_strategy: no\nseed: null\nlora_alpha: ~\n";
+    let args = read(text, &[]).unwrap();
+    assert_eq!(
+        (args.learning_rate, args.max_samples, args.seed, args.lora_alpha),
+        (5e-6, Some(1_000), 42, None)
+    );
+    assert_eq!((args.bf16, args.plot_loss, args.do_train), (true, false, true));
+    assert_eq!((args.save_strategy, args.eval_strategy), (Interval::No, Some(Interval::No)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rows of the three layouts.
 
+use iopo_files::deserialize_whole;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use trace_schema::Record;
@@ -10,6 +11,7 @@ use crate::ifeval::IfevalError;
 /// A row of Google's data, and the `doc` of a sample; further keys are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct PromptRow {
+    #[serde(deserialize_with = "deserialize_whole")]
     key: u64,
     prompt: String,
     instruction_id_list: Vec<String>,

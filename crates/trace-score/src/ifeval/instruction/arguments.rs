@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use iopo_files::whole_number;
 use serde_json::{Map, Value};
 
 use super::{CountBound, LANGUAGES, Relation};
@@ -70,7 +71,8 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn count(&mut self, key: &'static str) -> Argument<u64> {
         let value = self.take(key)?;
-        value.as_u64().ok_or_else(|| self.wrong(key, "is not a whole number from 0"))
+        let count = whole_number(value).and_then(|number| u64::try_from(number).ok());
+        count.ok_or_else(|| self.wrong(key, "is not a whole number from 0"))
     }
 
     pub(super) fn bound(&mut self, count: &'static str, relation: &'static str) -> Argument<CountBound> {

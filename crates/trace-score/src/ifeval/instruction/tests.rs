@@ -21,6 +21,36 @@ fn an_argument_that_is_null_is_absent() {
     );
 }
 
+/// Data frames and Arrow turn a column of counts with gaps into floats.
+#[test]
+fn a_count_may_be_a_whole_float() {
+    for (id, whole, float) in [
+        (
+            "length_constraints:number_words",
+            json!({"num_words": 300, "relation": "at least"}),
+            json!({"num_words": 300.0, "relation": "at least"}),
+        ),
+        (
+            "length_constraints:nth_paragraph_first_word",
+            json!({"num_paragraphs": 3, "nth_paragraph": 2, "first_word": "a"}),
+            json!({"num_paragraphs": 3.0, "nth_paragraph": 2.0, "first_word": "a"}),
+        ),
+        (
+            "keywords:letter_frequency",
+            json!({"letter": "e", "let_frequency": 2, "let_relation": "less than"}),
+            json!({"letter": "e", "let_frequency": 2e0, "let_relation": "less than"}),
+        ),
+    ] {
+        assert_eq!(format!("{:?}", parse(id, &float).unwrap()), format!("{:?}", parse(id, &whole).unwrap()));
+    }
+    for count in [json!(2.5), json!(-1.0), json!(1e300), json!("3"), json!(true)] {
+        assert_eq!(
+            error("detectable_format:number_bullet_lists", &json!({"num_bullets": count})),
+            r#"detectable_format:number_bullet_lists: the argument "num_bullets" is not a whole number from 0"#
+        );
+    }
+}
+
 #[test]
 fn every_way_to_be_wrong_names_the_argument() {
     assert_eq!(error("keywords:nothing", &json!({})), r#"unknown instruction "keywords:nothing""#);
