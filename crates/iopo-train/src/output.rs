@@ -46,6 +46,20 @@ impl TrainConfig {
     }
 }
 
+/// The checkpoint that a configuration asks to continue from, if it asks for one.
+///
+/// # Errors
+/// No checkpoint where the latest is wanted.
+pub(crate) fn resumed_checkpoint(config: &TrainConfig) -> Result<Option<PathBuf>, TrainError> {
+    let dir = match &config.resume {
+        None => return Ok(None),
+        Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&config.output_dir)?,
+        Some(dir) => Some(dir.clone()),
+    };
+    let missing = || TrainError::at(&config.output_dir, "there is no checkpoint to resume from");
+    dir.ok_or_else(missing).map(Some)
+}
+
 /// The checkpoint of the highest step in a folder; incomplete ones do not count.
 ///
 /// # Errors

@@ -31,6 +31,8 @@ const KEY: &str = "eval_prompts";
 /// # Errors
 /// As [`PromptEvaluator::new`] and [`Trainer::new`].
 pub fn trainer(config: TrainConfig, device: &Device) -> Result<Trainer, LabError> {
+    // Prompts and rows are rendered as of the same time.
+    let config = config.with_template_date()?;
     // A wrong file of prompts should not cost the loading of a large model.
     let evaluator = PromptEvaluator::new(&config)?;
     let trainer = Trainer::new(config, device)?;
@@ -63,7 +65,10 @@ impl PromptEvaluator {
         let Some(eval) = &config.eval_prompts else {
             return Ok(None);
         };
-        let respondent = Respondent::from_dir(&config.model, config.data.template)?;
+        let mut respondent = Respondent::from_dir(&config.model, config.data.template)?;
+        if let Some(time) = config.data.template_date {
+            respondent = respondent.rendered_at(time);
+        }
         let (mut prompts, mut seen) = (Vec::new(), BTreeSet::new());
         for file in &eval.files {
             let wrong = |source| LabError::EvalPrompts { path: file.clone(), source };
