@@ -173,7 +173,7 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// As that, and the system's errors.
+    /// As that, with [`ErrorKind::AlreadyExists`], and the system's errors.
     pub fn remove_folder(&self, folder: &Path) -> Result<(), FileError> {
         self.check_folder(folder)?;
         let failed = |source| FileError { action: "remove", path: folder.to_owned(), source };
@@ -249,7 +249,7 @@ pub fn verify_folder(folder: &Path) -> Result<bool, FileError> {
         let path = folder.join(name);
         if !entry.describes(&path).map_err(|source| read(&path, source))? {
             let reason = format!(
-                "its bytes are not those that were written (SHA-256 {}): it was damaged or edited",
+                "its bytes are not those that were written (SHA-256 {}): it was damaged or edited; use another copy",
                 entry.sha256
             );
             return Err(read(&path, io::Error::new(ErrorKind::InvalidData, reason)));

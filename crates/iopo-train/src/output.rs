@@ -1,5 +1,6 @@
 //! The output folder: its present files, and which of them a run may replace.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use iopo_files::{FolderLock, remove_unfinished, try_folder};
@@ -109,12 +110,14 @@ pub(crate) fn remove_old(
 
 /// Removes a checkpoint of ours; returns a notice where it holds something else, and stays.
 pub(crate) fn remove_checkpoint(dir: &Path) -> Result<Option<Notice>, TrainError> {
-    if let Err(error) = OWNER.check_folder(dir) {
-        let text = format!("{} is not removed: {}", dir.display(), error.source);
-        return Ok(Some(Notice { key: "save_total_limit".to_owned(), text }));
+    match OWNER.remove_folder(dir) {
+        Ok(()) => Ok(None),
+        Err(error) if error.source.kind() == ErrorKind::AlreadyExists => {
+            let text = format!("{} is not removed: {}", dir.display(), error.source);
+            Ok(Some(Notice { key: "save_total_limit".to_owned(), text }))
+        }
+        Err(error) => Err(error.into()),
     }
-    OWNER.remove_folder(dir)?;
-    Ok(None)
 }
 
 /// Checks that a run may write to its output folder; leaves everything as it is.
