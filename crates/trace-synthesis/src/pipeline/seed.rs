@@ -9,7 +9,7 @@ use iopo_files::open_text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trace_schema::{
-    RowLocation, UnusedKeys, excerpt, foreign_text, parse_json, shorten, unread_keys, values,
+    Purpose, RowLocation, UnusedKeys, excerpt, foreign_text, parse_json, shorten, unread_keys, values,
 };
 
 use super::error::PipelineError;
@@ -258,7 +258,8 @@ impl Lines {
         if instruction.trim().is_empty() {
             return Err("the instruction is blank".to_owned());
         }
-        let unused = unread_keys(&other, |_| false, false)?.into_iter().map(str::to_owned).collect();
+        let unused =
+            unread_keys(&other, |_| false, Purpose::Prompts)?.into_iter().map(str::to_owned).collect();
         let input = input.filter(|input| !input.trim().is_empty());
         Ok((Seed { id, instruction, input }, unused))
     }
