@@ -24,7 +24,7 @@ pub use jsonl::{DEFAULT_MAX_LINE_BYTES, JsonlReader, JsonlWriter, to_json_line};
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use message::{Message, Role};
 pub use nearest::nearest;
-pub use record::{Provenance, Record};
+pub use record::{Provenance, Reasoning, Record};
 pub use rejections::{ReasonCount, RejectedRow, RejectionStats, StageRejections};
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,

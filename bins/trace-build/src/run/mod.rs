@@ -5,11 +5,13 @@ mod dry_run;
 mod live;
 mod reader;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
 use chat_client::{Journal, JournaledClient};
-use iopo_cli::{Outcome, note, print};
+use iopo_cli::{Outcome, note, note_reasons, print};
+use trace_score::{ReasoningCounts, ReasoningMode};
 use trace_synthesis::pipeline::{
     OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
 };
@@ -63,13 +65,14 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start a runtime")?;
-    let live = live::Live::start(pipeline.progress(), clients, seeds.len());
+    let live = live::Live::start(pipeline.progress(), clients.clone(), seeds.len());
     let result = runtime.block_on(pipeline.run(seeds, output, config.written.clone()));
     live.finish();
     // The program must not wait for requests that were given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up } = result?;
     print(report(&config.output, &summary))?;
+    tell_what_is_odd(&summary, &clients);
     if let Some(reason) = given_up {
         note(format!("given up: {reason}"));
     }
@@ -78,6 +81,31 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     }
     note("some rows wait for answers: run the same command again to go on");
     Ok(Outcome::Incomplete)
+}
+
+/// Notes on what the endpoints did otherwise than asked.
+fn tell_what_is_odd(summary: &Summary, clients: &[JournaledClient]) {
+    let changes: BTreeSet<_> = summary.generator.changes.union(&summary.judge.changes).collect();
+    for change in changes {
+        note(format!("note: the endpoint does not take every setting: {change}"));
+    }
+    let ReasoningCounts { mode, stripped, incomplete } = summary.reasoning;
+    if stripped > 0 {
+        let mode = match mode {
+            ReasoningMode::Separate => "is in their provenance",
+            _ => "was taken out",
+        };
+        note(format!(
+            "note: {stripped} responses were written with reasoning, which {mode}; {incomplete} of them end within it. \
+             The key `reasoning` decides"
+        ));
+    }
+    for client in clients {
+        if let Some(remark) = client.progress().spent.remark() {
+            note(format!("note: {remark}"));
+        }
+        note_reasons("without an answer", &client.reasons());
+    }
 }
 
 fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient> {

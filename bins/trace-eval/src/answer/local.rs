@@ -17,8 +17,8 @@ use iopo_data::Template;
 use iopo_model::{Generated, GenerationConfig, Precision, Prompt as TokenPrompt, parse_float_dtype};
 use serde_json::json;
 
-use super::Collected;
 use super::prompts::Prompt;
+use super::{Collected, Given};
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
 use crate::provenance::Provenance;
@@ -53,12 +53,12 @@ pub(super) fn answer(
         let journal = open_journal(&journal_path(&args.ask, &args.out))?;
         let keys = prompts.iter().map(|prompt| setup.key(prompt)).collect::<Result<Vec<_>>>()?;
         setup.generate(prompts, &keys, &journal, args.local.batch_size.get())?;
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(args);
         for (prompt, key) in prompts.iter().zip(&keys) {
             let record = journal.get(key)?.and_then(|record| record.response);
             let response = record.with_context(|| format!("prompt {:?} got no answer", prompt.id))?;
-            let reason = response.finish_reason.name().to_owned();
-            collected.push(prompt, &setup.name, Some(response.content), Some(reason), None);
+            let RecordedResponse { content, reasoning, finish_reason, .. } = response;
+            collected.answered(prompt, &setup.name, Given { content, reasoning, finish_reason });
         }
         Ok((collected, setup.provenance(&args.local, provenance)?))
     })?
@@ -188,16 +188,20 @@ impl Setup {
             key: open.key,
             tag: format!("answer {}", open.prompt.id),
             model: self.name.clone(),
-            response: Some(RecordedResponse { content: text, finish_reason, model: None, id: None }),
+            response: Some(RecordedResponse {
+                content: text,
+                reasoning: None,
+                finish_reason,
+                model: None,
+                id: None,
+            }),
             error: None,
             rejection: None,
             attempts: 1,
             latency_ms: milliseconds(started.elapsed()),
-            usage: Usage {
-                prompt_tokens: open.tokens.tokens.len() as u64,
-                completion_tokens: generated.tokens.len() as u64,
-            },
+            usage: Usage::new(open.tokens.tokens.len() as u64, generated.tokens.len() as u64),
             cost: None,
+            changes: Vec::new(),
             time_ms: milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
         }
     }

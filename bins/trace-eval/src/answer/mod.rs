@@ -9,8 +9,10 @@ mod local;
 mod prompts;
 
 use anyhow::Result;
+use chat_client::FinishReason;
+use trace_score::{Parted, ReasoningCounts, ReasoningMode};
 
-use crate::answer_row::AnswerRow;
+use crate::answer_row::{AnswerRow, WITHOUT_END, note_reasoning};
 use crate::cli::AnswerArgs;
 use crate::files::{write_json, write_rows};
 use crate::provenance::Provenance;
@@ -26,6 +28,16 @@ struct Collected {
     unasked: usize,
     /// Why the first question was not asked, if one was not.
     stopped: Option<String>,
+    /// What became of the reasoning in answers.
+    reasoning: ReasoningCounts,
+}
+
+/// An answer as its responder gave it.
+struct Given {
+    content: String,
+    /// Reasoning beside the content.
+    reasoning: Option<String>,
+    finish_reason: FinishReason,
 }
 
 /// Asks, writes and prints.
@@ -36,6 +48,7 @@ pub(crate) fn run(args: &AnswerArgs) -> Result<Outcome> {
         Some(dir) => local::answer(args, dir, &prompts, provenance)?,
         None => endpoint::answer(args, &prompts, provenance)?,
     };
+    let provenance = provenance.with("reasoning", collected.reasoning)?;
     finish(args, prompts.len(), &collected, &provenance)
 }
 
@@ -60,6 +73,7 @@ fn finish(
         0 => {}
         cut => note(format!("{cut} answers were cut off at the most tokens; --max-tokens allows more")),
     }
+    note_reasoning(&collected.reasoning);
     if let Some(reason) = &collected.stopped {
         note(format!("stopped: {reason}"));
     }
@@ -67,22 +81,38 @@ fn finish(
 }
 
 impl Collected {
-    /// Enters an answer, or why there is none.
-    fn push(
-        &mut self,
-        prompt: &Prompt,
-        model: &str,
-        response: Option<String>,
-        finish_reason: Option<String>,
-        failed: Option<String>,
-    ) {
-        self.rows.push(AnswerRow {
-            id: prompt.id.clone(),
-            prompt: Some(prompt.user_message().to_owned()),
-            response,
-            model: Some(model.to_owned()),
-            finish_reason,
-            failed,
+    fn new(args: &AnswerArgs) -> Self {
+        Self { reasoning: ReasoningCounts::new(args.reasoning.into()), ..Self::default() }
+    }
+
+    /// Enters an answer, in the way in which its reasoning is to be taken.
+    fn answered(&mut self, prompt: &Prompt, model: &str, given: Given) {
+        let mode = self.reasoning.mode;
+        let parted = mode.part(&given.content);
+        self.reasoning.add(&parted);
+        let Parted { answer, reasoning, is_open } = parted;
+        let row = AnswerRow {
+            reasoning: reasoning.or(given.reasoning).filter(|_| mode == ReasoningMode::Separate),
+            finish_reason: given.finish_reason.told().map(str::to_owned),
+            ..row(prompt, model)
+        };
+        self.failed += usize::from(is_open);
+        self.rows.push(match is_open {
+            true => AnswerRow { failed: Some(WITHOUT_END.to_owned()), ..row },
+            false => AnswerRow { response: Some(answer), ..row },
         });
+    }
+}
+
+/// The row of a prompt, without an answer.
+fn row(prompt: &Prompt, model: &str) -> AnswerRow {
+    AnswerRow {
+        id: prompt.id.clone(),
+        prompt: Some(prompt.user_message().to_owned()),
+        response: None,
+        model: Some(model.to_owned()),
+        reasoning: None,
+        finish_reason: None,
+        failed: None,
     }
 }

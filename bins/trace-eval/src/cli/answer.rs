@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{AskArgs, LocalArgs};
+use super::{AskArgs, LocalArgs, ReasoningArg};
 
 /// The arguments of `trace-eval answer`.
 #[derive(Debug, Args)]
@@ -31,6 +31,12 @@ pub(crate) struct AnswerArgs {
     /// The file for the answers: id, prompt and response per line, in the order of the prompts.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+
+    /// What becomes of the reasoning in the answers, `<think>...</think>` for instance.
+    ///
+    /// An answer that ends within its reasoning is incomplete, and counts as failed.
+    #[arg(long, value_enum, default_value_t = ReasoningArg::Strip)]
+    pub(crate) reasoning: ReasoningArg,
 
     #[command(flatten)]
     pub(crate) local: LocalArgs,

@@ -211,7 +211,7 @@ fn start(
     question: Question,
 ) -> Result<(impl Future<Output = Result<Location, AskError>> + Send + 'static, Handle), AskError> {
     let runtime = Handle::try_current().map_err(|_| AskError::NoRuntime)?;
-    if client.stop.is_stopped() {
+    if client.book.stop.is_stopped() {
         return Err(AskError::Stopped);
     }
     let Question { tag, request } = question;

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::config::{ModelRole, PipelineConfig};
-use super::context::{Health, Shared};
+use super::context::Shared;
 use super::duplicates::{Duplicates, Overlap};
 use super::error::PipelineError;
 use super::output::OutputFolder;
@@ -64,12 +64,11 @@ impl Pipeline {
         if !problems.is_empty() {
             return Err(PipelineError::Config { problems });
         }
-        let health = Health::new(config.concurrency);
         let duplicates = Duplicates::new(config.similarity)?;
         let progress = Arc::new(Progress::default());
         // A row that is rejected for what the model or the endpoint says of it stays so in every run.
         let (generator, judge) = (generator.keeping_rejections(), judge.keeping_rejections());
-        let shared = Shared { config, prompts, generator, judge, health, progress };
+        let shared = Shared { config, prompts, generator, judge, progress };
         Ok(Self { shared: Arc::new(shared), duplicates, prices: [None; 2] })
     }
 
@@ -127,7 +126,7 @@ impl Pipeline {
         }
         let summary = summary(&shared, &tally, prices, config);
         output.finish(&summary)?;
-        Ok(RunReport { summary, given_up: shared.health.given_up() })
+        Ok(RunReport { summary, given_up: shared.given_up() })
     }
 }
 
@@ -208,6 +207,8 @@ fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: 
             model: shared.client(role).model().to_owned(),
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
+            is_partial: usage.is_partial,
+            changes: tally.changes(role),
             cost: prices.map(|prices| prices.cost(usage)),
         }
     };
@@ -223,6 +224,7 @@ fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: 
         operations: tally.operations(),
         generator: model(ModelRole::Generator, generator),
         judge: model(ModelRole::Judge, judge),
+        reasoning: tally.reasoning(shared.config.reasoning),
         prompts_version: PROMPTS_VERSION,
         prompts: shared.prompts.hashes(),
         config,
