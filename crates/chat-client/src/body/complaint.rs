@@ -161,7 +161,14 @@ impl Complaint {
             value => value,
         };
         match Self::under(value, "error") {
-            Some(complaint) => Self { status: complaint.status.or(Some(status)), ..complaint },
+            Some(complaint) => Self {
+                about: match complaint.about {
+                    About::Unsaid if status == 413 => About::Length,
+                    about => about,
+                },
+                status: complaint.status.or(Some(status)),
+                ..complaint
+            },
             None if value.is_null() => Self {
                 message: excerpt(body),
                 status: Some(status),

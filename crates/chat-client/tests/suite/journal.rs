@@ -50,7 +50,7 @@ fn a_record_is_one_line_that_begins_with_its_key() {
     let expected = format!(
         concat!(
             r#"{{"key":"{}","tag":"row-1","model":"m","#,
-            r#""response":{{"content":"two\nlines","finish_reason":"length","model":"m-0613"}},"#,
+            r#""response":{{"content":"two\nlines","reasoning":"hm","finish_reason":"length","model":"m-0613"}},"#,
             r#""attempts":2,"latency_ms":1234,"usage":{{"prompt_tokens":3,"completion_tokens":4}},"#,
             r#""cost":0.25,"time_ms":1790000000000}}"#,
             "\n"

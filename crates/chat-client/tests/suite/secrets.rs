@@ -21,7 +21,7 @@ fn the_key_is_in_no_error_journal_progress_or_debug_output() {
         let status =
             |status, body: &str| Action::Status { status, headers: Vec::new(), body: body.to_owned() };
         match (request.question().as_str(), attempt) {
-            ("question 0", _) => status(401, &body),
+            ("question 0", _) => status(403, &body),
             ("question 1", _) => status(500, &key),
             ("question 2", _) => Action::Raw(format!("HTTP/1.1 200 OK\r\n\r\n{key}").into_bytes()),
             ("question 3", _) => Action::Raw(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes()),
