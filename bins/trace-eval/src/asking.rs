@@ -120,9 +120,6 @@ impl Asker {
             note(format!("note: {remark}"));
         }
         note_reasons("without an answer", &self.client.reasons());
-        if let Some(reason) = self.client.given_up() {
-            note(format!("given up, since every further question would end alike: {reason}"));
-        }
         totals
     }
 }
@@ -152,6 +149,7 @@ pub(crate) fn is_fatal(error: &AskError) -> bool {
             | AskError::Invalid(_)
             | AskError::CapReached { .. }
             | AskError::CapUnknown { .. }
+            | AskError::GivenUp { .. }
             | AskError::Stopped
     )
 }

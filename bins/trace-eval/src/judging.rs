@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use chat_client::{AskError, ChatRequest, Message, Question, with_causes};
+use iopo_cli::note;
 use serde::Serialize;
 use trace_score::{Cell, Column, Parted, Table, part_reasoning};
 
@@ -112,7 +113,11 @@ pub(crate) fn judge<T>(
         }
         open = unread;
     }
-    Ok(Judging { ballots, answered_by, totals: asker.finish(&args.ask), changes })
+    let totals = asker.finish(&args.ask);
+    if let Some(reason) = ballots.iter().find_map(Ballot::unasked) {
+        note(format!("stopped: {reason}"));
+    }
+    Ok(Judging { ballots, answered_by, totals, changes })
 }
 
 fn without_answer<T>(error: AskError, attempts: u32) -> Result<Ballot<T>> {
@@ -149,6 +154,14 @@ impl<T> Ballot<T> {
     pub(crate) fn judgement(&self) -> Option<&T> {
         match self {
             Self::Read { judgement, .. } => Some(judgement),
+            _ => None,
+        }
+    }
+
+    /// Why the judge was not asked, if it was not.
+    fn unasked(&self) -> Option<&str> {
+        match self {
+            Self::Unasked { reason } => Some(reason),
             _ => None,
         }
     }

@@ -27,6 +27,7 @@ pub(crate) fn completion(value: &Value) -> Result<ChatResponse, ChatError> {
     let usage = usage(value.get("usage"));
     let choices = match value.get("choices") {
         Some(Value::Array(choices)) => choices,
+        Some(Value::Null) => return Err(ChatError::NoChoices { usage }),
         Some(_) => return Err(malformed("choices", "it is not a list")),
         None => return Err(malformed("choices", "it is missing")),
     };
@@ -80,8 +81,12 @@ fn malformed(path: &str, reason: &str) -> ChatError {
 
 /// The counts that are there, as numbers or as texts.
 fn usage(value: Option<&Value>) -> Usage {
-    let count = |key| value.and_then(|usage| usage.get(key)).and_then(whole);
-    let (prompt, completion) = (count("prompt_tokens"), count("completion_tokens"));
+    let count = |keys: [&str; 2]| {
+        let counts = keys.iter().filter_map(|key| value.and_then(|usage| usage.get(*key)));
+        counts.filter_map(whole).next()
+    };
+    let prompt = count(["prompt_tokens", "input_tokens"]);
+    let completion = count(["completion_tokens", "output_tokens"]);
     Usage {
         prompt_tokens: prompt.unwrap_or_default(),
         completion_tokens: completion.unwrap_or_default(),

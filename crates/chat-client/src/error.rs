@@ -265,6 +265,10 @@ pub enum AskError {
          hold; leave it out, or cap the number of questions"
     )]
     CapUnknown { unit: &'static str, uncounted: u64 },
+    /// Not asked, because every further question would end as earlier ones did; see
+    /// [`given_up`](crate::JournaledClient::given_up).
+    #[error("not asked: every further question would end alike: {reason}")]
+    GivenUp { reason: String },
     /// Not asked, because a [`StopSignal`](crate::StopSignal) was given.
     #[error("not asked: the run was stopped")]
     Stopped,
@@ -290,6 +294,7 @@ impl AskError {
             Self::Invalid(_)
                 | Self::CapReached { .. }
                 | Self::CapUnknown { .. }
+                | Self::GivenUp { .. }
                 | Self::Stopped
                 | Self::InsideRuntime
         )

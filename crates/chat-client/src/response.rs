@@ -24,29 +24,22 @@ pub enum FinishReason {
     Unknown,
 }
 
-/// Other words of endpoints for a reason, in small letters.
-const ALIASES: [(&str, FinishReason); 8] = [
-    ("max_tokens", FinishReason::Length),
-    ("max_output_tokens", FinishReason::Length),
-    ("max_length", FinishReason::Length),
-    ("model_length", FinishReason::Length),
-    ("token_limit", FinishReason::Length),
-    ("safety", FinishReason::ContentFilter),
-    ("prohibited_content", FinishReason::ContentFilter),
-    ("recitation", FinishReason::ContentFilter),
-];
+/// Parts of other words of endpoints for a cut answer, in small letters.
+const CUT: [&str; 5] = ["length", "max_tokens", "max_output_tokens", "max_new_tokens", "token_limit"];
 
-/// Words of endpoints for an answer that something on their side ended, in small letters.
-const BROKEN_OFF: [&str; 10] = [
+/// Parts of their words for a filter.
+const FILTERED: [&str; 5] = ["content_filter", "safety", "prohibited", "recitation", "blocklist"];
+
+/// Parts of their words for an answer that something on their side ended.
+const BROKEN_OFF: [&str; 9] = [
     "error",
     "abort",
-    "aborted",
     "cancel",
-    "cancelled",
-    "canceled",
+    "fail",
     "timeout",
-    "interrupted",
+    "interrupt",
     "incomplete",
+    "overload",
     "insufficient_system_resource",
 ];
 
@@ -70,18 +63,18 @@ impl FinishReason {
 
     /// Whether the answer is half: something on the endpoint's side ended it.
     pub(crate) fn is_broken_off(&self) -> bool {
-        matches!(self, Self::Other(name) if BROKEN_OFF.contains(&name.to_ascii_lowercase().as_str()))
+        matches!(self, Self::Other(name) if has_part(&name.to_ascii_lowercase(), &BROKEN_OFF))
     }
 
     fn of(name: String) -> Self {
         let small = name.trim().to_ascii_lowercase();
-        let known = [Self::Stop, Self::Length, Self::ContentFilter, Self::ToolCalls];
-        let known = known.into_iter().find(|reason| reason.name() == small);
-        let alias = || ALIASES.iter().find(|(alias, _)| *alias == small).map(|(_, reason)| reason.clone());
-        match known.or_else(alias) {
-            Some(reason) => reason,
-            None if small.is_empty() => Self::Unknown,
-            None => Self::Other(name),
+        match small.as_str() {
+            "" => Self::Unknown,
+            "stop" => Self::Stop,
+            "tool_calls" => Self::ToolCalls,
+            _ if has_part(&small, &CUT) => Self::Length,
+            _ if has_part(&small, &FILTERED) => Self::ContentFilter,
+            _ => Self::Other(name),
         }
     }
 
@@ -89,6 +82,10 @@ impl FinishReason {
     pub(crate) fn of_value(value: Option<&Value>) -> Self {
         value.and_then(Value::as_str).map_or(Self::Unknown, |name| Self::of(name.to_owned()))
     }
+}
+
+fn has_part(word: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| word.contains(part))
 }
 
 impl Serialize for FinishReason {

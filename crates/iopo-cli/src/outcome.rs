@@ -11,7 +11,7 @@ use crate::console::{part, write_error};
 pub enum Outcome {
     /// Everything was done: exit code 0.
     Done,
-    /// A comparison failed: exit code 1.
+    /// A comparison failed, or nothing came of a run: exit code 1.
     Failed,
     /// Something is left over, such as questions beyond a cap; another run goes on from there: exit code 3.
     Incomplete,

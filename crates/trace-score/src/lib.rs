@@ -22,7 +22,7 @@ pub use data::DataError;
 pub use error::{ScoreError, UnreadableAnswer};
 pub use judged::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 pub use paired::{PairedMean, PairedScores, PairedShare, RunComparison};
-pub use reasoning::{Parted, ReasoningCounts, ReasoningMode, part_reasoning};
+pub use reasoning::{Parted, ReasoningCounts, ReasoningMode, part_reasoning, part_reasoning_after};
 pub use scores::{
     ConstraintScores, CountScores, DimensionScores, Estimate, Failure, InstructionScores, Scores, TypeScores,
 };

@@ -75,9 +75,14 @@ struct Mark {
 impl ReasoningMode {
     /// Reads an answer.
     pub fn part(self, text: &str) -> Parted {
+        self.part_after("", text)
+    }
+
+    /// Reads an answer to a prompt with this end, as [`part_reasoning_after`] does.
+    pub fn part_after(self, prompt: &str, text: &str) -> Parted {
         match self {
             Self::Keep => Parted { answer: text.to_owned(), ..Parted::default() },
-            Self::Strip | Self::Separate => part_reasoning(text),
+            Self::Strip | Self::Separate => part_reasoning_after(prompt, text),
         }
     }
 }
@@ -149,6 +154,16 @@ pub fn part_reasoning(text: &str) -> Parted {
         answer: answer.trim_start().to_owned(),
         reasoning: Some(thoughts.collect::<Vec<_>>().join("\n\n")),
         is_open,
+    }
+}
+
+/// [`part_reasoning`] of an answer to a prompt with this end, in which a chat template may have opened the reasoning: an
+/// answer without a closing mark then is incomplete.
+pub fn part_reasoning_after(prompt: &str, text: &str) -> Parted {
+    let end = prompt.trim_end().to_ascii_lowercase();
+    match MARKS.iter().find(|marks| end.ends_with(marks.opening)) {
+        Some(marks) => part_reasoning(&format!("{}{text}", marks.opening)),
+        None => part_reasoning(text),
     }
 }
 
@@ -232,6 +247,16 @@ mod tests {
         }
         let parted = part_reasoning("Blue.\n<think>Is it?");
         assert_eq!((parted.answer.as_str(), parted.is_open), ("Blue.\n", true));
+    }
+
+    #[test]
+    fn a_prompt_that_opens_reasoning_is_part_of_it() {
+        let prompt = "<|im_start|>assistant\n<think>\n";
+        assert!(part_reasoning_after(prompt, "Hm, no commas.").is_open);
+        assert_eq!(part_reasoning_after(prompt, "Hm.</think>Blue.").answer, "Blue.");
+        for prompt in ["<|im_start|>assistant\n", "<think>\n\n</think>\n\n"] {
+            assert_eq!(part_reasoning_after(prompt, "Blue.").answer, "Blue.");
+        }
     }
 
     #[test]

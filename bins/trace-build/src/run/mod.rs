@@ -13,7 +13,7 @@ use chat_client::{Journal, JournaledClient};
 use iopo_cli::{Outcome, note, note_reasons, print};
 use trace_score::{ReasoningCounts, ReasoningMode};
 use trace_synthesis::pipeline::{
-    OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
+    Kept, OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
 };
 
 use self::config::{Endpoint, RunConfig};
@@ -76,6 +76,11 @@ fn build(config: &RunConfig, prompts: Prompts, seeds: &SeedFile) -> anyhow::Resu
     if let Some(reason) = given_up {
         note(format!("given up: {reason}"));
     }
+    let Kept { sft, pairs, groups, evaluation, rejected: _ } = summary.kept;
+    if summary.complete && summary.seeds > 0 && sft + pairs + groups + evaluation == 0 {
+        note("no row was built: every seed was rejected, and rejected.jsonl says why");
+        return Ok(Outcome::Failed);
+    }
     if summary.complete {
         return Ok(Outcome::Done);
     }
@@ -92,12 +97,12 @@ fn tell_what_is_odd(summary: &Summary, clients: &[JournaledClient]) {
     let ReasoningCounts { mode, stripped, incomplete } = summary.reasoning;
     if stripped > 0 {
         let mode = match mode {
-            ReasoningMode::Separate => "is in their provenance",
+            ReasoningMode::Separate => "stands in the provenance",
             _ => "was taken out",
         };
         note(format!(
-            "note: {stripped} responses were written with reasoning, which {mode}; {incomplete} of them end within it. \
-             The key `reasoning` decides"
+            "note: reasoning {mode} of {stripped} responses, of which {incomplete} end within it; the key `reasoning` \
+             decides"
         ));
     }
     for client in clients {

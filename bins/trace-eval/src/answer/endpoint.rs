@@ -55,7 +55,11 @@ impl Collected {
         match outcome {
             Ok(answer) => {
                 let ChatResponse { content, reasoning, finish_reason, .. } = answer.response;
-                self.answered(prompt, model, Given { content, reasoning, finish_reason });
+                self.answered(
+                    prompt,
+                    model,
+                    Given { content, reasoning, finish_reason, opening: String::new() },
+                );
             }
             Err(error) if is_fatal(&error) => return Err(error.into()),
             Err(error) if error.is_unasked() => {

@@ -52,13 +52,15 @@ pub(super) fn answer(
         let setup = Setup::new(args, dir)?;
         let journal = open_journal(&journal_path(&args.ask, &args.out))?;
         let keys = prompts.iter().map(|prompt| setup.key(prompt)).collect::<Result<Vec<_>>>()?;
-        setup.generate(prompts, &keys, &journal, args.local.batch_size.get())?;
+        let respondent = Respondent::from_dir(&setup.files.model, setup.template)?;
+        setup.generate(prompts, &keys, &journal, &respondent, args.local.batch_size.get())?;
         let mut collected = Collected::new(args);
         for (prompt, key) in prompts.iter().zip(&keys) {
             let record = journal.get(key)?.and_then(|record| record.response);
             let response = record.with_context(|| format!("prompt {:?} got no answer", prompt.id))?;
+            let opening = respondent.opening(&tokens(&respondent, prompt, key)?.tokens)?;
             let RecordedResponse { content, reasoning, finish_reason, .. } = response;
-            collected.answered(prompt, &setup.name, Given { content, reasoning, finish_reason });
+            collected.answered(prompt, &setup.name, Given { content, reasoning, finish_reason, opening });
         }
         Ok((collected, setup.provenance(&args.local, provenance)?))
     })?
@@ -113,13 +115,13 @@ impl Setup {
         prompts: &[Prompt],
         keys: &[QuestionKey],
         journal: &Journal,
+        respondent: &Respondent,
         batch_size: usize,
     ) -> Result<()> {
-        let respondent = Respondent::from_dir(&self.files.model, self.template)?;
         let mut open = Vec::new();
         for (prompt, key) in prompts.iter().zip(keys) {
             if journal.get(key)?.is_none() {
-                open.push(Open { prompt, key: *key, tokens: tokens(&respondent, prompt, key)? });
+                open.push(Open { prompt, key: *key, tokens: tokens(respondent, prompt, key)? });
             }
         }
         if open.is_empty() {

@@ -38,6 +38,8 @@ struct Given {
     /// Reasoning beside the content.
     reasoning: Option<String>,
     finish_reason: FinishReason,
+    /// The end of the prompt, where it is known: a template may open the reasoning there.
+    opening: String,
 }
 
 /// Asks, writes and prints.
@@ -88,7 +90,7 @@ impl Collected {
     /// Enters an answer, in the way in which its reasoning is to be taken.
     fn answered(&mut self, prompt: &Prompt, model: &str, given: Given) {
         let mode = self.reasoning.mode;
-        let parted = mode.part(&given.content);
+        let parted = mode.part_after(&given.opening, &given.content);
         self.reasoning.add(&parted);
         let Parted { answer, reasoning, is_open } = parted;
         let row = AnswerRow {

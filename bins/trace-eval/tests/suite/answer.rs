@@ -193,6 +193,34 @@ fn reasoning_is_stripped_kept_or_separated_and_never_asked_for_again() {
 }
 
 #[test]
+fn a_key_that_is_echoed_in_escapes_reaches_neither_files_nor_the_terminal() {
+    const KEY: &str = "sk-proj/0123456789+abcdef";
+    let escaped: String = KEY.chars().map(|letter| format!("\\u{:04X}", u32::from(letter))).collect();
+    let body =
+        format!(r#"{{"error": {{"message": "Incorrect key {escaped}, {}"}}}}"#, KEY.replace('/', "\\/"));
+    let server = ScriptedServer::start(move |_, _| Action::Status {
+        status: 401,
+        headers: Vec::new(),
+        body: body.clone(),
+    })
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (prompts, out) = (prompts(folder.path(), 2), folder.path().join("answers.jsonl"));
+    let url = server.base_url();
+    let arguments = ["answer", "--benchmark", "prompts", text(&prompts), "--endpoint", &url, "--model", "m"];
+    let more = ["--out", text(&out), "--api-key-env", "TRACE_EVAL_TEST_KEY"];
+    let output = common::command(&[&arguments[..], &more].concat()).env("TRACE_EVAL_TEST_KEY", KEY).output();
+    let output = output.unwrap();
+    let mut shown = stdout(&output) + &stderr(&output);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        shown += &std::fs::read_to_string(file.unwrap().path()).unwrap();
+    }
+    assert!(shown.contains("Incorrect key [redacted], [redacted]"), "{shown}");
+    assert!(!shown.contains("0123456789") && !shown.contains("u0030"), "{shown}");
+    assert!(server.last_request().unwrap().headers["authorization"].contains(KEY));
+}
+
+#[test]
 fn arguments_cannot_command_the_terminal() {
     let output = common::run(&["answer", "--no-such-\u{1b}[2J\u{202e}argument"]);
     assert_eq!(output.status.code(), Some(2));

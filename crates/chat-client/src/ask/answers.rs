@@ -211,6 +211,9 @@ fn start(
     question: Question,
 ) -> Result<(impl Future<Output = Result<Location, AskError>> + Send + 'static, Handle), AskError> {
     let runtime = Handle::try_current().map_err(|_| AskError::NoRuntime)?;
+    if let Some(reason) = client.given_up() {
+        return Err(AskError::GivenUp { reason });
+    }
     if client.book.stop.is_stopped() {
         return Err(AskError::Stopped);
     }

@@ -44,7 +44,7 @@ pub(super) struct Entry {
 impl Book {
     pub(super) fn new(journal: Journal, config: AskConfig, observer: Option<Box<dyn AskObserver>>) -> Self {
         let progress = AskProgress { spent: journal.report().spent, ..AskProgress::default() };
-        let health = Mutex::new(Health::new(!journal.is_empty()));
+        let health = Mutex::default();
         Self { journal, stop: StopSignal::new(), config, observer, progress: Mutex::new(progress), health }
     }
 
@@ -78,7 +78,7 @@ impl Book {
         if stops {
             self.stop.stop();
         }
-        health.has_answered()
+        health.has_answered() || !self.journal.is_empty()
     }
 
     pub(super) fn progress(&self) -> AskProgress {

@@ -19,7 +19,7 @@ const MOST_REASONS: usize = 100;
 /// run, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// Whether the endpoint answered, or refused a question for what it says.
+    /// Whether the endpoint answered in this run, or refused a question for what it says.
     has_answered: bool,
     /// Questions without an answer since.
     in_a_row: u64,
@@ -32,12 +32,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// For an endpoint that has answered in earlier runs, or not.
-    pub(super) fn new(has_answered: bool) -> Self {
-        Self { has_answered, ..Self::default() }
-    }
-
-    /// Whether a refusal can be taken for one of its question: some other question was answered.
+    /// Whether the endpoint answered, or refused a question for what it says.
     pub(super) fn has_answered(&self) -> bool {
         self.has_answered
     }
@@ -149,7 +144,8 @@ mod tests {
         assert!(health.failed(&status(401, "second"), 1));
         assert_eq!(health.given_up().as_deref(), Some("the endpoint answered with status 401: second"));
 
-        let mut health = Health::new(true);
+        let mut health = Health::default();
+        health.answered();
         assert!((1..ALIKE).all(|_| !health.failed(&status(401, ""), 1)));
         assert!(health.failed(&status(401, ""), 1));
     }

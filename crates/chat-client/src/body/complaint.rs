@@ -86,16 +86,22 @@ const LENGTH: [&str; 7] = [
 ];
 
 /// Words of refusals that are about a setting, if they name one.
-const UNSUPPORTED: [&str; 10] = [
+const UNSUPPORTED: [&str; 16] = [
     "unsupported",
     "not support",
     "n't support",
     "unrecognized",
     "unknown",
     "unexpected",
+    "not recognized",
+    "not accept",
     "not permitted",
     "not allowed",
     "only the default",
+    "strictly positive",
+    "greater than 0",
+    "must be positive",
+    " instead",
     "deprecated",
 ];
 

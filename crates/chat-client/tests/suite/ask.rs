@@ -311,7 +311,8 @@ fn a_refusal_that_would_hit_every_question_stops_a_run_in_the_endpoint_s_words()
         let (answered, client, requests) = run_out(good, 30, &refusal(status, words));
         assert_eq!(requests, asked, "{status} {words}");
         assert!(client.given_up().unwrap().contains(words), "{:?}", client.given_up());
-        assert!(matches!(answered.last().unwrap().outcome, Err(AskError::Stopped)));
+        let last = answered.last().unwrap().outcome.as_ref().unwrap_err();
+        assert!(matches!(last, AskError::GivenUp { reason } if reason.contains(words)) && last.is_unasked());
         assert_eq!(client.reasons().len(), 1);
         assert_eq!(client.reasons()[0].1, asked - good as u64);
     }

@@ -71,6 +71,7 @@ fn an_answer_without_whole_counts_is_an_answer() {
         (Some(json!({"prompt_tokens": null, "completion_tokens": null})), (0, 0, true)),
         (Some(json!({"prompt_tokens": 12})), (12, 0, true)),
         (Some(json!({"prompt_tokens": -1, "completion_tokens": 5})), (0, 5, true)),
+        (Some(json!({"input_tokens": 12, "output_tokens": 5})), (12, 5, false)),
         (Some(json!({"prompt_tokens": 12.0, "completion_tokens": "5"})), (12, 5, false)),
     ] {
         let response = parse(&with("", "usage", usage.clone())).unwrap();
@@ -90,6 +91,8 @@ fn an_unknown_reason_is_no_error_and_reasons_have_one_name() {
         (Some(json!("STOP")), FinishReason::Stop),
         (Some(json!("MAX_TOKENS")), FinishReason::Length),
         (Some(json!("max_tokens")), FinishReason::Length),
+        (Some(json!("FINISH_REASON_MAX_TOKENS")), FinishReason::Length),
+        (Some(json!("model_length")), FinishReason::Length),
         (Some(json!("SAFETY")), FinishReason::ContentFilter),
     ] {
         let response = parse(&with("/choices/0", "finish_reason", reason.clone())).unwrap();

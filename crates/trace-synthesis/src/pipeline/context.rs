@@ -177,9 +177,10 @@ impl Context {
             self.shared.judge.stop_signal().stop();
         }
         match error {
-            AskError::CapReached { .. } | AskError::CapUnknown { .. } | AskError::Stopped => {
-                StepError::reject(stage, Reason::NotAsked, reason)
-            }
+            AskError::CapReached { .. }
+            | AskError::CapUnknown { .. }
+            | AskError::GivenUp { .. }
+            | AskError::Stopped => StepError::reject(stage, Reason::NotAsked, reason),
             AskError::Rejected { rejection: Rejection::Refused, .. } => {
                 StepError::reject(stage, Reason::Refused, reason)
             }
