@@ -85,7 +85,7 @@ fn a_refusal_that_would_hit_every_prompt_ends_a_run_and_is_told() {
         let output = answer(&server, &prompts, &out, &["--concurrency", "1"]);
         assert_eq!((output.status.code(), server.requests()), (Some(3), requests), "{output:?}");
         assert!(
-            stderr(&output).contains("given up") && stderr(&output).contains("That is wrong."),
+            stderr(&output).contains("would end alike") && stderr(&output).contains("That is wrong."),
             "{output:?}"
         );
     }

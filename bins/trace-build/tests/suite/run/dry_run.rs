@@ -89,7 +89,7 @@ fn hostile_texts_of_seeds_and_configurations_stay_texts() {
 
     for more in [
         "\"bad\\e[2Jkey\\u202e\\nerror: all is lost\": 1\n",
-        "language: \"\\e[2J\\u202e\"\n",
+        "vote_rule: \"\\e[2J\\u202e\"\n",
         "judge: \"\\a\\e\"\n",
     ] {
         let output = run(&bench.configure("out", "http://127.0.0.1:1/v1", "", more));
