@@ -67,6 +67,17 @@ impl Respondent {
         Ok(self.template.prompt(messages)?)
     }
 
+    /// The end of the text that an answer starts from: a template may open something there that the answer closes, such as
+    /// `<think>`.
+    ///
+    /// # Errors
+    /// Tokens that the tokenizer cannot turn into text.
+    pub fn opening(&self, prompt: &[u32]) -> Result<String, AnswerError> {
+        const TOKENS: usize = 16;
+        let start = prompt.len().saturating_sub(TOKENS);
+        Ok(self.template.tokenizer().decode(prompt.get(start..).unwrap_or_default())?)
+    }
+
     /// The settings with every token that ends an answer of this template and tokenizer.
     #[must_use]
     pub fn ending(&self, config: &GenerationConfig) -> GenerationConfig {

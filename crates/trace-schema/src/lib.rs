@@ -30,7 +30,7 @@ pub use jsonl::{
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use message::{Message, Role};
 pub use nearest::nearest;
-pub use record::{Provenance, Record};
+pub use record::{Provenance, Reasoning, Record};
 pub use rejections::{ReasonCount, RejectedRow, RejectionStats, StageRejections};
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,

@@ -19,8 +19,8 @@ use iopo_model::{
 };
 use serde_json::json;
 
-use super::Collected;
 use super::prompts::Prompt;
+use super::{Collected, Given};
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
 use crate::provenance::Provenance;
@@ -57,12 +57,13 @@ pub(super) fn answer(
         let time = respondent.printed_time();
         let keys = prompts.iter().map(|prompt| setup.key(prompt, time)).collect::<Result<Vec<_>>>()?;
         setup.generate(&respondent, prompts, &keys, &journal, args.local.batch_size.get())?;
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(args);
         for (prompt, key) in prompts.iter().zip(&keys) {
             let record = journal.get(key)?.and_then(|record| record.response);
             let response = record.with_context(|| format!("prompt {:?} got no answer", prompt.id))?;
-            let reason = response.finish_reason.name().to_owned();
-            collected.push(prompt, &setup.name, Some(response.content), Some(reason), None);
+            let opening = respondent.opening(&tokens(&respondent, prompt, key)?.tokens)?;
+            let RecordedResponse { content, reasoning, finish_reason, .. } = response;
+            collected.answered(prompt, &setup.name, Given { content, reasoning, finish_reason, opening });
         }
         Ok((collected, setup.provenance(&args.local, time, provenance)?))
     })?
@@ -126,6 +127,7 @@ impl Setup {
             model: self.name.clone(),
             response: Some(RecordedResponse {
                 content: time.to_string(),
+                reasoning: None,
                 finish_reason: FinishReason::Stop,
                 model: None,
                 id: None,
@@ -134,8 +136,9 @@ impl Setup {
             rejection: None,
             attempts: 1,
             latency_ms: 0,
-            usage: Usage { prompt_tokens: 0, completion_tokens: 0 },
+            usage: Usage::default(),
             cost: None,
+            changes: Vec::new(),
             time_ms: now_ms(),
         })?;
         Ok(time)
@@ -249,16 +252,20 @@ impl Setup {
             key: open.key,
             tag: format!("answer {}", open.prompt.id),
             model: self.name.clone(),
-            response: Some(RecordedResponse { content: text, finish_reason, model: None, id: None }),
+            response: Some(RecordedResponse {
+                content: text,
+                reasoning: None,
+                finish_reason,
+                model: None,
+                id: None,
+            }),
             error: None,
             rejection: None,
             attempts: 1,
             latency_ms: milliseconds(started.elapsed()),
-            usage: Usage {
-                prompt_tokens: open.tokens.tokens.len() as u64,
-                completion_tokens: generated.tokens.len() as u64,
-            },
+            usage: Usage::new(open.tokens.tokens.len() as u64, generated.tokens.len() as u64),
             cost: None,
+            changes: Vec::new(),
             time_ms: now_ms(),
         }
     }

@@ -15,6 +15,7 @@ use iopo_train::{
     TrainConfig, Trainer, stable_hash,
 };
 use trace_score::ifeval::Checker;
+use trace_score::{Parted, part_reasoning_after};
 
 use crate::error::LabError;
 use answers::{Answer, Answers};
@@ -152,7 +153,10 @@ impl PromptEvaluator {
             let generated = model.generate_all(part, &config, |_| false)?;
             for (generated, prompt) in generated.iter().zip(rules) {
                 let text = self.respondent.text(generated)?;
-                let verdict = prompt.rule.check(&checker, &text);
+                let opening = self.respondent.opening(&prompt.tokens)?;
+                let Parted { answer, is_open, .. } = part_reasoning_after(&opening, &text);
+                // What ends within its reasoning is no answer.
+                let verdict = prompt.rule.check(&checker, if is_open { "" } else { &answer });
                 answers.push(Answer::new(text, generated.finish, verdict));
             }
             report(part.len());
