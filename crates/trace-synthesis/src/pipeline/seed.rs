@@ -281,7 +281,7 @@ fn check_kind(line: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
     use super::*;
 
@@ -334,6 +334,21 @@ mod tests {
             let error = SeedFile::open(&path, None).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_named() {
+        let cause = |path: &Path| {
+            let PipelineError::File { source, .. } = SeedFile::open(path, None).unwrap_err() else {
+                panic!()
+            };
+            source.to_string()
+        };
+        let (folder, path) = file("PAR1");
+        assert!(cause(&path).contains("a Parquet file"));
+        assert!(cause(folder.path()).contains("a folder"));
+        #[cfg(unix)]
+        assert!(cause(Path::new("/dev/zero")).contains("not a regular file"));
     }
 
     #[test]
