@@ -5,6 +5,7 @@ mod clock;
 mod error;
 mod fixed;
 mod limits;
+mod prices;
 mod program;
 mod thought;
 

@@ -29,7 +29,7 @@ const MOST_TOKENS: usize = 2_048;
 const MOST_ELIFS: usize = 512;
 
 /// Enough for an expression of [`MOST_TOKENS`] levels in a build without optimisation.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
 
 /// A template, ready to be rendered.
 #[derive(Debug)]

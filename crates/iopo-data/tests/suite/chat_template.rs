@@ -1,6 +1,9 @@
 //! Chat templates that come with the tokenizer: what is rendered, and what is refused.
 
-use iopo_data::{Message, Template, TemplateEncoder, TemplateError, TextTokenizer};
+use iopo_data::{
+    EncodedExample, Encoder, ExampleText, LengthPolicy, Message, RowLocation, Template, TemplateEncoder,
+    TemplateError, TextExample, TextTokenizer,
+};
 use serde_json::{Value, json};
 
 use crate::common;
@@ -200,6 +203,20 @@ fn a_thought_that_the_prompt_opens_goes_on_in_the_completion() {
     let prompt = encoder.tokenizer().decode(&sequence.prompt).unwrap();
     assert!(prompt.contains("<|im_start|>assistant\n\n\nyes<|im_end|>"), "{prompt}");
     assert_eq!(encoder.tokenizer().decode(&sequence.completion).unwrap(), "\n</think>\n\nno<|im_end|>");
+}
+
+#[test]
+fn both_responses_of_a_pair_go_on_from_the_opened_thought() {
+    let encoder = Encoder::new(chat(OPENS_THINK), 1_000, LengthPolicy::Error);
+    let (chosen, rejected) = ("<think>\nwhy\n</think>\n\nyes".to_owned(), "no".to_owned());
+    let text = ExampleText::Pair { prompt: vec![Message::user("q")], chosen, rejected };
+    let origin = RowLocation { file: "rows.jsonl".to_owned(), row: 1, id: None };
+    let pair = encoder.encode(&TextExample { origin, text }).unwrap().unwrap();
+    let EncodedExample::Pair { prompt, chosen, rejected } = pair else { panic!("not a pair") };
+    assert_eq!(prompt, encoder.template().prompt(&[Message::user("q")]).unwrap());
+    let decode = |ids: &[u32]| encoder.template().tokenizer().decode(ids).unwrap();
+    assert_eq!(decode(&chosen), "why\n</think>\n\nyes<|im_end|>");
+    assert_eq!(decode(&rejected), "\n</think>\n\nno<|im_end|>");
 }
 
 #[test]
