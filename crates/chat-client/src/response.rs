@@ -108,7 +108,7 @@ pub struct Usage {
     /// Tokens of the answer, reasoning included.
     pub completion_tokens: u64,
     /// Whether the endpoint left out a count, which then is 0 here.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_partial: bool,
 }
 
@@ -117,11 +117,6 @@ impl Usage {
     pub const fn new(prompt_tokens: u64, completion_tokens: u64) -> Self {
         Self { prompt_tokens, completion_tokens, is_partial: false }
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// An answer.

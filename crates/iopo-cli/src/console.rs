@@ -66,10 +66,10 @@ fn deliver(out: &mut impl Write, text: impl Display) -> io::Result<()> {
 /// They could command a terminal, hide a part of the text or show it in another order. The escapes are those of JSON, so
 /// a document of JSON means the same as before. The joiners and variation selectors that scripts and emoji need stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let mut left = text.chars().peekable();
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
+    let mut left = text.chars().peekable();
     let mut shown = String::with_capacity(text.len() + 16);
     while let Some(character) = left.next() {
         let ends_line = character == '\r' && left.peek() == Some(&'\n');
