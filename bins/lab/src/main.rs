@@ -115,7 +115,11 @@ enum Parity {
 
 fn main() -> ExitCode {
     iopo_cli::keep_freed_memory();
-    match run(Cli::parse().command) {
+    let cli: Cli = match iopo_cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(cli.command) {
         Ok(true) => Outcome::Done.into(),
         Ok(false) => Outcome::Failed.into(),
         Err(error) => failure(&error, None),

@@ -101,11 +101,11 @@ pub(crate) struct StatsArgs {
 /// The arguments of `trace-build world`.
 #[derive(Debug, Args)]
 pub(crate) struct WorldArgs {
-    /// Training rows of each kind.
+    /// Training rows of each kind, at most 1,000,000.
     #[arg(long, default_value = "4000")]
     pub(crate) rows: NonZeroUsize,
 
-    /// Rows of each evaluation set.
+    /// Rows of each evaluation set, at most 1,000,000.
     #[arg(long, default_value_t = 500)]
     pub(crate) eval_rows: usize,
 
@@ -144,6 +144,13 @@ pub(crate) struct WorldArgs {
     /// Print world.json instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn parse_limit(typed: &str) -> Result<usize, String> {
+    /// A page of so many rows is slow in a browser.
+    const MOST: usize = 100_000;
+    let rows: usize = typed.parse().map_err(|_| "it is not a whole number".to_owned())?;
+    if rows <= MOST { Ok(rows) } else { Err(format!("a page shows at most {MOST} rows")) }
 }
 
 fn parse_probability(typed: &str) -> Result<f64, String> {
@@ -194,8 +201,8 @@ pub(crate) struct BrowseArgs {
     #[arg(long, value_name = "PAGE.HTML")]
     pub(crate) out: PathBuf,
 
-    /// How many rows to show; from a longer file, rows are sampled and keep their order.
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    /// How many rows to show, at most 100,000; from a longer file, rows are sampled and keep their order.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = parse_limit)]
     pub(crate) limit: usize,
 
     /// The seed of that sample.

@@ -13,13 +13,16 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use iopo_cli::{Outcome, failure};
 
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli: Cli = match iopo_cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let result = match cli.command {
         Command::Annotate(command) => annotate::run(&command).map(|()| Outcome::Done),
         Command::Browse(args) => browse::run(&args).map(|()| Outcome::Done),
         Command::Export(args) => export::run(&args).map(|()| Outcome::Done),

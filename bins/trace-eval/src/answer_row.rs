@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use iopo_cli::note;
 use serde::{Deserialize, Serialize};
 use trace_schema::{JsonlReader, Record, RowError, UnknownLabels, excerpt, values};
+use trace_score::ReasoningCounts;
 
 /// An answer. IFEval's readers take the same rows, since these have Google's keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,12 +24,29 @@ pub(crate) struct AnswerRow {
     /// The model that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
+    /// The reasoning before the answer, where it is kept apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning: Option<String>,
     /// Why the answer ended, as the endpoint says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) finish_reason: Option<String>,
     /// Why there is no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
+}
+
+/// Why an answer is none.
+pub(crate) const WITHOUT_END: &str = "the answer is incomplete: it ends within its reasoning";
+
+/// A remark on answers from which reasoning was taken.
+pub(crate) fn note_reasoning(counts: &ReasoningCounts) {
+    let ReasoningCounts { stripped, incomplete, .. } = counts;
+    if *stripped > 0 {
+        note(format!(
+            "note: reasoning was taken out of {stripped} answers, of which {incomplete} end within it; --reasoning keep \
+             leaves it in"
+        ));
+    }
 }
 
 impl Record for AnswerRow {

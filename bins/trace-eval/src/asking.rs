@@ -1,5 +1,6 @@
 //! Asking many questions through a journal, with a bar that shows how far the run is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use chat_client::{
     Journal, JournaledClient, Message, Prices, Question, RetryConfig,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use iopo_cli::{bar_style, note};
+use iopo_cli::{bar_style, note, note_above, note_reasons};
 use serde::Serialize;
 
 use crate::cli::AskArgs;
@@ -20,6 +21,11 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) model: &'a str,
     pub(crate) api_key_env: Option<&'a str>,
 }
+
+/// What was sent otherwise than asked, because the endpoint does not take it; each is told once.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Changes(BTreeSet<String>);
 
 /// Asks questions and keeps what comes back.
 pub(crate) struct Asker {
@@ -38,6 +44,13 @@ pub(crate) struct Totals {
     /// Absent without prices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cost: Option<f64>,
+}
+
+impl Changes {
+    /// The changes, or nothing where all was sent as asked.
+    pub(crate) fn some(self) -> Option<Self> {
+        (!self.0.is_empty()).then_some(self)
+    }
 }
 
 impl Asker {
@@ -73,7 +86,16 @@ impl Asker {
         self.runtime.ask_all(&self.client, questions, self.at_once)
     }
 
-    /// Removes the bar and reports what the questions took.
+    /// Tells of changes that are new.
+    pub(crate) fn tell(&self, changes: &mut Changes, of_answer: &[String]) {
+        for change in of_answer {
+            if changes.0.insert(change.clone()) {
+                note_above(&self.bar, format!("note: the endpoint does not take every setting: {change}"));
+            }
+        }
+    }
+
+    /// Removes the bar, and reports what the questions took and why some have no answer.
     pub(crate) fn finish(&self, args: &AskArgs) -> Totals {
         self.bar.finish_and_clear();
         let AskProgress { asked, from_journal, failed, retries, spent, .. } = self.client.progress();
@@ -94,6 +116,10 @@ impl Asker {
             totals.prompt_tokens,
             totals.completion_tokens
         ));
+        if let Some(remark) = spent.remark() {
+            note(format!("note: {remark}"));
+        }
+        note_reasons("without an answer", &self.client.reasons());
         totals
     }
 }
@@ -122,6 +148,8 @@ pub(crate) fn is_fatal(error: &AskError) -> bool {
             | AskError::Rejected { .. }
             | AskError::Invalid(_)
             | AskError::CapReached { .. }
+            | AskError::CapUnknown { .. }
+            | AskError::GivenUp { .. }
             | AskError::Stopped
     )
 }

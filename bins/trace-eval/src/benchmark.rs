@@ -7,9 +7,12 @@ use iopo_files::Owner;
 use serde::Serialize;
 use trace_schema::excerpt;
 use trace_score::report::{Answers, BarChart, Block, Report, Section};
-use trace_score::{Judged, Table};
+use trace_score::{Judged, ReasoningCounts, ReasoningMode, Table};
 
-use crate::answer_row::{AnswerRow, answer_or_reason, check_nothing_left, read_answers, the_model};
+use crate::answer_row::note_reasoning;
+use crate::answer_row::{
+    AnswerRow, WITHOUT_END, answer_or_reason, check_nothing_left, read_answers, the_model,
+};
 use crate::asking::Totals;
 use crate::cli::JudgedArgs;
 use crate::files::OutFolder;
@@ -54,6 +57,8 @@ pub(crate) trait Benchmark {
     fn judged(&self) -> Vec<Judged>;
     /// The numbers.
     fn results(&self) -> Result<Self::Results>;
+    /// What became of the reasoning in the answers.
+    fn reasoning(&self) -> ReasoningCounts;
     /// The number of items without an answer to judge.
     fn without_answer(&self) -> usize;
     /// How many have no verdict, of how many.
@@ -111,7 +116,9 @@ pub(crate) fn run<B: Benchmark>(mut benchmark: B, args: &JudgedArgs) -> Result<O
 
     let system = args.system.clone().unwrap_or_else(|| benchmark.system());
     let provenance = benchmark.provenance(Provenance::new().with("system", &system)?)?;
-    let provenance = provenance.judge(&args.judge, judging.answered_by, &benchmark.template_digest())?;
+    let provenance = provenance
+        .judge(&args.judge, judging.answered_by, judging.changes, &benchmark.template_digest())?
+        .with("reasoning", benchmark.reasoning())?;
     let without_answer = benchmark.without_answer();
     let output = Output { provenance, without_answer, judging: counts, spent: judging.totals, results };
     folder.write_json(B::FILE, &output)?;
@@ -162,6 +169,8 @@ pub(crate) struct Cases<T> {
     pub(crate) cases: Vec<Case<T>>,
     /// The model as the answers name it, if all name the same.
     pub(crate) model: Option<String>,
+    /// What became of the reasoning in the answers.
+    pub(crate) reasoning: ReasoningCounts,
 }
 
 impl<T> Cases<T> {
@@ -171,6 +180,7 @@ impl<T> Cases<T> {
     pub(crate) fn read(
         items: Vec<T>,
         answers: &Path,
+        mode: ReasoningMode,
         asked: impl Fn(&T) -> (String, String),
     ) -> Result<Self> {
         let mut by_id = read_answers(answers)?;
@@ -190,7 +200,22 @@ impl<T> Cases<T> {
         };
         let cases = items.into_iter().map(case).collect::<Result<_>>()?;
         check_nothing_left(&by_id, answers)?;
-        Ok(Self { cases, model })
+        Ok(Self::new(cases, model, mode))
+    }
+
+    /// Cases whose answers are judged without their reasoning, unless `mode` keeps it. An answer that ends within it is
+    /// none.
+    pub(crate) fn new(mut cases: Vec<Case<T>>, model: Option<String>, mode: ReasoningMode) -> Self {
+        let mut reasoning = ReasoningCounts::new(mode);
+        for case in &mut cases {
+            if let Ok(response) = &case.response {
+                let parted = mode.part(response);
+                reasoning.add(&parted);
+                case.response = if parted.is_open { Err(WITHOUT_END.to_owned()) } else { Ok(parted.answer) };
+            }
+        }
+        note_reasoning(&reasoning);
+        Self { cases, model, reasoning }
     }
 
     /// The cases with an answer to judge.

@@ -11,7 +11,7 @@ use trace_score::cfbench::{
     CfBenchItem, CfBenchJudgement, CfBenchPrompt, CfBenchQuirks, CfBenchRates, CfBenchScore, CfBenchSummary,
     Criterion, ParseStatus, Priority, Split, judge_answer, load_items, summarize,
 };
-use trace_score::{Cell, Column, ConstraintScore, Judged, JudgedConstraint, Table, Verdict};
+use trace_score::{Cell, Column, ConstraintScore, Judged, JudgedConstraint, ReasoningCounts, Table, Verdict};
 
 use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::BenchArgs;
@@ -66,13 +66,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
 fn read(args: &BenchArgs) -> Result<Cases<CfBenchItem>> {
     let items = some(load_items(&args.data)?, &args.data)?;
     if let Some(answers) = &args.answers {
-        return Cases::read(items, answers, |item| (item.id.to_string(), item.prompt.clone()));
+        let mode = args.run.reasoning.into();
+        return Cases::read(items, answers, mode, |item| (item.id.to_string(), item.prompt.clone()));
     }
     let case = |item: CfBenchItem| Case {
         response: item.response.clone().ok_or_else(|| "the data has no response".to_owned()),
         item,
     };
-    Ok(Cases { cases: items.into_iter().map(case).collect(), model: None })
+    Ok(Cases::new(items.into_iter().map(case).collect(), None, args.run.reasoning.into()))
 }
 
 impl CfBench<'_> {
@@ -154,6 +155,10 @@ impl Benchmark for CfBench<'_> {
             (case.item.split, judged.map(|judged| judged.score))
         };
         Ok(Results { results: summarize(&self.settled().map(score).collect::<Vec<_>>(), self.quirks) })
+    }
+
+    fn reasoning(&self) -> ReasoningCounts {
+        self.cases.reasoning
     }
 
     fn without_answer(&self) -> usize {

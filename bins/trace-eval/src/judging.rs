@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use chat_client::{AskError, ChatRequest, Message, Question, with_causes};
+use iopo_cli::note;
 use serde::Serialize;
-use trace_score::{Cell, Column, Table};
+use trace_score::{Cell, Column, Parted, Table, part_reasoning};
 
-use crate::asking::{Asker, Endpoint, Totals, is_fatal, request};
+use crate::asking::{Asker, Changes, Endpoint, Totals, is_fatal, request};
 use crate::cli::JudgeArgs;
 
 /// More than the votes on one answer, so that all requests about it have different seeds.
@@ -46,6 +47,8 @@ pub(crate) struct Judging<T> {
     /// The judges' names as the endpoint gives them.
     pub(crate) answered_by: BTreeSet<String>,
     pub(crate) totals: Totals,
+    /// What the judge was asked otherwise than typed.
+    pub(crate) changes: Changes,
 }
 
 /// One judgement to ask for.
@@ -57,7 +60,8 @@ pub(crate) struct Task {
     pub(crate) messages: Vec<Message>,
 }
 
-/// Asks for every judgement; `read` is given the task's place, the judge's answer, and whether it is the last one.
+/// Asks for every judgement; `read` is given the task's place, the judge's answer without its reasoning, and whether it
+/// is the last one.
 ///
 /// Each attempt has a tag of its own in the journal.
 pub(crate) fn judge<T>(
@@ -80,7 +84,7 @@ pub(crate) fn judge<T>(
     let asker = Asker::open(endpoint, &args.ask, journal)?;
     let nothing = || Ballot::Unasked { reason: String::new() };
     let mut ballots: Vec<Ballot<T>> = tasks.iter().map(|_| nothing()).collect();
-    let mut answered_by = BTreeSet::new();
+    let (mut answered_by, mut changes) = (BTreeSet::new(), Changes::default());
     let mut open: Vec<usize> = (0..tasks.len()).collect();
     for attempt in 1..=args.parse_attempts {
         let questions = open.iter().map(|&place| question(&tasks[place], attempt));
@@ -88,8 +92,14 @@ pub(crate) fn judge<T>(
         for (&place, answered) in open.iter().zip(asker.ask(questions)) {
             let ballot = match answered.outcome {
                 Ok(answer) => {
+                    asker.tell(&mut changes, &answer.changes);
                     answered_by.extend(answer.response.model);
-                    match read(place, &answer.response.content, attempt == args.parse_attempts) {
+                    let Parted { answer, is_open, .. } = part_reasoning(&answer.response.content);
+                    let judgement = match is_open {
+                        true => Err("it ends within its reasoning".to_owned()),
+                        false => read(place, &answer, attempt == args.parse_attempts),
+                    };
+                    match judgement {
                         Ok(judgement) => Ballot::Read { judgement, attempts: attempt },
                         Err(reason) => {
                             unread.push(place);
@@ -103,7 +113,11 @@ pub(crate) fn judge<T>(
         }
         open = unread;
     }
-    Ok(Judging { ballots, answered_by, totals: asker.finish(&args.ask) })
+    let totals = asker.finish(&args.ask);
+    if let Some(reason) = ballots.iter().find_map(Ballot::unasked) {
+        note(format!("stopped: {reason}"));
+    }
+    Ok(Judging { ballots, answered_by, totals, changes })
 }
 
 fn without_answer<T>(error: AskError, attempts: u32) -> Result<Ballot<T>> {
@@ -140,6 +154,14 @@ impl<T> Ballot<T> {
     pub(crate) fn judgement(&self) -> Option<&T> {
         match self {
             Self::Read { judgement, .. } => Some(judgement),
+            _ => None,
+        }
+    }
+
+    /// Why the judge was not asked, if it was not.
+    fn unasked(&self) -> Option<&str> {
+        match self {
+            Self::Unasked { reason } => Some(reason),
             _ => None,
         }
     }

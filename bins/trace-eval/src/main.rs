@@ -18,8 +18,6 @@ mod trace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::{Cli, Command};
 
 /// Generation allocates and frees large blocks, which this allocator hands out again without asking the system.
@@ -30,7 +28,11 @@ static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "local")]
     iopo_cli::keep_freed_memory();
-    let result = match Cli::parse().command {
+    let cli: Cli = match iopo_cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let result = match cli.command {
         Command::Ifeval(args) => ifeval::run(&args),
         Command::Answer(args) => answer::run(&args),
         Command::Trace(args) => trace::run(&args),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+use crate::asking::Changes;
 use crate::cli::JudgeArgs;
 use crate::files::{file_digest, version};
 
@@ -34,11 +35,13 @@ impl Provenance {
         self.with(role, path.display().to_string())?.with(&format!("{role}_sha256"), digest)
     }
 
-    /// With who judged and how: the names that the judge answered under, and the digest of its prompt.
+    /// With who judged and how: the names that the judge answered under, what it was asked otherwise than typed, and the
+    /// digest of its prompt.
     pub(crate) fn judge(
         self,
         args: &JudgeArgs,
         answered_as: impl IntoIterator<Item = String>,
+        changes: Changes,
         template_sha256: &str,
     ) -> Result<Self> {
         let templates = match &args.prompts_dir {
@@ -52,6 +55,7 @@ impl Provenance {
             .with("top_p", args.ask.top_p)?
             .with("max_tokens", args.ask.max_tokens)?
             .with("seed", args.ask.seed)?
+            .with("sent_otherwise", changes.some())?
             .with("parse_attempts", args.parse_attempts)?
             .with("templates", templates)?
             .with("template_sha256", template_sha256)

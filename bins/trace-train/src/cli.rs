@@ -13,7 +13,8 @@ use iopo_cli::DeviceChoice;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    /// Most threads that compute and prepare data; one for each core by default. Results do not depend on it.
+    /// Most threads that compute and prepare data; one for each core by default, and at most four for each, or 16.
+    /// Results do not depend on it.
     #[arg(long, global = true)]
     pub threads: Option<NonZero<usize>>,
 }

@@ -15,7 +15,6 @@ mod tokenizer;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
 use iopo_cli::{failure, on_threads, say};
 use iopo_train::TrainArgs;
 
@@ -27,7 +26,10 @@ static ALLOCATOR: iopo_cli::MiMalloc = iopo_cli::MiMalloc;
 
 fn main() -> ExitCode {
     iopo_cli::keep_freed_memory();
-    let cli = Cli::parse();
+    let cli: Cli = match iopo_cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     match on_threads(cli.threads, || dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error, None),

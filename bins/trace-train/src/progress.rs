@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use iopo_cli::{bar_style, note};
+use iopo_cli::{bar_style, note_above};
 use iopo_train::{AnswerProgress, LogEntry, Notice, Observer, Progress, ReferenceProgress};
 
 /// Shows loss, margin, tokens a second and the time left.
@@ -24,7 +24,7 @@ impl Bar {
 
     /// A line above the bar, or on standard error where there is no bar.
     pub fn line(&self, text: &str) {
-        if self.bar.is_hidden() { note(text) } else { self.bar.println(text) }
+        note_above(&self.bar, text);
     }
 
     /// Takes the bar away.

@@ -28,9 +28,6 @@ pub fn train(config: TrainConfig, device: &Device) -> Result<(Vec<Change>, Train
     note(format!("device: {}", label(device)));
     let mut trainer = trainer(config, device)?;
     note(trainer.data().report.to_string());
-    for notice in trainer.data().notices() {
-        note(format!("note: {}: {}", notice.key, notice.text));
-    }
     let before = evaluations(&trainer)?;
     let mut bar = Bar::new();
     let summary = trainer.run(&mut bar);

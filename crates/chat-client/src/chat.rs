@@ -21,6 +21,8 @@ pub struct Reply {
     pub attempts: u32,
     /// From the first sending to the answer.
     pub latency: Duration,
+    /// What was sent otherwise than asked, because the endpoint does not take it: "`temperature` left out".
+    pub changes: Vec<String>,
 }
 
 /// A request that was given up.
@@ -132,7 +134,7 @@ impl Chat for LocalChat {
             };
             let latency = started.elapsed();
             match answer {
-                Ok(response) => Ok(Reply { response, attempts: 1, latency }),
+                Ok(response) => Ok(Reply { response, attempts: 1, latency, changes: Vec::new() }),
                 Err(error) => Err(Failure { attempts: 1, latency, error }),
             }
         })

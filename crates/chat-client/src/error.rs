@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use thiserror::Error;
 
+use crate::body::Complaint;
 use crate::chat::Failure;
 use crate::response::{FinishReason, Usage};
 
@@ -63,7 +63,7 @@ pub enum ChatError {
     Deadline { after: Duration, last: Option<Box<ChatError>> },
     /// A status other than success, with the endpoint's message and the wait that it asks for.
     #[error("the endpoint answered with status {status}: {message}")]
-    Status { status: u16, message: String, retry_after: Option<Duration> },
+    Status { status: u16, message: String, about: About, retry_after: Option<Duration> },
     /// The account has no money left; waiting does not help.
     #[error("the account's quota is used up: {message}")]
     QuotaExhausted { message: String },
@@ -81,7 +81,10 @@ pub enum ChatError {
     NotJson { excerpt: String, source: SharedError },
     /// An error under the status of success; its code is of the kind of an HTTP status.
     #[error("the endpoint answered with an error{}: {message}", code.map(|code| format!(" {code}")).unwrap_or_default())]
-    InBody { message: String, code: Option<u16> },
+    InBody { message: String, code: Option<u16>, about: About },
+    /// Something on the endpoint's side ended the answer, of which there may be a half.
+    #[error("the answer broke off{}{}", ended_with(finish_reason), and_said(message))]
+    BrokenOff { finish_reason: FinishReason, message: String, usage: Usage },
     /// A key that is needed is missing from the response or has a value of another type.
     #[error("the response is malformed at {path}: {reason}")]
     Malformed { path: String, reason: String },
@@ -107,14 +110,15 @@ impl ChatError {
 
     /// Whether the same request may succeed at another time.
     ///
-    /// Retryable are failed connections, timeouts, the statuses 408, 409, 429 and 5xx, and responses that are cut, are
-    /// not JSON or have no choices; not retryable are other statuses, refusals, and responses of another form.
+    /// Retryable are failed connections, timeouts, the statuses 408, 409, 429 and 5xx, and responses that are cut, broke
+    /// off, are not JSON or have no choices; not retryable are other statuses, refusals, and responses of another form.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connection { .. }
             | Self::Timeout { .. }
             | Self::CutBody { .. }
             | Self::NotJson { .. }
+            | Self::BrokenOff { .. }
             | Self::NoChoices { .. } => true,
             Self::Status { status, .. } => is_retryable_status(*status),
             Self::InBody { code, .. } => code.is_some_and(is_retryable_status),
@@ -123,12 +127,34 @@ impl ChatError {
     }
 
     /// Whether, and why, the same question has no answer at any other time either.
+    ///
+    /// A refusal that is about a setting says nothing about the question.
     pub fn rejection(&self) -> Option<Rejection> {
         match self {
             Self::Refused { .. } | Self::NoContent { .. } => Some(Rejection::Refused),
-            Self::Status { status: code, .. } | Self::InBody { code: Some(code), .. } => {
-                matches!(code, 400 | 413 | 422).then_some(Rejection::InvalidRequest)
+            _ => match self.refusal()? {
+                (400 | 403 | 422, About::Policy) => Some(Rejection::Refused),
+                (400 | 422, About::Setting(_)) => None,
+                (400 | 413 | 422, _) => Some(Rejection::InvalidRequest),
+                _ => None,
+            },
+        }
+    }
+
+    /// The status of a refusal, and what it is about.
+    pub(crate) fn refusal(&self) -> Option<(u16, &About)> {
+        match self {
+            Self::Status { status, about, .. } | Self::InBody { code: Some(status), about, .. } => {
+                Some((*status, about))
             }
+            _ => None,
+        }
+    }
+
+    /// The setting of the request that the endpoint does not take.
+    pub(crate) fn setting(&self) -> Option<&str> {
+        match self.refusal()? {
+            (400 | 422, About::Setting(name)) => Some(name),
             _ => None,
         }
     }
@@ -154,9 +180,10 @@ impl ChatError {
     /// Tokens that were billed although there is no answer.
     pub fn usage(&self) -> Option<Usage> {
         match self {
-            Self::NoChoices { usage } | Self::NoContent { usage, .. } | Self::Refused { usage, .. } => {
-                Some(*usage)
-            }
+            Self::NoChoices { usage }
+            | Self::NoContent { usage, .. }
+            | Self::BrokenOff { usage, .. }
+            | Self::Refused { usage, .. } => Some(*usage),
             _ => None,
         }
     }
@@ -179,23 +206,28 @@ impl ChatError {
         Self::Refused { refusal: excerpt(refusal), usage }
     }
 
-    /// From the value under `error`: an object with `message` and `code`, or a text.
-    pub(crate) fn in_body(error: &Value) -> Self {
-        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        Self::InBody { message: error_message(error), code }
-    }
-
     /// From a status other than success and its body.
-    pub(crate) fn status(status: u16, body: &str, retry_after: Option<Duration>) -> Self {
-        let value: Value = serde_json::from_str(body).unwrap_or_default();
-        let error = value.get("error").unwrap_or(&value);
-        let message = if error.is_null() { excerpt(body) } else { error_message(error) };
-        let is_quota = |key| error.get(key).and_then(Value::as_str) == Some("insufficient_quota");
-        if status == 429 && (is_quota("code") || is_quota("type")) {
-            return Self::QuotaExhausted { message };
+    pub fn status(status: u16, body: &str, retry_after: Option<Duration>) -> Self {
+        let Complaint { message, status: code, about } = Complaint::of_status(status, body);
+        match code {
+            Some(402) => Self::QuotaExhausted { message },
+            _ => Self::Status { status, message, about, retry_after },
         }
-        Self::Status { status, message, retry_after }
     }
+}
+
+/// What an endpoint's refusal is about, as far as it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum About {
+    /// A setting of the request that it does not know or support, by its name: every question would be refused alike.
+    Setting(String),
+    /// What this question says.
+    Policy,
+    /// How long this question is.
+    Length,
+    /// It does not say.
+    Unsaid,
 }
 
 /// Why a question has no answer at any other time either: the question itself cannot be answered.
@@ -205,7 +237,7 @@ impl ChatError {
 pub enum Rejection {
     /// The model refuses to answer, or a filter removed its text.
     Refused,
-    /// The endpoint rejects the request, because it is too long for the model for instance: 400, 413 or 422.
+    /// The endpoint rejects the question, because it is too long for the model for instance: 400, 413 or 422.
     InvalidRequest,
 }
 
@@ -227,6 +259,16 @@ pub enum AskError {
     /// Not asked, because earlier questions used up a cap.
     #[error("not asked: the cap of {limit} {unit} is reached with {spent}")]
     CapReached { unit: &'static str, limit: f64, spent: f64 },
+    /// Not asked, because the endpoint does not say what its answers take, so that a cap cannot hold.
+    #[error(
+        "not asked: the endpoint gave {uncounted} answers without their counts of tokens, so a cap on {unit} cannot \
+         hold; leave it out, or cap the number of questions"
+    )]
+    CapUnknown { unit: &'static str, uncounted: u64 },
+    /// Not asked, because every further question would end as earlier ones did; see
+    /// [`given_up`](crate::JournaledClient::given_up).
+    #[error("not asked: every further question would end alike: {reason}")]
+    GivenUp { reason: String },
     /// Not asked, because a [`StopSignal`](crate::StopSignal) was given.
     #[error("not asked: the run was stopped")]
     Stopped,
@@ -247,7 +289,15 @@ pub enum AskError {
 impl AskError {
     /// Whether it is certain that the question was never asked.
     pub fn is_unasked(&self) -> bool {
-        matches!(self, Self::Invalid(_) | Self::CapReached { .. } | Self::Stopped | Self::InsideRuntime)
+        matches!(
+            self,
+            Self::Invalid(_)
+                | Self::CapReached { .. }
+                | Self::CapUnknown { .. }
+                | Self::GivenUp { .. }
+                | Self::Stopped
+                | Self::InsideRuntime
+        )
     }
 }
 
@@ -302,11 +352,12 @@ fn and_last(last: Option<&ChatError>) -> String {
     last.map(|error| format!("; before that, {error}")).unwrap_or_default()
 }
 
-fn error_message(error: &Value) -> String {
-    match error.get("message").unwrap_or(error) {
-        Value::String(message) => excerpt(message),
-        other => excerpt(&other.to_string()),
-    }
+fn ended_with(finish_reason: &FinishReason) -> String {
+    finish_reason.told().map(|word| format!(" and ended with {word:?}")).unwrap_or_default()
+}
+
+fn and_said(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 /// The beginning of a foreign text, on one line.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod blocking;
+mod body;
 mod chat;
 mod error;
 mod http;
@@ -18,7 +19,7 @@ pub use ask::{
 };
 pub use blocking::{BlockingAnswers, BlockingRuntime};
 pub use chat::{Chat, ChatFuture, Failure, LocalChat, Reply};
-pub use error::{AskError, ChatError, ConfigError, JournalError, Rejection, SharedError, with_causes};
+pub use error::{About, AskError, ChatError, ConfigError, JournalError, Rejection, SharedError, with_causes};
 pub use http::{EndpointConfig, HttpChat, RetryConfig};
 pub use journal::{Journal, JournalRecord, JournalReport, RecordedResponse, Spent, TornLine};
 pub use key::{Question, QuestionKey};

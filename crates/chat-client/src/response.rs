@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::body;
 use crate::error::ChatError;
 
 /// Why a completion ended.
@@ -19,7 +20,28 @@ pub enum FinishReason {
     ToolCalls,
     /// Any other word of an endpoint.
     Other(String),
+    /// The endpoint does not say.
+    Unknown,
 }
+
+/// Parts of other words of endpoints for a cut answer, in small letters.
+const CUT: [&str; 5] = ["length", "max_tokens", "max_output_tokens", "max_new_tokens", "token_limit"];
+
+/// Parts of their words for a filter.
+const FILTERED: [&str; 5] = ["content_filter", "safety", "prohibited", "recitation", "blocklist"];
+
+/// Parts of their words for an answer that something on their side ended.
+const BROKEN_OFF: [&str; 9] = [
+    "error",
+    "abort",
+    "cancel",
+    "fail",
+    "timeout",
+    "interrupt",
+    "incomplete",
+    "overload",
+    "insufficient_system_resource",
+];
 
 impl FinishReason {
     /// The word that endpoints use.
@@ -30,29 +52,51 @@ impl FinishReason {
             Self::ContentFilter => "content_filter",
             Self::ToolCalls => "tool_calls",
             Self::Other(name) => name,
+            Self::Unknown => "unknown",
         }
     }
 
+    /// The word of the endpoint, if it says one.
+    pub fn told(&self) -> Option<&str> {
+        (*self != Self::Unknown).then_some(self.name())
+    }
+
+    /// Whether the answer is half: something on the endpoint's side ended it.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        matches!(self, Self::Other(name) if has_part(&name.to_ascii_lowercase(), &BROKEN_OFF))
+    }
+
     fn of(name: String) -> Self {
-        match name.as_str() {
+        let small = name.trim().to_ascii_lowercase();
+        match small.as_str() {
+            "" => Self::Unknown,
             "stop" => Self::Stop,
-            "length" => Self::Length,
-            "content_filter" => Self::ContentFilter,
             "tool_calls" => Self::ToolCalls,
+            _ if has_part(&small, &CUT) => Self::Length,
+            _ if has_part(&small, &FILTERED) => Self::ContentFilter,
             _ => Self::Other(name),
         }
     }
+
+    /// From a key that may be absent or have any value.
+    pub(crate) fn of_value(value: Option<&Value>) -> Self {
+        value.and_then(Value::as_str).map_or(Self::Unknown, |name| Self::of(name.to_owned()))
+    }
+}
+
+fn has_part(word: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| word.contains(part))
 }
 
 impl Serialize for FinishReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+        self.told().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for FinishReason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::of)
+        Ok(Option::<String>::deserialize(deserializer)?.map_or(Self::Unknown, Self::of))
     }
 }
 
@@ -63,6 +107,16 @@ pub struct Usage {
     pub prompt_tokens: u64,
     /// Tokens of the answer, reasoning included.
     pub completion_tokens: u64,
+    /// Whether the endpoint left out a count, which then is 0 here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+}
+
+impl Usage {
+    /// Both counts.
+    pub const fn new(prompt_tokens: u64, completion_tokens: u64) -> Self {
+        Self { prompt_tokens, completion_tokens, is_partial: false }
+    }
 }
 
 /// An answer.
@@ -73,6 +127,8 @@ pub struct Usage {
 pub struct ChatResponse {
     /// The text.
     pub content: String,
+    /// The reasoning that the endpoint gives beside the text, if it does.
+    pub reasoning: Option<String>,
     /// Why it ended.
     pub finish_reason: FinishReason,
     /// The tokens that it took.
@@ -88,6 +144,7 @@ impl ChatResponse {
     pub fn text(content: impl Into<String>) -> Self {
         Self {
             content: content.into(),
+            reasoning: None,
             finish_reason: FinishReason::Stop,
             usage: Usage::default(),
             model: None,
@@ -95,75 +152,20 @@ impl ChatResponse {
         }
     }
 
-    /// Reads the body of a successful exchange. Keys that are not needed may have any value.
+    /// Reads the body of a successful exchange, JSON or a stream of events. Keys that are not needed may have any value.
     ///
     /// # Errors
     ///
     /// [`ChatError::NotJson`], [`ChatError::InBody`] for an error under the status of success,
     /// [`ChatError::Malformed`] with the path to what is missing or of another type, [`ChatError::NoChoices`],
-    /// [`ChatError::Refused`] and [`ChatError::NoContent`].
+    /// [`ChatError::BrokenOff`] for half an answer, [`ChatError::Refused`] and [`ChatError::NoContent`].
     ///
     /// # Source
     ///
-    /// The chat completion object of OpenAI's API; errors under status 200 are OpenRouter's.
+    /// The objects `chat.completion`, `chat.completion.chunk` and `text_completion` of OpenAI's API; errors under status
+    /// 200 are OpenRouter's and vLLM's.
     pub fn parse(body: &str) -> Result<Self, ChatError> {
-        let value: Value = serde_json::from_str(body).map_err(|error| ChatError::not_json(body, error))?;
-        if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
-            return Err(ChatError::in_body(error));
-        }
-        let completion: Completion = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = error.path().to_string();
-            ChatError::Malformed { path, reason: error.into_inner().to_string() }
-        })?;
-        completion.into_response()
+        let value = body::document(body).map_err(|error| ChatError::not_json(body, error))?;
+        body::completion(&value)
     }
-}
-
-#[derive(Deserialize)]
-struct Completion {
-    choices: Vec<Choice>,
-    usage: Usage,
-    #[serde(default, deserialize_with = "text_or_none")]
-    model: Option<String>,
-    #[serde(default, deserialize_with = "text_or_none")]
-    id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Answered,
-    finish_reason: FinishReason,
-}
-
-#[derive(Deserialize)]
-struct Answered {
-    // Without a default the key must be there, if only with null.
-    #[serde(deserialize_with = "Option::deserialize")]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-impl Completion {
-    fn into_response(self) -> Result<ChatResponse, ChatError> {
-        let usage = self.usage;
-        let Some(Choice { message, finish_reason }) = self.choices.into_iter().next() else {
-            return Err(ChatError::NoChoices { usage });
-        };
-        match (message.content, message.refusal.filter(|refusal| !refusal.is_empty())) {
-            (_, Some(refusal)) => Err(ChatError::refused(&refusal, usage)),
-            (None, None) => Err(ChatError::NoContent { finish_reason, usage }),
-            (Some(content), None) => {
-                Ok(ChatResponse { content, finish_reason, usage, model: self.model, id: self.id })
-            }
-        }
-    }
-}
-
-/// For optional keys: a value of another type counts as absent.
-fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    })
 }

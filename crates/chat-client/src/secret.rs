@@ -2,16 +2,29 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
 use crate::error::ConfigError;
+
+mod spelling;
+
+use spelling::Needle;
 
 /// The text in the place of a key.
 const REDACTED: &str = "[redacted]";
 
 /// A key that is sent to its endpoint and shown nowhere: neither `Debug` nor an error nor a journal has it.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret {
+    key: String,
+    needles: Vec<Needle>,
+}
 
 impl Secret {
+    fn new(key: &str) -> Self {
+        Self { key: key.to_owned(), needles: Needle::of(key) }
+    }
+
     /// Reads a key from an environment variable, without the white space around it.
     ///
     /// # Errors
@@ -28,20 +41,48 @@ impl Secret {
                 "the environment variable that should hold the API key is not set, and its name looks like a key \
                  itself; give the name of a variable, such as OPENAI_API_KEY",
             )),
-            key => Ok(Self(key.to_owned())),
+            key => Ok(Self::new(key)),
         }
     }
 
-    /// Takes every occurrence of the key out of a text.
+    /// Takes every occurrence of the key out of a text, also where its characters are escaped (as in JSON, C, URLs, HTML
+    /// and quoted-printable) and, for keys of 8 bytes or more, where it is in base64 or hexadecimal digits.
     ///
     /// Endpoints quote a key that they do not accept, and their words go into errors.
     pub fn redact(&self, text: &str) -> String {
-        text.replace(&self.0, REDACTED)
+        let bytes = text.as_bytes();
+        let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
+        while at < bytes.len() {
+            match self.needles.iter().filter_map(|needle| needle.end(bytes, at)).max() {
+                Some(end) => {
+                    shown.push_str(text.get(kept..at).unwrap_or_default());
+                    shown.push_str(REDACTED);
+                    (kept, at) = (end, end);
+                }
+                None => at += 1,
+            }
+        }
+        shown.push_str(text.get(kept..).unwrap_or_default());
+        shown
+    }
+
+    /// Redacts every text of a document, its keys included.
+    pub(crate) fn redact_all(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_all(value)),
+            Value::Object(map) => {
+                let entries = std::mem::take(map).into_iter();
+                *map = entries.map(|(key, value)| (self.redact(&key), value)).collect::<Map<_, _>>();
+                map.values_mut().for_each(|value| self.redact_all(value));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     /// The key itself, for the header alone.
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.key
     }
 }
 
@@ -65,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_key_is_not_in_debug_output_and_is_taken_out_of_texts() {
-        let secret = Secret("sk-123".to_owned());
+        let secret = Secret::new("sk-123");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "Secret([redacted]) Some(Secret([redacted]))");
         assert_eq!(secret.redact("no sk-123, sk-12, sk-1234"), "no [redacted], sk-12, [redacted]4");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::Device;
 use iopo_data::Template;
-use iopo_model::{CausalLm, GenerationConfig, Precision, load_adapter, load_config, load_model};
+use iopo_model::{CausalLm, GenerationConfig, Precision, load_adapter, load_model};
 use sha2::{Digest, Sha256};
 
 use crate::digest::{add_folder, hexadecimal};
@@ -78,10 +78,8 @@ impl LocalModel {
         device: &Device,
     ) -> Result<Self, AnswerError> {
         // The cheap part first: a wrong template should not cost the loading of a large model.
-        load_config(&files.model)?;
         let respondent = Respondent::from_dir(&files.model, template)?;
         let mut model = load_model(&files.model, precision, &device.clone().without_autodiff())?;
-        respondent.check_vocabulary(&model)?;
         if let Some(adapter) = &files.adapter {
             model = load_adapter(model, adapter)?;
         }

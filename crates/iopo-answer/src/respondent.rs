@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use iopo_data::{Message, Template, TemplateEncoder, TextTokenizer};
-use iopo_model::{CausalLm, Generated, GenerationConfig};
+use iopo_data::{Message, RenderTime, Template, TemplateEncoder, TextTokenizer};
+use iopo_model::{CausalLm, Generated, GenerationConfig, load_config};
 
 use crate::error::AnswerError;
 
@@ -28,20 +28,35 @@ impl Respondent {
         Ok(Self { template, eos_token_ids })
     }
 
-    /// The tokenizer of a model's folder.
+    /// The tokenizer of a model's folder. A conversation with a token that the model has no embedding for is refused.
     ///
     /// # Errors
     /// Files that cannot be read, and as [`Respondent::new`].
     pub fn from_dir(dir: &Path, template: Template) -> Result<Self, AnswerError> {
-        Self::new(TextTokenizer::from_dir(dir)?, template)
+        // First: its error says what a folder without a model holds.
+        let rows = load_config(dir)?.vocab_size;
+        let mut tokenizer = TextTokenizer::from_dir(dir)?;
+        tokenizer.limit_vocabulary(rows)?;
+        Self::new(tokenizer, template)
     }
 
-    /// Checks that a model has an embedding for every id of the tokenizer.
-    ///
-    /// # Errors
-    /// A tokenizer that belongs to another model.
-    pub fn check_vocabulary(&self, model: &CausalLm) -> Result<(), AnswerError> {
-        Ok(self.template.tokenizer().check_vocabulary(model.config().vocab_size)?)
+    /// The same, with conversations rendered as of `time` instead of as of now.
+    #[must_use]
+    pub fn rendered_at(mut self, time: RenderTime) -> Self {
+        self.template = self.template.rendered_at(time);
+        self
+    }
+
+    /// The time that the template prints, if it asks for one.
+    #[must_use]
+    pub fn printed_time(&self) -> Option<RenderTime> {
+        self.template.printed_time()
+    }
+
+    /// A line for the user about the tokenizer, if there is one.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        self.template.tokenizer().note()
     }
 
     /// The tokens that an answer to a conversation starts from.
@@ -50,6 +65,17 @@ impl Respondent {
     /// A conversation that the template cannot render.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, AnswerError> {
         Ok(self.template.prompt(messages)?)
+    }
+
+    /// The end of the text that an answer starts from: a template may open something there that the answer closes, such as
+    /// `<think>`.
+    ///
+    /// # Errors
+    /// Tokens that the tokenizer cannot turn into text.
+    pub fn opening(&self, prompt: &[u32]) -> Result<String, AnswerError> {
+        const TOKENS: usize = 16;
+        let start = prompt.len().saturating_sub(TOKENS);
+        Ok(self.template.tokenizer().decode(prompt.get(start..).unwrap_or_default())?)
     }
 
     /// The settings with every token that ends an answer of this template and tokenizer.

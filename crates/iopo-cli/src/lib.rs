@@ -4,6 +4,7 @@
 
 #[cfg(feature = "device")]
 mod allocator;
+mod arguments;
 mod console;
 #[cfg(feature = "device")]
 mod device;
@@ -14,12 +15,13 @@ mod threads;
 
 #[cfg(feature = "device")]
 pub use allocator::keep_freed_memory;
-pub use console::{note, print, say};
+pub use arguments::parse;
+pub use console::{note, note_reasons, print, say, visible};
 #[cfg(feature = "device")]
 pub use device::{DeviceChoice, DeviceError, DeviceKind, kinds, label};
 #[cfg(feature = "device")]
 pub use mimalloc::MiMalloc;
 pub use outcome::{Outcome, failure};
-pub use progress::bar_style;
+pub use progress::{bar_style, note_above};
 #[cfg(feature = "device")]
 pub use threads::{ThreadsError, on_threads};

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
-use crate::note;
+use crate::console::{part, write_error};
 
 /// How a run without errors ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything was done: exit code 0.
     Done,
-    /// A comparison failed: exit code 1.
+    /// A comparison failed, or nothing came of a run: exit code 1.
     Failed,
     /// Something is left over, such as questions beyond a cap; another run goes on from there: exit code 3.
     Incomplete,
@@ -29,15 +29,17 @@ impl From<Outcome> for ExitCode {
 
 /// Prints an error with its causes and, where there is one, a way out; exit code 2, which clap uses for wrong usage.
 pub fn failure(error: &Error, help: Option<&str>) -> ExitCode {
-    note(message(error, help));
+    write_error(&message(error, help));
     ExitCode::from(2)
 }
 
 fn message(error: &Error, help: Option<&str>) -> String {
-    let mut text = format!("error: {error}");
+    let mut said = error.to_string();
+    let mut text = format!("error: {}", part(&said));
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !repeats(&text, &cause) {
-            text += &format!("\n  caused by: {cause}");
+        if !repeats(&said, &cause) {
+            text += &format!("\n  caused by: {}", part(&cause));
+            said += &cause;
         }
     }
     if let Some(help) = help {
@@ -67,6 +69,16 @@ mod tests {
         let shown = "error: cannot write a.txt\n  caused by: no room\n  caused by: disk full";
         assert_eq!(message(&error, None), shown);
         assert_eq!(message(&error, Some("delete something")), format!("{shown}\n  help: delete something"));
+    }
+
+    #[test]
+    fn each_part_of_an_error_is_visible_and_not_too_long() {
+        let (long, hidden) = ("x".repeat(9000), "\u{1b}[2J\nerror: no".to_owned());
+        let shown = message(&Error::msg(hidden).context(long), None);
+        assert!(
+            shown.contains("xxx... (9000 characters in all)\n  caused by: \\u001b[2J\n    error: no"),
+            "{shown}"
+        );
     }
 
     #[test]

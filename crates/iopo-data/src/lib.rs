@@ -17,7 +17,7 @@ pub use encode::{
 pub use example::{ExampleText, Task, TaskError, TextExample};
 pub use ordered::ThreadsError;
 pub use sequence::TokenSequence;
-pub use template::{Template, TemplateEncoder, TemplateError};
+pub use template::{RenderTime, RenderTimeError, Template, TemplateEncoder, TemplateError};
 pub use tokenizer::{
     ChatFormat, TextTokenizer, TokenizerError, TokenizerTraining, TokenizerTrainingError, TrainedTokenizer,
     train_tokenizer,

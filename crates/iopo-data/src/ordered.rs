@@ -9,6 +9,9 @@ use rayon::prelude::*;
 /// Items in hand for each thread: enough that none waits for the last item of a chunk for long.
 const ITEMS_PER_THREAD: usize = 64;
 
+/// A main thread's: templates call themselves, and engines for regular expressions go deep.
+const STACK: usize = 8 << 20;
+
 /// A stream whose items go through a function on several threads, and come out in their order.
 ///
 /// While one chunk is mapped the next is read, so at most two chunks of the source are ever ahead
@@ -47,7 +50,7 @@ where
     /// [`ThreadsError`].
     pub(crate) fn new(source: I, threads: NonZero<usize>, map: F) -> Result<Self, ThreadsError> {
         let threads = threads.get();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
         Ok(Self {
             source: source.fuse(),
             map,

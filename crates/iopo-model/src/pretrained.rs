@@ -39,7 +39,7 @@ const CONFIG: &str = "config.json";
 /// # Errors
 /// See [`ConfigError`]; a folder without the file is named for what it holds instead.
 pub fn load_config(dir: &Path) -> Result<DecoderConfig, ConfigError> {
-    let path = dir.join(CONFIG);
+    let path = dir.join("config.json");
     let text = if dir.is_dir() { keys::read_text(&path)? } else { None };
     match text {
         Some(text) => DecoderConfig::from_json(&text, &path),

@@ -10,11 +10,8 @@ use crate::args::Notice;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 
-const GENERATION: &str = "generation_config.json";
-const CHAT_TEMPLATE: &str = "chat_template.jinja";
-
-/// The files that answering needs and a run may write.
-pub(crate) const ANSWERING: [&str; 2] = [GENERATION, CHAT_TEMPLATE];
+pub(crate) const GENERATION: &str = "generation_config.json";
+pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 
 /// The largest of these files that is read.
 const MOST_BYTES: u64 = 16 << 20;
@@ -60,7 +57,7 @@ impl Answering {
 /// Copies what training wrote beside an adapter to the model that it is merged into; says what was copied.
 pub(crate) fn carry_over(adapter: &Path, out: &Path) -> Result<Vec<&'static str>, TrainError> {
     let mut copied = Vec::new();
-    for name in ANSWERING {
+    for name in [GENERATION, CHAT_TEMPLATE] {
         if let Some(text) = read_if_present(&adapter.join(name))? {
             write_file(out.join(name), text)?;
             copied.push(name);

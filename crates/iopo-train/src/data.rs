@@ -3,14 +3,20 @@
 use std::num::NonZero;
 
 use iopo_data::{
-    EncodeReport, EncodedExample, EncodedRow, Encoder, PrepareError, TemplateEncoder, TextTokenizer,
-    stream_dataset,
+    EncodeReport, EncodedExample, EncodedRow, Encoder, PrepareError, RenderTime, TemplateEncoder,
+    TextTokenizer, stream_dataset,
 };
+use serde_json::Value;
 
 use crate::args::Notice;
+use crate::checkpoint::Checkpoint;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
+use crate::output::resumed_checkpoint;
 use crate::plan::split;
+
+/// The key of the time that a template prints, in a configuration and among the settings of a run.
+pub(crate) const TEMPLATE_DATE: &str = "template_date";
 
 /// Encoded examples, and what became of the rows.
 #[derive(Debug, Clone)]
@@ -23,8 +29,12 @@ pub struct TrainData {
     pub report: EncodeReport,
     /// The same for held-out rows, where there are any.
     pub held_out_report: Option<EncodeReport>,
+    /// The time that the chat template prints, where it prints one.
+    pub template_date: Option<RenderTime>,
     /// Rows that were left out because they cannot be used.
     pub skipped: SkippedRows,
+    /// What the user should know about tokenizer, template and rows: keys that are not used, rows that were left out.
+    pub notices: Vec<Notice>,
 }
 
 /// Rows that were left out because they cannot be used.
@@ -48,18 +58,24 @@ impl SkippedRows {
     }
 }
 
-impl TrainData {
-    /// What the user should know about rows: keys that are not used, and rows that were left out.
-    #[must_use]
-    pub fn notices(&self) -> Vec<Notice> {
-        let mut unused = self.report.unused.clone();
-        unused.append(self.held_out_report.clone().unwrap_or_default().unused);
-        let SkippedRows { count, first } = &self.skipped;
-        let rows = if *count == 1 { "1 row is" } else { &format!("{count} rows are") };
-        let skipped = (*count > 0).then(|| format!("{rows} left out, first: {}", first.join("; ")));
-        let notice = |(key, text): (&str, String)| Notice { key: key.to_owned(), text };
-        let unused = unused.lines().into_iter().map(|line| ("dataset", line));
-        unused.chain(skipped.map(|text| ("bad_rows", text))).map(notice).collect()
+impl TrainConfig {
+    /// The configuration with the time that chat templates print: what it says already, else that of the run which is
+    /// resumed, else now. All parts of a run that render conversations need the same.
+    ///
+    /// # Errors
+    /// A checkpoint to resume from that is missing or broken.
+    pub fn with_template_date(mut self) -> Result<Self, TrainError> {
+        if self.data.template_date.is_none() {
+            let there = match resumed_checkpoint(&self)? {
+                Some(dir) => {
+                    let settings = Checkpoint::open(&dir)?.run;
+                    settings.get(TEMPLATE_DATE).and_then(Value::as_str).and_then(|time| time.parse().ok())
+                }
+                None => None,
+            };
+            self.data.template_date = Some(there.unwrap_or_else(RenderTime::now));
+        }
+        Ok(self)
     }
 }
 
@@ -72,7 +88,14 @@ impl TrainData {
 /// Files that cannot be read, rows that are not what the stage needs, rows that cannot be
 /// encoded, and nothing being left.
 pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<TrainData, TrainError> {
-    let template = TemplateEncoder::new(tokenizer, config.data.template)?;
+    let config = &config.clone().with_template_date()?;
+    let tokenizer_note = tokenizer.note().map(|text| Notice { key: "tokenizer.json".to_owned(), text });
+    let mut template = TemplateEncoder::new(tokenizer, config.data.template)?;
+    if let Some(time) = config.data.template_date {
+        template = template.rendered_at(time);
+    }
+    let template_date = template.printed_time();
+    let mut notices: Vec<Notice> = tokenizer_note.into_iter().chain(template_date.map(of_date)).collect();
     let encoder = Encoder::new(template, config.data.cutoff_len, config.data.length_policy);
     let mut skipped = SkippedRows::default();
     let (train, held_out) = rows(config, &encoder, &mut skipped)?;
@@ -84,7 +107,27 @@ pub fn load_data(config: &TrainConfig, tokenizer: TextTokenizer) -> Result<Train
             (held_out, Some(report))
         }
     };
-    Ok(TrainData { train, held_out, report, held_out_report, skipped })
+    notices.extend(of_rows(&report, held_out_report.as_ref(), &skipped));
+    Ok(TrainData { train, held_out, report, held_out_report, template_date, skipped, notices })
+}
+
+fn of_date(time: RenderTime) -> Notice {
+    let text = format!(
+        "the chat template prints the time: all rows are rendered as of {time}, also when the run is resumed; \
+         runs with the same template_date share a reference_cache"
+    );
+    Notice { key: TEMPLATE_DATE.to_owned(), text }
+}
+
+fn of_rows(report: &EncodeReport, held_out: Option<&EncodeReport>, skipped: &SkippedRows) -> Vec<Notice> {
+    let mut unused = report.unused.clone();
+    unused.append(held_out.cloned().unwrap_or_default().unused);
+    let SkippedRows { count, first } = skipped;
+    let rows = if *count == 1 { "1 row is" } else { &format!("{count} rows are") };
+    let skipped = (*count > 0).then(|| format!("{rows} left out, first: {}", first.join("; ")));
+    let notice = |(key, text): (&str, String)| Notice { key: key.to_owned(), text };
+    let unused = unused.lines().into_iter().map(|line| ("dataset", line));
+    unused.chain(skipped.map(|text| ("bad_rows", text))).map(notice).collect()
 }
 
 /// Rows to train on, and rows held out.

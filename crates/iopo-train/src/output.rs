@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use iopo_files::{FolderLock, remove_unfinished, try_folder};
 use iopo_model::MODEL_FILES;
 
-use crate::answering::ANSWERING;
+use crate::answering::{CHAT_TEMPLATE, GENERATION};
 use crate::args::Notice;
 use crate::checkpoint::FINAL;
 use crate::config::{FineTuning, TrainConfig};
@@ -22,8 +22,16 @@ const ADAPTER_CONFIG: &str = "adapter_config.json";
 
 /// The files that a run leaves in its output folder besides checkpoints and, in full fine-tuning, a model's other
 /// files. The state is removed first and written last: where it is, everything is.
-const RESULTS: [&str; 6] =
-    [STATE, LOG, ADAPTER_CONFIG, "adapter_model.safetensors", "model.safetensors", CURVES];
+const RESULTS: [&str; 8] = [
+    STATE,
+    LOG,
+    ADAPTER_CONFIG,
+    "adapter_model.safetensors",
+    "model.safetensors",
+    GENERATION,
+    CHAT_TEMPLATE,
+    CURVES,
+];
 
 impl TrainConfig {
     /// The folder for answers to `eval_prompts`; a run that starts anew removes it with the other results.
@@ -37,6 +45,20 @@ impl TrainConfig {
     pub fn curves_path(&self) -> PathBuf {
         self.output_dir.join(CURVES)
     }
+}
+
+/// The checkpoint that a configuration asks to continue from, if it asks for one.
+///
+/// # Errors
+/// No checkpoint where the latest is wanted.
+pub(crate) fn resumed_checkpoint(config: &TrainConfig) -> Result<Option<PathBuf>, TrainError> {
+    let dir = match &config.resume {
+        None => return Ok(None),
+        Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&config.output_dir)?,
+        Some(dir) => Some(dir.clone()),
+    };
+    let missing = || TrainError::at(&config.output_dir, "there is no checkpoint to resume from");
+    dir.ok_or_else(missing).map(Some)
 }
 
 /// The checkpoint of the highest step in a folder; incomplete ones do not count.
@@ -158,7 +180,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FolderLock, TrainEr
     // Another run may have come and gone since the check.
     check_contents(config)?;
     if config.resume.is_none() {
-        RESULTS.iter().chain(&ANSWERING).try_for_each(|name| OWNER.remove(&dir.join(name)))?;
+        RESULTS.iter().try_for_each(|name| OWNER.remove(&dir.join(name)))?;
         places_of_checkpoints(dir)?.iter().try_for_each(|(_, place)| OWNER.remove_folder(place))?;
         OWNER.remove_folder(&config.answers_dir())?;
         OWNER.compact(dir)?;
@@ -188,7 +210,7 @@ fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     }
     let model_files: &[&str] = match config.fine_tuning {
         FineTuning::Full => &MODEL_FILES,
-        FineTuning::Lora(_) => &ANSWERING,
+        FineTuning::Lora(_) => &[],
     };
     RESULTS.iter().chain(model_files).try_for_each(|name| OWNER.check_file(&dir.join(name)))?;
     if is_new {

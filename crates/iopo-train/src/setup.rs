@@ -32,12 +32,12 @@ pub struct Prepared {
 pub fn prepare(config: &TrainConfig, device: &Device) -> Result<Prepared, TrainError> {
     // Cheap things first: a wrong file name should not cost the loading of a large model.
     // The model's configuration comes first: its error says what else a folder holds.
-    let vocab_size = load_config(&config.model)?.vocab_size;
-    let tokenizer = TextTokenizer::from_dir(&config.model)?;
-    tokenizer.check_vocabulary(vocab_size)?;
+    let mut rows = load_config(&config.model)?.vocab_size;
+    let mut tokenizer = TextTokenizer::from_dir(&config.model)?;
     if let Some(reference) = &config.reference.model {
-        check_same_vocabulary(&tokenizer, reference)?;
+        rows = rows.min(check_same_vocabulary(&tokenizer, reference)?);
     }
+    tokenizer.limit_vocabulary(rows)?;
     let data = load_data(config, tokenizer)?;
     let policy = load_policy(config, device)?;
     let reference = match config.objective.needs_reference() {
@@ -86,8 +86,8 @@ fn load_reference(
     Ok(ReferencePolicy::frozen(model))
 }
 
-/// Refuses a reference to which the policy's token ids mean other texts.
-fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), TrainError> {
+/// Refuses a reference to which the policy's token ids mean other texts; the number of its embeddings.
+fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<usize, TrainError> {
     let vocab_size = load_config(dir)?.vocab_size;
     let other = TextTokenizer::from_dir(dir)?;
     let differs =
@@ -104,7 +104,7 @@ fn check_same_vocabulary(tokenizer: &TextTokenizer, dir: &Path) -> Result<(), Tr
             "token {id} is {there:?} there, and {here:?} in the policy's tokenizer"
         )));
     }
-    Ok(other.check_vocabulary(vocab_size)?)
+    Ok(vocab_size)
 }
 
 /// Turns gradients on for every parameter.

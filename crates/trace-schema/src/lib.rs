@@ -30,12 +30,12 @@ pub use jsonl::{
 pub use lengths::{LengthStats, Lengths, TextLengths};
 pub use message::{Message, Role};
 pub use nearest::nearest;
-pub use record::{Provenance, Record};
+pub use record::{Provenance, Reasoning, Record};
 pub use rejections::{ReasonCount, RejectedRow, RejectionStats, StageRejections};
 pub use stats::{
     ConstraintCounts, DatasetStats, DimensionCount, OperationCounts, TypeCount, UnknownLabelCount,
 };
 pub use taxonomy::{ConstraintDimension, ConstraintType, DimensionLabel, UnknownLabels};
 pub use training_rows::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
-pub use unused::{Unread, UnusedKeys, flag, refused, unread_keys};
+pub use unused::{Purpose, Unread, UnusedKeys, flag, refused, unread_keys};
 pub use write_error::WriteError;

@@ -83,4 +83,22 @@ pub struct Provenance {
     /// The tokens of all answers behind the row.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_whole")]
     pub completion_tokens: Option<u64>,
+    /// The reasoning behind the responses, where it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
+}
+
+/// The reasoning that a model wrote before the responses of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reasoning {
+    /// Before y₁, which is also the chosen response of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<String>,
+    /// Before the rejected response of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse_response: Option<String>,
+    /// Before y₂.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_response: Option<String>,
 }

@@ -17,29 +17,41 @@ pub enum Unread {
     Refused(&'static str),
 }
 
+/// What rows are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are trained on.
+    Training,
+    /// They are trained on, and the user has named the keys to read: any other is only counted.
+    NamedKeys,
+    /// They are prompts: weights and labels change nothing.
+    Prompts,
+}
+
 impl Unread {
     /// Decides by the name of the key and by its value.
-    pub fn of(key: &str, value: &Value) -> Self {
+    pub fn of(key: &str, value: &Value, purpose: Purpose) -> Self {
         const TEXT_ONLY: &str = "only text is read";
         const TOOLS: &str = "calls of tools are not supported";
         const WEIGHT: &str = "rows have no weights: repeat a row, or leave it out";
         const LABEL: &str = "write pairs of chosen and rejected";
-        if says_nothing(value) {
+        if says_nothing(value) || matches!(key, "id" | "provenance") {
             return Self::Silent;
         }
         match key {
-            "id" | "provenance" => Self::Silent,
+            _ if purpose == Purpose::NamedKeys => Self::Counted,
             "system" => Self::Refused("write it as the first message, with the role system"),
             "history" => Self::Refused("write the earlier turns as messages"),
             "tools" | "functions" | "tool_calls" | "function_call" | "tool_call_id" => Self::Refused(TOOLS),
             "image" | "images" | "video" | "videos" | "audio" | "audios" => Self::Refused(TEXT_ONLY),
+            "chat_template_kwargs" => Self::Refused("arguments of a chat template are not supported"),
+            _ if purpose == Purpose::Prompts => Self::Counted,
             "weight" | "weights" | "loss_weight" | "sample_weight" | "train" | "train_detail" => {
                 if flag(value) == Some(true) { Self::Silent } else { Self::Refused(WEIGHT) }
             }
             "kto_tag" => Self::Refused(LABEL),
             // A label in words says what a row is about; true and false say whether its response is good.
             "label" if value.is_boolean() || value.is_number() => Self::Refused(LABEL),
-            "chat_template_kwargs" => Self::Refused("arguments of a chat template are not supported"),
             _ => Self::Counted,
         }
     }
@@ -47,22 +59,20 @@ impl Unread {
 
 /// The keys of a row that are not read and say something.
 ///
-/// `leaves_out` says that the user has named the keys to read: any other is only counted.
-///
 /// # Errors
 ///
 /// The first key without which the row would mean something else, and what to do.
 pub fn unread_keys<'a>(
     row: &'a Map<String, Value>,
     is_read: impl Fn(&str) -> bool,
-    leaves_out: bool,
+    purpose: Purpose,
 ) -> Result<Vec<&'a str>, String> {
     let mut unread = Vec::new();
     for (key, value) in row.iter().filter(|(key, _)| !is_read(key)) {
-        match Unread::of(key, value) {
+        match Unread::of(key, value, purpose) {
             Unread::Silent => {}
-            Unread::Refused(instead) if !leaves_out => return Err(refused(key, instead)),
-            Unread::Counted | Unread::Refused(_) => unread.push(key.as_str()),
+            Unread::Counted => unread.push(key.as_str()),
+            Unread::Refused(instead) => return Err(refused(key, instead)),
         }
     }
     Ok(unread)
@@ -182,15 +192,18 @@ mod tests {
             ["system", "history", "tools", "images", "weight", "train", "label", "kto_tag", "loss_weight"]
         {
             let row = object(json!({key: 0}));
-            let error = unread_keys(&row, none, false).unwrap_err();
+            let error = unread_keys(&row, none, Purpose::Training).unwrap_err();
             assert!(error.starts_with(&format!("\"{key}\" is not used here")), "{error}");
             for empty in [json!(null), json!(""), json!([]), json!({})] {
-                assert_eq!(unread_keys(&object(json!({key: empty})), none, false), Ok(vec![]));
+                assert_eq!(unread_keys(&object(json!({key: empty})), none, Purpose::Training), Ok(vec![]));
             }
-            assert_eq!(unread_keys(&row, |read| read == key, false), Ok(vec![]));
-            assert_eq!(unread_keys(&row, none, true), Ok(vec![key]));
+            assert_eq!(unread_keys(&row, |read| read == key, Purpose::Training), Ok(vec![]));
+            assert_eq!(unread_keys(&row, none, Purpose::NamedKeys), Ok(vec![key]));
         }
+        let marks = object(json!({"weight": 0.5, "label": 1, "kto_tag": true, "train": false}));
+        assert_eq!(unread_keys(&marks, none, Purpose::Prompts).map(|keys| keys.len()), Ok(4));
+        assert!(unread_keys(&object(json!({"tools": [1]})), none, Purpose::Prompts).is_err());
         let rest = object(json!({"id": 7, "weight": 1.0, "train": true, "label": "poems", "score": 0.5}));
-        assert_eq!(unread_keys(&rest, none, false), Ok(vec!["label", "score"]));
+        assert_eq!(unread_keys(&rest, none, Purpose::Training), Ok(vec!["label", "score"]));
     }
 }

@@ -9,6 +9,7 @@ pub mod ifeval;
 mod judged;
 mod paired;
 mod python;
+mod reasoning;
 pub mod report;
 mod scores;
 mod seeds;
@@ -21,6 +22,7 @@ pub use data::DataError;
 pub use error::{ScoreError, UnreadableAnswer};
 pub use judged::{ConstraintScore, Judged, JudgedConstraint, Verdict};
 pub use paired::{PairedMean, PairedScores, PairedShare, RunComparison};
+pub use reasoning::{Parted, ReasoningCounts, ReasoningMode, part_reasoning, part_reasoning_after};
 pub use scores::{
     ConstraintScores, CountScores, DimensionScores, Estimate, Failure, InstructionScores, Scores, TypeScores,
 };

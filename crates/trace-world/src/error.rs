@@ -3,6 +3,8 @@
 use thiserror::Error;
 use trace_schema::RowError;
 
+use crate::dataset::MAX_ROWS;
+
 /// A task that has no meaning, or a request that the world cannot meet.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -14,6 +16,9 @@ pub enum WorldError {
     /// A sampler, a distribution or a configuration from which nothing can be sampled.
     #[error("nothing can be sampled: {reason}")]
     Sampler { reason: String },
+    /// More rows than a data set may have.
+    #[error("{part}: {wanted} rows are asked for, and there can be {MAX_ROWS} at most")]
+    TooManyRows { part: &'static str, wanted: usize },
     /// Too few rows passed their checks.
     #[error("{part}: only {made} of {wanted} rows were made in {attempts} attempts")]
     TooFewRows { part: &'static str, made: usize, wanted: usize, attempts: u64 },

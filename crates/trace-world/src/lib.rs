@@ -23,7 +23,9 @@ pub mod values;
 pub use background::Background;
 pub use compatibility::EXCLUDED_PAIRS;
 pub use counts::CountDistribution;
-pub use dataset::{CellCounts, DatasetConfig, EvaluationKind, EvaluationSet, Summary, WorldDataset};
+pub use dataset::{
+    CellCounts, DatasetConfig, EvaluationKind, EvaluationSet, MAX_ROWS, Summary, WorldDataset,
+};
 pub use draw::DIMENSIONS;
 pub use error::WorldError;
 pub use group::{Conditions, Group, GroupBuilder, Rejection, Rejections, pair_from};

@@ -9,6 +9,7 @@ use chat_client::{AskConfig, Caps, EndpointConfig, Prices, RetryConfig};
 use iopo_files::{excerpt, fill_references, parse_yaml_map, read_text, setting_whole};
 use serde_json::{Map, Value};
 use trace_schema::ConstraintDimension;
+use trace_score::ReasoningMode;
 use trace_score::trace::VoteRule;
 use trace_synthesis::pipeline::{
     Attempts, Checks, LanguageChoice, MAX_CONSTRAINTS, ModelRole, PipelineConfig, QuestionKind, Sampling,
@@ -257,6 +258,7 @@ fn pipeline(section: &mut Section) -> PipelineConfig {
         pairs: section.flag("pairs").unwrap_or(defaults.pairs),
         groups: section.flag("groups").unwrap_or(defaults.groups),
         checks: checks(section).unwrap_or(defaults.checks),
+        reasoning: reasoning(section).unwrap_or(defaults.reasoning),
         similarity: similarity(section, defaults.similarity),
         expected_response_tokens: section
             .whole("expected_response_tokens", 1, 1 << 20)
@@ -285,6 +287,15 @@ fn vote_rule(section: &mut Section) -> Option<VoteRule> {
 
 fn checks(section: &mut Section) -> Option<Checks> {
     named(section, "checks", &[("strict", Checks::STRICT), ("paper", Checks::PAPER)])
+}
+
+fn reasoning(section: &mut Section) -> Option<ReasoningMode> {
+    let names = [
+        ("strip", ReasoningMode::Strip),
+        ("keep", ReasoningMode::Keep),
+        ("separate", ReasoningMode::Separate),
+    ];
+    named(section, "reasoning", &names)
 }
 
 fn tolerance(section: &mut Section) -> Option<Option<usize>> {

@@ -5,13 +5,15 @@ mod dry_run;
 mod live;
 mod reader;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chat_client::{Journal, JournaledClient};
-use iopo_cli::{Outcome, note, print};
+use iopo_cli::{Outcome, note, note_reasons, print};
+use trace_score::{ReasoningCounts, ReasoningMode};
 use trace_synthesis::pipeline::{
-    OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
+    Kept, OutputFiles, OutputFolder, Pipeline, Prompts, RunReport, SeedFile, Stage, Summary,
 };
 
 use self::config::{Endpoint, RunConfig};
@@ -71,24 +73,55 @@ fn build(file: &Path, config: &RunConfig, prompts: Prompts, seeds: &SeedFile) ->
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start a runtime")?;
-    let live = live::Live::start(pipeline.progress(), clients, seeds.len());
+    let live = live::Live::start(pipeline.progress(), clients.clone(), seeds.len());
     let result = runtime.block_on(pipeline.run(seeds, output, config.written.clone()));
     live.finish();
     // The program must not wait for requests that were given up.
     runtime.shutdown_background();
     let RunReport { summary, given_up, is_written } = result?;
     print(report(&config.output, &summary))?;
+    tell_what_is_odd(&summary, &clients);
     if !is_written {
         note(format!("nothing was built; the files in {} stay as they were", config.output.display()));
     }
     if let Some(reason) = given_up {
         note(format!("given up: {reason}"));
     }
+    let Kept { sft, pairs, groups, evaluation, rejected: _ } = summary.kept;
+    if summary.complete && summary.seeds > 0 && sft + pairs + groups + evaluation == 0 {
+        note("no row was built: every seed was rejected, and rejected.jsonl says why");
+        return Ok(Outcome::Failed);
+    }
     if summary.complete {
         return Ok(Outcome::Done);
     }
     note("some rows wait for answers: run the same command again to go on");
     Ok(Outcome::Incomplete)
+}
+
+/// Notes on what the endpoints did otherwise than asked.
+fn tell_what_is_odd(summary: &Summary, clients: &[JournaledClient]) {
+    let changes: BTreeSet<_> = summary.generator.changes.union(&summary.judge.changes).collect();
+    for change in changes {
+        note(format!("note: the endpoint does not take every setting: {change}"));
+    }
+    let ReasoningCounts { mode, stripped, incomplete } = summary.reasoning;
+    if stripped > 0 {
+        let mode = match mode {
+            ReasoningMode::Separate => "stands in the provenance",
+            _ => "was taken out",
+        };
+        note(format!(
+            "note: reasoning {mode} of {stripped} responses, of which {incomplete} end within it; the key `reasoning` \
+             decides"
+        ));
+    }
+    for client in clients {
+        if let Some(remark) = client.progress().spent.remark() {
+            note(format!("note: {remark}"));
+        }
+        note_reasons("without an answer", &client.reasons());
+    }
 }
 
 fn client(endpoint: &Endpoint, journal: &Path) -> anyhow::Result<JournaledClient> {

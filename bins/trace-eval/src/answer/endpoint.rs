@@ -1,11 +1,12 @@
 //! Answers from an endpoint.
 
 use anyhow::{Context, Result};
-use chat_client::{Answer, AskError, Question, with_causes};
+use chat_client::{Answer, AskError, ChatResponse, Question, with_causes};
 
-use super::Collected;
 use super::prompts::Prompt;
-use crate::asking::{Asker, Endpoint, is_fatal, journal_path, request};
+use super::{Collected, Given, row};
+use crate::answer_row::AnswerRow;
+use crate::asking::{Asker, Changes, Endpoint, is_fatal, journal_path, request};
 use crate::cli::AnswerArgs;
 use crate::provenance::Provenance;
 
@@ -28,8 +29,11 @@ pub(super) fn answer(
     }
     let endpoint = Endpoint { url, model, api_key_env: args.api_key_env.as_deref() };
     let asker = Asker::open(endpoint, &args.ask, &journal_path(&args.ask, &args.out))?;
-    let mut collected = Collected::default();
+    let (mut collected, mut changes) = (Collected::new(args), Changes::default());
     for (prompt, answered) in prompts.iter().zip(asker.ask(prompts.iter().map(question))) {
+        if let Ok(answer) = &answered.outcome {
+            asker.tell(&mut changes, &answer.changes);
+        }
         collected.take(prompt, model, answered.outcome)?;
     }
     let spent = asker.finish(&args.ask);
@@ -40,6 +44,7 @@ pub(super) fn answer(
         .with("top_p", args.ask.top_p)?
         .with("max_tokens", args.ask.max_tokens)?
         .with("seed", args.ask.seed)?
+        .with("sent_otherwise", changes.some())?
         .with("spent", spent)?;
     Ok((collected, provenance))
 }
@@ -49,8 +54,12 @@ impl Collected {
     fn take(&mut self, prompt: &Prompt, model: &str, outcome: Result<Answer, AskError>) -> Result<()> {
         match outcome {
             Ok(answer) => {
-                let reason = answer.response.finish_reason.name().to_owned();
-                self.push(prompt, model, Some(answer.response.content), Some(reason), None);
+                let ChatResponse { content, reasoning, finish_reason, .. } = answer.response;
+                self.answered(
+                    prompt,
+                    model,
+                    Given { content, reasoning, finish_reason, opening: String::new() },
+                );
             }
             Err(error) if is_fatal(&error) => return Err(error.into()),
             Err(error) if error.is_unasked() => {
@@ -59,7 +68,7 @@ impl Collected {
             }
             Err(error) => {
                 self.failed += 1;
-                self.push(prompt, model, None, None, Some(with_causes(&error)));
+                self.rows.push(AnswerRow { failed: Some(with_causes(&error)), ..row(prompt, model) });
             }
         }
         Ok(())

@@ -13,14 +13,14 @@ use chat_client::{
 use indicatif::ProgressBar;
 use iopo_answer::{LocalModel, ModelFiles, Respondent};
 use iopo_cli::{DeviceChoice, label, note, on_threads};
-use iopo_data::Template;
+use iopo_data::{RenderTime, Template};
 use iopo_model::{
     Generated, GenerationConfig, Precision, Prompt as TokenPrompt, load_config, parse_float_dtype,
 };
 use serde_json::json;
 
-use super::Collected;
 use super::prompts::Prompt;
+use super::{Collected, Given};
 use crate::asking::{journal_path, open_journal, style};
 use crate::cli::{AnswerArgs, LocalArgs};
 use crate::provenance::Provenance;
@@ -53,16 +53,19 @@ pub(super) fn answer(
     on_threads(args.local.threads, || {
         let setup = Setup::new(args, dir)?;
         let journal = open_journal(&journal_path(&args.ask, &args.out))?;
-        let keys = prompts.iter().map(|prompt| setup.key(prompt)).collect::<Result<Vec<_>>>()?;
-        setup.generate(prompts, &keys, &journal, args.local.batch_size.get())?;
-        let mut collected = Collected::default();
+        let respondent = setup.respondent(&args.local, &journal)?;
+        let time = respondent.printed_time();
+        let keys = prompts.iter().map(|prompt| setup.key(prompt, time)).collect::<Result<Vec<_>>>()?;
+        setup.generate(&respondent, prompts, &keys, &journal, args.local.batch_size.get())?;
+        let mut collected = Collected::new(args);
         for (prompt, key) in prompts.iter().zip(&keys) {
             let record = journal.get(key)?.and_then(|record| record.response);
             let response = record.with_context(|| format!("prompt {:?} got no answer", prompt.id))?;
-            let reason = response.finish_reason.name().to_owned();
-            collected.push(prompt, &setup.name, Some(response.content), Some(reason), None);
+            let opening = respondent.opening(&tokens(&respondent, prompt, key)?.tokens)?;
+            let RecordedResponse { content, reasoning, finish_reason, .. } = response;
+            collected.answered(prompt, &setup.name, Given { content, reasoning, finish_reason, opening });
         }
-        Ok((collected, setup.provenance(&args.local, provenance)?))
+        Ok((collected, setup.provenance(&args.local, time, provenance)?))
     })?
 }
 
@@ -88,18 +91,74 @@ impl Setup {
         })
     }
 
-    /// The key of a question. The weights, the template and every setting are part of it; the place of the folder, the
-    /// device and the batch are not.
-    fn key(&self, prompt: &Prompt) -> Result<QuestionKey> {
+    /// Tokenizer and template, which renders all prompts of a journal as of one time.
+    fn respondent(&self, local: &LocalArgs, journal: &Journal) -> Result<Respondent> {
+        let respondent = Respondent::from_dir(&self.files.model, self.template)?;
+        if let Some(text) = respondent.note() {
+            note(format!("note: tokenizer.json: {text}"));
+        }
+        let typed = local.template_date.as_deref().map(str::parse).transpose().context("--template-date")?;
+        if respondent.printed_time().is_none() {
+            if typed.is_some() {
+                note("note: --template-date has no effect, because the template does not print the time");
+            }
+            return Ok(respondent);
+        }
+        let time = match typed {
+            Some(time) => time,
+            None => self.time_of(journal)?,
+        };
+        note(format!("note: the chat template prints the time: all prompts are rendered as of {time}"));
+        Ok(respondent.rendered_at(time))
+    }
+
+    /// The time of a journal: that at which the first run of this model wrote it down there.
+    fn time_of(&self, journal: &Journal) -> Result<RenderTime> {
+        const TAG: &str = "template date";
+        let question = Question::new(TAG, ChatRequest::user(TAG));
+        let key = QuestionKey::of(&format!("sha256:{}", self.digest), &question)?;
+        if let Some(written) = journal.get(&key)?.and_then(|record| record.response) {
+            return written.content.parse().context("the journal's template date");
+        }
+        let time = RenderTime::now();
+        journal.append(&JournalRecord {
+            key,
+            tag: TAG.to_owned(),
+            model: self.name.clone(),
+            response: Some(RecordedResponse {
+                content: time.to_string(),
+                reasoning: None,
+                finish_reason: FinishReason::Stop,
+                model: None,
+                id: None,
+            }),
+            error: None,
+            rejection: None,
+            attempts: 1,
+            latency_ms: 0,
+            usage: Usage::default(),
+            cost: None,
+            changes: Vec::new(),
+            time_ms: now_ms(),
+        })?;
+        Ok(time)
+    }
+
+    /// The key of a question. The weights, the template with the time that it prints, and every setting are part of it;
+    /// the place of the folder, the device and the batch are not.
+    fn key(&self, prompt: &Prompt, time: Option<RenderTime>) -> Result<QuestionKey> {
         let config = &self.config;
         let GenerationConfig { do_sample, top_k, repetition_penalty, .. } = *config;
-        let extra = json!({
+        let mut extra = json!({
             "do_sample": do_sample,
             "top_k": top_k,
             "repetition_penalty": repetition_penalty,
             "template": self.template.name(),
             "dtype": format!("{:?}", self.precision.weights),
         });
+        if let Some(time) = time {
+            extra["template_date"] = time.to_string().into();
+        }
         let request = ChatRequest {
             temperature: Some(config.temperature),
             top_p: Some(config.top_p),
@@ -114,16 +173,16 @@ impl Setup {
 
     fn generate(
         &self,
+        respondent: &Respondent,
         prompts: &[Prompt],
         keys: &[QuestionKey],
         journal: &Journal,
         batch_size: usize,
     ) -> Result<()> {
-        let respondent = Respondent::from_dir(&self.files.model, self.template)?;
         let mut open = Vec::new();
         for (prompt, key) in prompts.iter().zip(keys) {
             if journal.get(key)?.is_none() {
-                open.push(Open { prompt, key: *key, tokens: tokens(&respondent, prompt, key)? });
+                open.push(Open { prompt, key: *key, tokens: tokens(respondent, prompt, key)? });
             }
         }
         if open.is_empty() {
@@ -189,28 +248,35 @@ impl Setup {
             iopo_model::FinishReason::Length => FinishReason::Length,
             _ => FinishReason::Stop,
         };
-        let milliseconds =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         JournalRecord {
             key: open.key,
             tag: format!("answer {}", open.prompt.id),
             model: self.name.clone(),
-            response: Some(RecordedResponse { content: text, finish_reason, model: None, id: None }),
+            response: Some(RecordedResponse {
+                content: text,
+                reasoning: None,
+                finish_reason,
+                model: None,
+                id: None,
+            }),
             error: None,
             rejection: None,
             attempts: 1,
             latency_ms: milliseconds(started.elapsed()),
-            usage: Usage {
-                prompt_tokens: open.tokens.tokens.len() as u64,
-                completion_tokens: generated.tokens.len() as u64,
-            },
+            usage: Usage::new(open.tokens.tokens.len() as u64, generated.tokens.len() as u64),
             cost: None,
-            time_ms: milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            changes: Vec::new(),
+            time_ms: now_ms(),
         }
     }
 
     /// Adds the model, with the digest of the files that decide answers, and how it answered.
-    fn provenance(&self, local: &LocalArgs, provenance: Provenance) -> Result<Provenance> {
+    fn provenance(
+        &self,
+        local: &LocalArgs,
+        time: Option<RenderTime>,
+        provenance: Provenance,
+    ) -> Result<Provenance> {
         let config = &self.config;
         provenance
             .with("model", &self.name)?
@@ -218,6 +284,7 @@ impl Setup {
             .with("adapter", self.files.adapter.as_ref().map(|adapter| adapter.display().to_string()))?
             .with("model_sha256", &self.digest)?
             .with("template", self.template.name())?
+            .with("template_date", time)?
             .with("dtype", &local.dtype)?
             .with("device", label(&self.device))?
             .with("do_sample", !config.is_greedy())?
@@ -276,6 +343,14 @@ fn tokens(respondent: &Respondent, prompt: &Prompt, key: &QuestionKey) -> Result
     let tokens = tokens.with_context(|| format!("prompt {:?} cannot be asked", prompt.id))?;
     let stream = u64::from_str_radix(&key.to_string()[..16], 16)?;
     Ok(TokenPrompt { tokens, stream })
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The name of a folder, also of one given as `.` or `..`.

@@ -11,9 +11,11 @@ mod prompts;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chat_client::FinishReason;
 use iopo_files::Owner;
+use trace_score::{Parted, ReasoningCounts, ReasoningMode};
 
-use crate::answer_row::AnswerRow;
+use crate::answer_row::{AnswerRow, WITHOUT_END, note_reasoning};
 use crate::asking::journal_path;
 use crate::cli::AnswerArgs;
 use crate::files::{write_json, write_rows};
@@ -32,6 +34,18 @@ struct Collected {
     unasked: usize,
     /// Why the first question was not asked, if one was not.
     stopped: Option<String>,
+    /// What became of the reasoning in answers.
+    reasoning: ReasoningCounts,
+}
+
+/// An answer as its responder gave it.
+struct Given {
+    content: String,
+    /// Reasoning beside the content.
+    reasoning: Option<String>,
+    finish_reason: FinishReason,
+    /// The end of the prompt, where it is known: a template may open the reasoning there.
+    opening: String,
 }
 
 /// `answers.jsonl` has `answers.provenance.json`.
@@ -50,6 +64,7 @@ pub(crate) fn run(args: &AnswerArgs) -> Result<Outcome> {
         Some(dir) => local::answer(args, dir, &prompts, provenance)?,
         None => endpoint::answer(args, &prompts, provenance)?,
     };
+    let provenance = provenance.with("reasoning", collected.reasoning)?;
     finish(args, prompts.len(), &collected, &provenance)
 }
 
@@ -80,6 +95,7 @@ fn finish(
         0 => {}
         cut => note(format!("{cut} answers were cut off at the most tokens; --max-tokens allows more")),
     }
+    note_reasoning(&collected.reasoning);
     if let Some(reason) = &collected.stopped {
         note(format!("stopped: {reason}"));
     }
@@ -87,22 +103,38 @@ fn finish(
 }
 
 impl Collected {
-    /// Enters an answer, or why there is none.
-    fn push(
-        &mut self,
-        prompt: &Prompt,
-        model: &str,
-        response: Option<String>,
-        finish_reason: Option<String>,
-        failed: Option<String>,
-    ) {
-        self.rows.push(AnswerRow {
-            id: prompt.id.clone(),
-            prompt: Some(prompt.user_message().to_owned()),
-            response,
-            model: Some(model.to_owned()),
-            finish_reason,
-            failed,
+    fn new(args: &AnswerArgs) -> Self {
+        Self { reasoning: ReasoningCounts::new(args.reasoning.into()), ..Self::default() }
+    }
+
+    /// Enters an answer, in the way in which its reasoning is to be taken.
+    fn answered(&mut self, prompt: &Prompt, model: &str, given: Given) {
+        let mode = self.reasoning.mode;
+        let parted = mode.part_after(&given.opening, &given.content);
+        self.reasoning.add(&parted);
+        let Parted { answer, reasoning, is_open } = parted;
+        let row = AnswerRow {
+            reasoning: reasoning.or(given.reasoning).filter(|_| mode == ReasoningMode::Separate),
+            finish_reason: given.finish_reason.told().map(str::to_owned),
+            ..row(prompt, model)
+        };
+        self.failed += usize::from(is_open);
+        self.rows.push(match is_open {
+            true => AnswerRow { failed: Some(WITHOUT_END.to_owned()), ..row },
+            false => AnswerRow { response: Some(answer), ..row },
         });
+    }
+}
+
+/// The row of a prompt, without an answer.
+fn row(prompt: &Prompt, model: &str) -> AnswerRow {
+    AnswerRow {
+        id: prompt.id.clone(),
+        prompt: Some(prompt.user_message().to_owned()),
+        response: None,
+        model: Some(model.to_owned()),
+        reasoning: None,
+        finish_reason: None,
+        failed: None,
     }
 }

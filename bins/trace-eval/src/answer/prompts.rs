@@ -9,8 +9,8 @@ use iopo_cli::note;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use trace_schema::{
-    EvalRow, JsonlReader, Record, RowError, RowLocation, UnknownLabels, UnusedKeys, excerpt, unread_keys,
-    values,
+    EvalRow, JsonlReader, Purpose, Record, RowError, RowLocation, UnknownLabels, UnusedKeys, excerpt,
+    unread_keys, values,
 };
 use trace_score::cfbench::{CfBenchItem, load_items};
 use trace_score::complexbench::{self, ComplexBenchItem};
@@ -84,9 +84,9 @@ impl PromptRow {
     /// The keys that are not used.
     fn unused(&self) -> Result<Vec<String>, String> {
         let mut unused: Vec<String> =
-            unread_keys(&self.other, |_| false, false)?.into_iter().map(str::to_owned).collect();
+            unread_keys(&self.other, |_| false, Purpose::Prompts)?.into_iter().map(str::to_owned).collect();
         for message in &self.messages {
-            let keys = unread_keys(&message.other, |_| false, false)?;
+            let keys = unread_keys(&message.other, |_| false, Purpose::Prompts)?;
             unused.extend(keys.into_iter().map(|key| format!("messages[].{}", excerpt(key))));
         }
         unused.sort_unstable();

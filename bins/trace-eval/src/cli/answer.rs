@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{AskArgs, LocalArgs};
+use super::{AskArgs, LocalArgs, ReasoningArg};
 
 /// The arguments of `trace-eval answer`.
 #[derive(Debug, Args)]
@@ -33,6 +33,12 @@ pub(crate) struct AnswerArgs {
     /// A file that this command did not write, or that was edited since, is not replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+
+    /// What becomes of the reasoning in the answers, `<think>...</think>` for instance.
+    ///
+    /// An answer that ends within its reasoning is incomplete, and counts as failed.
+    #[arg(long, value_enum, default_value_t = ReasoningArg::Strip)]
+    pub(crate) reasoning: ReasoningArg,
 
     #[command(flatten)]
     pub(crate) local: LocalArgs,

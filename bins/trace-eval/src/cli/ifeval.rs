@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use trace_score::ifeval::LetterPolicy;
 
+use super::ReasoningArg;
+
 /// The arguments of `trace-eval ifeval`.
 #[derive(Debug, Args)]
 pub(crate) struct IfevalArgs {
@@ -43,6 +45,12 @@ pub(crate) struct IfevalArgs {
     /// Most responses that the report shows.
     #[arg(long, value_name = "N", default_value_t = 541)]
     pub(crate) show: usize,
+
+    /// What becomes of the reasoning in the responses before they are checked, `<think>...</think>` for instance.
+    ///
+    /// An answer that ends within its reasoning is incomplete, and follows nothing; the official program checks all text.
+    #[arg(long, value_enum, default_value_t = ReasoningArg::Strip)]
+    pub(crate) reasoning: ReasoningArg,
 
     /// Print the results as one line of JSON instead of tables.
     #[arg(long)]

@@ -10,7 +10,7 @@ pub(crate) struct IntervalArgs {
     #[arg(long, default_value_t = IntervalConfig::default().level)]
     level: f64,
 
-    /// Resamples of the bootstrap.
+    /// Resamples of the bootstrap, at most 1,000,000.
     #[arg(long, value_name = "N", default_value_t = IntervalConfig::default().resamples)]
     resamples: usize,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::AskArgs;
+use super::{AskArgs, ReasoningArg};
 
 /// Who judges, what becomes of the results, and how they are shown.
 #[derive(Debug, Args)]
@@ -20,6 +20,12 @@ pub(crate) struct JudgedArgs {
     /// Most answers that the report shows, of those that do not follow everything.
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub(crate) show: usize,
+
+    /// What becomes of the reasoning in the answers before they are judged, `<think>...</think>` for instance.
+    ///
+    /// An answer that ends within its reasoning is incomplete, and not judged.
+    #[arg(long, value_enum, default_value_t = ReasoningArg::Strip)]
+    pub(crate) reasoning: ReasoningArg,
 
     /// Print the results as one line of JSON instead of tables.
     #[arg(long)]

@@ -38,6 +38,11 @@ pub(crate) struct LocalArgs {
     #[arg(long, value_name = "NAME", requires = "model_dir", default_value = "chat")]
     pub(crate) template: String,
 
+    /// The date or time, in UTC, that a chat template prints which asks for it, such as 2024-07-26; by default that at
+    /// which the journal's first run started.
+    #[arg(long, value_name = "DATE", requires = "model_dir")]
+    pub(crate) template_date: Option<String>,
+
     /// Float type of the weights: float32, bfloat16 or float16.
     #[arg(long, value_name = "TYPE", requires = "model_dir", default_value = "float32")]
     pub(crate) dtype: String,
@@ -58,7 +63,8 @@ pub(crate) struct LocalArgs {
     #[arg(long, value_name = "DEVICE", requires = "model_dir", default_value = "auto")]
     pub(crate) device: String,
 
-    /// Most threads that compute; one for each core by default. No answer depends on it.
+    /// Most threads that compute; one for each core by default, and at most four for each, or 16. No answer depends on
+    /// it.
     #[arg(long, value_name = "N", requires = "model_dir")]
     pub(crate) threads: Option<NonZero<usize>>,
 }

@@ -8,6 +8,7 @@ mod ifeval;
 mod intervals;
 mod judge;
 mod local;
+mod reasoning;
 mod trace;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,7 @@ pub(crate) use ifeval::IfevalArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use judge::{JudgeArgs, JudgedArgs};
 pub(crate) use local::LocalArgs;
+pub(crate) use reasoning::ReasoningArg;
 pub(crate) use trace::TraceArgs;
 
 /// Asks models for answers, judges them, and reports: TRACE, IFEval, CFBench and ComplexBench.

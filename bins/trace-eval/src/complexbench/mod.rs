@@ -14,7 +14,7 @@ use trace_score::complexbench::{
     ComplexBenchItem, ComplexBenchPrompts, ComplexBenchQuirks, DrfrStatistics, ScoringQuestion, Verdict,
     load_items, statistics,
 };
-use trace_score::{Judged, Table};
+use trace_score::{Judged, ReasoningCounts, Table};
 
 use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::{BenchArgs, Mode};
@@ -57,7 +57,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let prompts = ComplexBenchPrompts::load(args.run.judge.prompts_dir.as_deref())?;
     let answers = args.answers.as_ref().context("--answers is missing: the data has no responses")?;
     let items = some(load_items(&args.data)?, &args.data)?;
-    let cases = Cases::read(items, answers, |item| (item.main_id.to_string(), item.instruction.clone()))?;
+    let mode = args.run.reasoning.into();
+    let cases =
+        Cases::read(items, answers, mode, |item| (item.main_id.to_string(), item.instruction.clone()))?;
     let quirks = ComplexBenchQuirks::from(args.mode);
     let asked = asked(&cases.cases, quirks);
     run_benchmark(ComplexBench { args, quirks, prompts, cases, asked, questions: Vec::new() }, &args.run)
@@ -156,6 +158,10 @@ impl Benchmark for ComplexBench<'_> {
             ),
         };
         Ok(Results { results, statistics })
+    }
+
+    fn reasoning(&self) -> ReasoningCounts {
+        self.cases.reasoning
     }
 
     fn without_answer(&self) -> usize {

@@ -9,7 +9,9 @@ use iopo_files::Owner;
 use serde::Serialize;
 use trace_score::ifeval::{Checker, GivenResponse, Pairing, Prompt, PromptVerdict, Results};
 use trace_score::ifeval::{read_prompts, read_responses, read_samples};
+use trace_score::{ReasoningCounts, ReasoningMode};
 
+use crate::answer_row::note_reasoning;
 use crate::cli::IfevalArgs;
 use crate::files::OutFolder;
 use crate::provenance::Provenance;
@@ -29,6 +31,7 @@ struct Output<'a> {
     without_prompt: usize,
     /// Keys whose response is to an earlier wording of the prompt.
     earlier_wordings: &'a [u64],
+    reasoning: ReasoningCounts,
 }
 
 /// Prompts with their responses, in order.
@@ -49,6 +52,7 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
     let folder =
         folder.map(|folder| OutFolder::claim(folder, OWNER, &[VERDICTS, RESULTS], inputs)).transpose()?;
     let mut answered = read(args)?;
+    let reasoning = answered.take_reasoning(args.reasoning.into());
     answered.prompts.iter_mut().for_each(|prompt| args.letter_policy().apply(prompt));
     let checker = Checker { language_seed: args.language_seed };
     let pairs = answered.prompts.iter().zip(&answered.responses);
@@ -56,11 +60,13 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
         pairs.map(|(prompt, response)| PromptVerdict::new(&checker, prompt, response)).collect();
     let results = Results::of(&verdicts);
     tell_what_is_odd(&answered);
+    note_reasoning(&reasoning);
     let output = Output {
         provenance: &answered.provenance,
         results: &results,
         without_prompt: answered.without_prompt,
         earlier_wordings: &answered.earlier_wordings,
+        reasoning,
     };
     if let Some(folder) = &folder {
         folder.make()?;
@@ -73,6 +79,21 @@ pub(crate) fn run(args: &IfevalArgs) -> Result<Outcome> {
         false => print(report::text(&results))?,
     }
     Ok(Outcome::Done)
+}
+
+impl Answered {
+    /// Leaves the responses without their reasoning, unless it is kept; one that ends within it is empty.
+    fn take_reasoning(&mut self, mode: ReasoningMode) -> ReasoningCounts {
+        let mut counts = ReasoningCounts::new(mode);
+        for response in &mut self.responses {
+            if let GivenResponse::Text(text) = response {
+                let parted = mode.part(text);
+                counts.add(&parted);
+                *text = if parted.is_open { String::new() } else { parted.answer };
+            }
+        }
+        counts
+    }
 }
 
 fn read(args: &IfevalArgs) -> Result<Answered> {

@@ -14,7 +14,7 @@ use trace_schema::{Constraint, EvalRow, Instruction, JsonlReader, UnknownLabels,
 use trace_score::report::BarChart;
 use trace_score::stats::IntervalConfig;
 use trace_score::trace::{JUDGE_SYSTEM_MESSAGE, Judgement, QueryReading, TracePrompts, VoteRule};
-use trace_score::{Judged, Scores, Table};
+use trace_score::{Judged, ReasoningCounts, Scores, Table};
 
 use crate::benchmark::{Benchmark, Case, Cases, run as run_benchmark, some};
 use crate::cli::TraceArgs;
@@ -56,7 +56,8 @@ struct Results {
 /// Judges, writes and prints.
 pub(crate) fn run(args: &TraceArgs) -> Result<Outcome> {
     let items = some(read_items(&args.rows)?, &args.rows)?;
-    let cases = Cases::read(items, &args.answers, |item| (item.id.clone(), item.prompt.clone()))?;
+    let mode = args.run.reasoning.into();
+    let cases = Cases::read(items, &args.answers, mode, |item| (item.id.clone(), item.prompt.clone()))?;
     let prompts = TracePrompts::load(args.language.into(), args.run.judge.prompts_dir.as_deref())?;
     let intervals = IntervalConfig::from(args.intervals);
     intervals.validate()?;
@@ -141,6 +142,10 @@ impl Benchmark for Trace<'_> {
         let by_case: Vec<_> = self.ballots.chunks(self.args.votes as usize).collect();
         let agreement = agreement_of(&by_case, self.parser)?;
         Ok(Results { agreement, scores: Scores::of(&self.rows, &self.intervals)? })
+    }
+
+    fn reasoning(&self) -> ReasoningCounts {
+        self.cases.reasoning
     }
 
     fn without_answer(&self) -> usize {

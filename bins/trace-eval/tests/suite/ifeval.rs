@@ -62,6 +62,30 @@ fn missing_and_null_responses_are_counted_separately() {
 }
 
 #[test]
+fn reasoning_is_not_checked_unless_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let prompts = common::rows(folder.path(), "prompts.jsonl", &prompts());
+    let responses = [
+        json!({"prompt": "one", "response": "<think>Well, no commas.</think>\n\nfine"}),
+        json!({"prompt": "two", "response": "<think>Well no end"}),
+        json!({"prompt": "three", "response": "fine"}),
+    ];
+    let responses = common::rows(folder.path(), "responses.jsonl", &responses);
+    let arguments = ["ifeval", "--prompts", text(&prompts), "--responses", text(&responses), "--json"];
+    let followed = |more: &[&str]| {
+        let output = run(&[&arguments, more].concat());
+        let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        (value["results"]["prompt_strict"]["followed"].as_u64().unwrap(), value["reasoning"].clone())
+    };
+    assert_eq!(followed(&[]), (2, json!({"mode": "strip", "stripped": 2, "incomplete": 1})));
+    // As the official program does, which checks all text.
+    assert_eq!(
+        followed(&["--reasoning", "keep"]),
+        (2, json!({"mode": "keep", "stripped": 0, "incomplete": 0}))
+    );
+}
+
+#[test]
 fn samples_of_the_harness_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two, _] = prompts();

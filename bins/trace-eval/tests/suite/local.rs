@@ -169,3 +169,34 @@ fn what_cannot_be_answered_is_one_message_and_exit_code_2() {
     let unnamed = common::run(&typed);
     assert!(stderr(&unnamed).contains("--model"), "{unnamed:?}");
 }
+
+#[test]
+fn a_template_that_prints_the_time_is_rendered_as_of_the_first_run_of_a_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(fixture("models/qwen2-tiny")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+    }
+    let template = "{{ strftime_now('%H:%M:%S') }} {{ messages[0].content }}";
+    fs::write(model.join("chat_template.jinja"), template).unwrap();
+    let out = folder.path().join("answers.jsonl");
+    let time = |count: usize, more: &[&str]| {
+        let output =
+            answer(&model, &prompts(folder.path(), count), &out, &[&["--max-tokens", "2"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let provenance = fs::read(out.with_extension("provenance.json")).unwrap();
+        let time = serde_json::from_slice::<Value>(&provenance).unwrap()["template_date"].clone();
+        (time, stderr(&output))
+    };
+    let (first, said) = time(1, &[]);
+    let expected = format!("rendered as of {}", first.as_str().unwrap());
+    assert!(said.contains(&expected), "{said}");
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(time(2, &[]).0, first);
+    // The record of the time, and two answers: the first was not asked for again.
+    assert_eq!(read_rows(&out.with_extension("journal.jsonl")).len(), 3);
+    assert_eq!(time(2, &["--template-date", "2024-07-26"]).0, json!("2024-07-26T00:00:00Z"));
+    assert_eq!(read_rows(&out.with_extension("journal.jsonl")).len(), 5);
+}

@@ -211,7 +211,10 @@ fn start(
     question: Question,
 ) -> Result<(impl Future<Output = Result<Location, AskError>> + Send + 'static, Handle), AskError> {
     let runtime = Handle::try_current().map_err(|_| AskError::NoRuntime)?;
-    if client.stop.is_stopped() {
+    if let Some(reason) = client.given_up() {
+        return Err(AskError::GivenUp { reason });
+    }
+    if client.book.stop.is_stopped() {
         return Err(AskError::Stopped);
     }
     let Question { tag, request } = question;

@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::caps::{AskConfig, AskObserver, AskProgress};
-
+use super::client::StopSignal;
+use super::health::Health;
 use crate::chat::{Failure, Reply};
-use crate::error::{AskError, ChatError, with_causes};
+use crate::error::{AskError, ChatError, Rejection, with_causes};
 use crate::journal::{Journal, JournalRecord, Location};
 use crate::key::QuestionKey;
 
 pub(super) struct Book {
     pub journal: Journal,
+    pub stop: StopSignal,
     config: AskConfig,
     observer: Option<Box<dyn AskObserver>>,
     progress: Mutex<AskProgress>,
+    health: Mutex<Health>,
 }
 
 impl fmt::Debug for Book {
@@ -41,7 +44,41 @@ pub(super) struct Entry {
 impl Book {
     pub(super) fn new(journal: Journal, config: AskConfig, observer: Option<Box<dyn AskObserver>>) -> Self {
         let progress = AskProgress { spent: journal.report().spent, ..AskProgress::default() };
-        Self { journal, config, observer, progress: Mutex::new(progress) }
+        let health = Mutex::default();
+        Self { journal, stop: StopSignal::new(), config, observer, progress: Mutex::new(progress), health }
+    }
+
+    /// Why no further question is asked, if the endpoint was given up.
+    pub(super) fn given_up(&self) -> Option<String> {
+        self.health().given_up()
+    }
+
+    /// Why questions stayed without an answer, the most frequent reason first.
+    pub(super) fn reasons(&self) -> Vec<(String, u64)> {
+        self.health().reasons()
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        // Its counts are right after each statement.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how a question ended, and whether its refusal can be taken for one of the question itself: an endpoint that
+    /// has answered nothing may refuse them all.
+    fn examine(&self, result: &Result<Reply, Failure>) -> bool {
+        let under_way = self.progress().in_flight;
+        let mut health = self.health();
+        let stops = match result {
+            Ok(_) => {
+                health.answered();
+                false
+            }
+            Err(failure) => health.failed(&failure.error, under_way),
+        };
+        if stops {
+            self.stop.stop();
+        }
+        health.has_answered() || !self.journal.is_empty()
     }
 
     pub(super) fn progress(&self) -> AskProgress {
@@ -100,7 +137,8 @@ impl Entry {
         result: Result<Reply, Failure>,
         keeps_rejections: bool,
     ) -> Result<Location, AskError> {
-        let record = self.record(model, &result);
+        let is_trusted = self.book.examine(&result);
+        let record = self.record(model, &result, is_trusted);
         let written = self.book.journal.add(&record);
         self.is_finished = true;
         self.book.update(|counts| {
@@ -123,9 +161,9 @@ impl Entry {
         }
     }
 
-    fn record(&self, model: &str, result: &Result<Reply, Failure>) -> JournalRecord {
+    fn record(&self, model: &str, result: &Result<Reply, Failure>, is_trusted: bool) -> JournalRecord {
         let (attempts, latency, usage) = match result {
-            Ok(Reply { response, attempts, latency }) => (*attempts, *latency, response.usage),
+            Ok(Reply { response, attempts, latency, .. }) => (*attempts, *latency, response.usage),
             Err(Failure { attempts, latency, error }) => {
                 (*attempts, *latency, error.usage().unwrap_or_default())
             }
@@ -137,11 +175,14 @@ impl Entry {
             model: model.to_owned(),
             response: result.as_ref().ok().map(|reply| reply.response.clone().into()),
             error: failure.map(|error| with_causes(error)),
-            rejection: failure.and_then(ChatError::rejection),
+            rejection: failure
+                .and_then(ChatError::rejection)
+                .filter(|rejection| is_trusted || *rejection == Rejection::Refused),
             attempts,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
             usage,
             cost: self.book.config.prices.map(|prices| prices.cost(usage)),
+            changes: result.as_ref().map(|reply| reply.changes.clone()).unwrap_or_default(),
             time_ms: now_ms(),
         }
     }

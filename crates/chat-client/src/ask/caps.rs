@@ -25,7 +25,8 @@ impl Prices {
 /// How much the questions of a journal may take, those of earlier runs included.
 ///
 /// A cap stops further questions, while those under way are finished. So cost and tokens can exceed their caps by those
-/// of the questions under way; the number of questions cannot.
+/// of the questions under way; the number of questions cannot. Where an endpoint does not count the tokens of an answer,
+/// caps on cost and tokens stop further questions, because they cannot hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Caps {
     /// Most cost, in the currency of the prices.
@@ -37,11 +38,19 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// The cap that is reached, if one is, with `under_way` questions being asked.
+    /// The cap that is reached or cannot hold, if one does, with `under_way` questions being asked.
     pub(super) fn reached(&self, spent: &Spent, under_way: u64) -> Option<AskError> {
         let reached = |unit, limit: f64, spent: f64| {
             (spent >= limit).then_some(AskError::CapReached { unit, limit, spent })
         };
+        let unit = match self {
+            Self { max_cost: Some(_), .. } => Some("cost"),
+            Self { max_tokens: Some(_), .. } => Some("tokens"),
+            _ => None,
+        };
+        if let (Some(unit), uncounted @ 1..) = (unit, spent.uncounted) {
+            return Some(AskError::CapUnknown { unit, uncounted });
+        }
         let questions = (spent.questions + under_way) as f64;
         let cost = self.max_cost.and_then(|limit| reached("cost", limit, spent.cost));
         let tokens = self.max_tokens.and_then(|limit| reached("tokens", limit as f64, spent.tokens() as f64));

@@ -25,6 +25,8 @@ pub struct Answer {
     pub attempts: u32,
     /// From the first sending to the answer, in whole milliseconds.
     pub latency: Duration,
+    /// What was sent otherwise than asked, because the endpoint does not take it: "`temperature` left out".
+    pub changes: Vec<String>,
     /// Whether the answer was there before it was asked for.
     pub from_journal: bool,
 }
@@ -32,10 +34,10 @@ pub struct Answer {
 impl Answer {
     /// The answer or rejection of a record, or `None` if the question is to be asked again.
     pub(super) fn of(record: JournalRecord, from_journal: bool) -> Option<Result<Self, AskError>> {
-        let JournalRecord { response, rejection, error, usage, attempts, latency_ms, .. } = record;
+        let JournalRecord { response, rejection, error, usage, attempts, latency_ms, changes, .. } = record;
         if let Some(response) = response {
             let (response, latency) = (response.into_response(usage), Duration::from_millis(latency_ms));
-            return Some(Ok(Self { response, attempts, latency, from_journal }));
+            return Some(Ok(Self { response, attempts, latency, changes, from_journal }));
         }
         let reason = error.unwrap_or_default();
         rejection.map(|rejection| Err(AskError::Rejected { rejection, reason, from_journal }))
@@ -70,7 +72,6 @@ impl StopSignal {
 pub struct JournaledClient {
     pub(super) chat: Arc<dyn Chat>,
     pub(super) book: Arc<Book>,
-    pub(super) stop: StopSignal,
     pub(super) keeps_rejections: bool,
 }
 
@@ -113,7 +114,7 @@ impl JournaledClient {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let book = Arc::new(Book::new(journal, config, observer));
-        Ok(Self { chat, book, stop: StopSignal::new(), keeps_rejections: false })
+        Ok(Self { chat, book, keeps_rejections: false })
     }
 
     /// This client, for which a [`Rejection`](crate::Rejection) ends a question as an answer does: the journal keeps
@@ -140,7 +141,23 @@ impl JournaledClient {
 
     /// What stops this client and its clones.
     pub fn stop_signal(&self) -> StopSignal {
-        self.stop.clone()
+        self.book.stop.clone()
+    }
+
+    /// Why no further question is asked, in the endpoint's words, if this client gave it up.
+    ///
+    /// It does so, by its stop signal, when every other question would end alike: when the account is empty or requests are
+    /// redirected; when the key, the model or a setting is refused before anything was answered, or five times in a row;
+    /// when the first five questions are refused in the same words; and after many questions in a row without an answer
+    /// (32, or twice as many as are under way). Refusals of what a question says, or of its length, do not count.
+    pub fn given_up(&self) -> Option<String> {
+        self.book.given_up()
+    }
+
+    /// Why questions stayed without an answer since this client was made, the most frequent reason first, with their
+    /// numbers. Words that differ in numbers and names alone are one reason.
+    pub fn reasons(&self) -> Vec<(String, u64)> {
+        self.book.reasons()
     }
 
     /// Asks one question, on a tokio runtime.

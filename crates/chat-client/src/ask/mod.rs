@@ -4,6 +4,7 @@ mod answers;
 mod book;
 mod caps;
 mod client;
+mod health;
 
 pub use answers::{Answered, Answers};
 pub use caps::{AskConfig, AskObserver, AskProgress, Caps, Prices};

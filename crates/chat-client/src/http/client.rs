@@ -1,17 +1,19 @@
 //! Attempts at a request until one is answered.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::adapt::Adaptation;
 use super::config::{EndpointConfig, Key};
 use super::exchange::Endpoint;
-use super::limiter::{Limiter, Signal};
+use super::limiter::{Limiter, Permit, Signal};
 use crate::chat::{Chat, ChatFuture, Failure, Reply};
 use crate::error::{ChatError, ConfigError, SharedError};
 use crate::request::ChatRequest;
@@ -33,6 +35,8 @@ struct Inner {
     limiter: Arc<Limiter>,
     /// Requests so far, to give them different waits.
     tickets: AtomicU64,
+    /// What the endpoint does not take.
+    adaptation: Mutex<Adaptation>,
 }
 
 /// The outcome of attempts, also where a deadline ends them.
@@ -40,6 +44,8 @@ struct Inner {
 struct Attempts {
     count: u32,
     last: Option<ChatError>,
+    /// What was other in the last request than asked.
+    changes: Vec<String>,
 }
 
 impl HttpChat {
@@ -47,7 +53,8 @@ impl HttpChat {
         let client = client(&config, url.scheme() == "https")?;
         let endpoint = Endpoint { client, url, key, max_response_bytes: config.max_response_bytes };
         let limiter = Arc::new(Limiter::new(config.max_concurrency));
-        Ok(Self { inner: Arc::new(Inner { config, endpoint, limiter, tickets: AtomicU64::new(0) }) })
+        let (tickets, adaptation) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { config, endpoint, limiter, tickets, adaptation }) })
     }
 
     /// How many requests may be under way now, from 1 to the configured maximum.
@@ -68,7 +75,13 @@ impl Chat for HttpChat {
 
 impl Inner {
     async fn answer(&self, request: &ChatRequest) -> Result<Reply, Failure> {
-        let body = request.body(&self.config.model).map_err(Failure::unsent)?.to_string().into_bytes();
+        let body = match request.body(&self.config.model).map_err(Failure::unsent)? {
+            Value::Object(body) => body,
+            other => {
+                let reason = format!("its body is {other}, which is not an object");
+                return Err(Failure::unsent(ChatError::InvalidRequest { reason }));
+            }
+        };
         // Neither deadline nor latency include the time before the first attempt may start.
         let first = self.limiter.acquire().await;
         let started = Instant::now();
@@ -77,34 +90,43 @@ impl Inner {
             None => self.attempts(&body, first, &mut attempts).await,
             Some(after) => match timeout(after, self.attempts(&body, first, &mut attempts)).await {
                 Ok(answer) => answer,
-                Err(_) => Err(ChatError::Deadline { after, last: attempts.last.map(Box::new) }),
+                Err(_) => Err(ChatError::Deadline { after, last: attempts.last.take().map(Box::new) }),
             },
         };
-        let (attempts, latency) = (attempts.count, started.elapsed());
+        let latency = started.elapsed();
+        let Attempts { count: attempts, changes, .. } = attempts;
         match answer {
-            Ok(response) => Ok(Reply { response, attempts, latency }),
+            Ok(response) => Ok(Reply { response, attempts, latency, changes }),
             Err(error) => Err(Failure { attempts, latency, error }),
         }
     }
 
     async fn attempts(
         &self,
-        body: &[u8],
-        first: super::limiter::Permit,
+        asked: &Map<String, Value>,
+        first: Permit,
         attempts: &mut Attempts,
     ) -> Result<ChatResponse, ChatError> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let mut permit = first;
+        let (mut permit, mut tries) = (first, 0);
         loop {
+            let (body, changes) = self.adaptation().apply(asked);
             attempts.count += 1;
-            let error = match self.attempt(body).await {
+            attempts.changes = changes;
+            let error = match self.attempt(&body).await {
                 Ok(response) => {
                     permit.learn(Signal::Answered);
                     return Ok(response);
                 }
                 Err(error) => error,
             };
-            let delay = self.config.retry.delay(&error, attempts.count, ticket);
+            // Each time something more is sent otherwise, so this comes to an end.
+            self.adaptation().learn(&error, &body);
+            if error.setting().is_some() && self.adaptation().apply(asked).0 != body {
+                continue;
+            }
+            tries += 1;
+            let delay = self.config.retry.delay(&error, tries, ticket);
             if error.is_overload() {
                 // A wait that is longer than the client bears holds up only the request that is given up.
                 permit.learn(Signal::Overload(error.retry_after().filter(|_| delay.is_some())));
@@ -119,9 +141,16 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, body: &[u8]) -> Result<ChatResponse, ChatError> {
+    fn adaptation(&self) -> MutexGuard<'_, Adaptation> {
+        // It is right after each statement.
+        self.adaptation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(&self, body: &Map<String, Value>) -> Result<ChatResponse, ChatError> {
         let after = self.config.request_timeout;
-        let exchange = timeout(after, self.endpoint.exchange(body.to_vec()));
+        let body = serde_json::to_vec(body)
+            .map_err(|error| ChatError::InvalidRequest { reason: error.to_string() })?;
+        let exchange = timeout(after, self.endpoint.exchange(body));
         exchange.await.unwrap_or(Err(ChatError::Timeout { after }))
     }
 }

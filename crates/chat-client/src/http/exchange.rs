@@ -5,11 +5,14 @@ use std::time::SystemTime;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
+use serde_json::Value;
 
 use super::backoff::parse_retry_after;
 use super::config::Key;
+use crate::body;
 use crate::error::ChatError;
 use crate::response::ChatResponse;
+use crate::secret::Secret;
 
 /// Bytes of an error's body that are read.
 const ERROR_BYTES: usize = 64 << 10;
@@ -45,16 +48,27 @@ impl Endpoint {
         self.parse(&String::from_utf8(body).map_err(ChatError::not_utf8)?)
     }
 
+    /// Reads a body. The key is taken out of its decoded texts, since escapes hide it in the body, and out of those that
+    /// are put together from several.
     fn parse(&self, body: &str) -> Result<ChatResponse, ChatError> {
         let Some(Key { secret, .. }) = &self.key else {
             return ChatResponse::parse(body);
         };
-        let shown = secret.redact(body);
-        if secret.expose().len() >= LEAST_KEY_BYTES {
-            return ChatResponse::parse(&shown);
-        }
         // An error has no key of any length, while an answer keeps its words.
-        ChatResponse::parse(body).or_else(|_| ChatResponse::parse(&shown))
+        if secret.expose().len() < LEAST_KEY_BYTES
+            && let Ok(response) = ChatResponse::parse(body)
+        {
+            return Ok(response);
+        }
+        let mut value =
+            body::document(body).map_err(|error| ChatError::not_json(&secret.redact(body), error))?;
+        secret.redact_all(&mut value);
+        let response = body::completion(&value)?;
+        Ok(ChatResponse {
+            content: secret.redact(&response.content),
+            reasoning: response.reasoning.map(|reasoning| secret.redact(&reasoning)),
+            ..response
+        })
     }
 
     async fn status_error(&self, response: Response) -> ChatError {
@@ -64,8 +78,19 @@ impl Endpoint {
         // The status says enough where its body cannot be read.
         let body = read(response, ERROR_BYTES).await.unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
-        let body = self.key.as_ref().map_or_else(|| body.to_string(), |key| key.secret.redact(&body));
+        let body = self.key.as_ref().map_or_else(|| body.to_string(), |key| redacted(&key.secret, &body));
         ChatError::status(status, &body, wait)
+    }
+}
+
+/// A body without the key, where it is JSON in the texts of it as well.
+fn redacted(secret: &Secret, body: &str) -> String {
+    match serde_json::from_str::<Value>(body) {
+        Ok(mut value) => {
+            secret.redact_all(&mut value);
+            value.to_string()
+        }
+        Err(_) => secret.redact(body),
     }
 }
 

@@ -1,5 +1,6 @@
 //! An endpoint over HTTP.
 
+mod adapt;
 mod backoff;
 mod client;
 mod config;

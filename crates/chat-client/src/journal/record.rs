@@ -36,6 +36,9 @@ pub struct JournalRecord {
     /// Their cost, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
+    /// What was sent otherwise than asked, because the endpoint does not take it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// When it was finished, in milliseconds since 1970.
     pub time_ms: u64,
 }
@@ -45,6 +48,9 @@ pub struct JournalRecord {
 pub struct RecordedResponse {
     /// The text.
     pub content: String,
+    /// The reasoning that the endpoint gave beside the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
     /// Why it ended.
     pub finish_reason: FinishReason,
     /// The model that answered, as the endpoint names it.
@@ -112,14 +118,14 @@ fn digest(body: &[u8]) -> String {
 
 impl RecordedResponse {
     pub(crate) fn into_response(self, usage: Usage) -> ChatResponse {
-        let Self { content, finish_reason, model, id } = self;
-        ChatResponse { content, finish_reason, usage, model, id }
+        let Self { content, reasoning, finish_reason, model, id } = self;
+        ChatResponse { content, reasoning, finish_reason, usage, model, id }
     }
 }
 
 impl From<ChatResponse> for RecordedResponse {
     fn from(response: ChatResponse) -> Self {
-        let ChatResponse { content, finish_reason, model, id, .. } = response;
-        Self { content, finish_reason, model, id }
+        let ChatResponse { content, reasoning, finish_reason, model, id, .. } = response;
+        Self { content, reasoning, finish_reason, model, id }
     }
 }

@@ -26,6 +26,8 @@ pub struct Spent {
     pub completion_tokens: u64,
     /// Their cost, where prices were known.
     pub cost: f64,
+    /// Answers of which the endpoint did not say how many tokens they took; they are in no count above.
+    pub uncounted: u64,
 }
 
 impl Spent {
@@ -34,12 +36,24 @@ impl Spent {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 
+    /// What there is to say about the counts, where they are not whole.
+    pub fn remark(&self) -> Option<String> {
+        (self.uncounted > 0).then(|| {
+            format!(
+                "the endpoint does not count the tokens of {} answers: totals lack them, and caps on cost and tokens \
+                 cannot work",
+                self.uncounted
+            )
+        })
+    }
+
     pub(crate) fn add(&mut self, record: &JournalRecord) {
         self.questions += 1;
         // The counts of tokens that an endpoint reports are not bounded.
         self.prompt_tokens = self.prompt_tokens.saturating_add(record.usage.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(record.usage.completion_tokens);
         self.cost += record.cost.unwrap_or_default();
+        self.uncounted += u64::from(record.usage.is_partial);
     }
 }
 

@@ -278,6 +278,70 @@ fn progress_is_reported_and_ends_with_the_totals() {
     assert_eq!((last.spent.questions, last.spent.prompt_tokens, last.spent.completion_tokens), (6, 50, 25));
 }
 
+/// The outcomes of `count` questions, one at a time, of an endpoint that answers the first `good` ones and then says this.
+fn run_out(good: usize, count: usize, said: &Action) -> (Vec<Answered>, JournaledClient, u64) {
+    let (_folder, path) = journal();
+    let said = said.clone();
+    let server = server(move |request, attempt| {
+        let number: usize = request.question()["question ".len()..].parse().unwrap();
+        if number < good { echo(request, attempt) } else { said.clone() }
+    });
+    let client = client(init(config(&server)), &path);
+    let answered = ask_all(&client, count, 1);
+    (answered, client, server.requests())
+}
+
+fn refusal(status: u16, words: &str) -> Action {
+    let body = serde_json::json!({"error": {"message": words}}).to_string();
+    Action::Status { status, headers: Vec::new(), body }
+}
+
+#[test]
+fn a_refusal_that_would_hit_every_question_stops_a_run_in_the_endpoint_s_words() {
+    for (status, words, good, asked) in [
+        (401, "Incorrect key", 0, 1),
+        (404, "no such model", 0, 1),
+        (402, "no money", 3, 4),
+        (400, "Unknown parameter: 'frequency_penalty'", 0, 1),
+        (400, "this is wrong", 0, 5),
+        (422, "this is wrong", 0, 5),
+        (403, "not you", 0, 5),
+        (401, "Incorrect key", 3, 8),
+    ] {
+        let (answered, client, requests) = run_out(good, 30, &refusal(status, words));
+        assert_eq!(requests, asked, "{status} {words}");
+        assert!(client.given_up().unwrap().contains(words), "{:?}", client.given_up());
+        let last = answered.last().unwrap().outcome.as_ref().unwrap_err();
+        assert!(matches!(last, AskError::GivenUp { reason } if reason.contains(words)) && last.is_unasked());
+        assert_eq!(client.reasons().len(), 1);
+        assert_eq!(client.reasons()[0].1, asked - good as u64);
+    }
+}
+
+#[test]
+fn refusals_of_single_questions_stop_no_run() {
+    for (status, words, good) in [
+        (400, "The prompt was flagged by our content policy", 0),
+        (403, "Your input was flagged by moderation", 0),
+        (400, "maximum context length is 4096 tokens", 0),
+        (413, "large", 0),
+        (400, "this is wrong", 1),
+    ] {
+        let (answered, client, requests) = run_out(good, 30, &refusal(status, words));
+        assert_eq!((requests, client.given_up()), (30, None), "{status} {words}");
+        assert_eq!(answered.iter().filter(|answered| answered.outcome.is_ok()).count(), good);
+    }
+}
+
+#[test]
+fn a_rejection_is_not_kept_before_the_endpoint_has_answered_anything() {
+    let (_folder, path) = journal();
+    let server = server(|request, attempt| if attempt == 1 { Action::status(400) } else { echo(request, 0) });
+    let run = || ask_all(&client(init(config(&server)), &path).keeping_rejections(), 2, 1);
+    assert!(run().iter().all(|answered| matches!(answered.outcome, Err(AskError::Failed(_)))));
+    assert!(run().iter().all(|answered| answered.outcome.is_ok()));
+}
+
 #[tokio::test]
 async fn questions_may_come_as_a_stream_and_answers_go_as_one() {
     let (_folder, path) = journal();
@@ -330,7 +394,7 @@ fn without_a_runtime_a_question_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
     #[test]
     fn any_questions_at_any_width_get_their_own_answers(
         numbers in prop::collection::vec(0_usize..30, 0..60), max in 0_usize..12,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chat_client::testing::ScriptedServer;
+use chat_client::testing::{Action, ScriptedServer};
 use chat_client::{Answered, AskConfig, AskError, Caps, HttpChat, Journal, JournaledClient, Prices, Usage};
 
 use crate::common::{ask_all, client_with, config, echo, init, server};
@@ -24,7 +24,7 @@ fn answers(answered: &[Answered]) -> usize {
 
 #[test]
 fn the_bill_is_tokens_times_prices() {
-    let usage = Usage { prompt_tokens: 1_000_000, completion_tokens: 500_000 };
+    let usage = Usage::new(1_000_000, 500_000);
     assert_eq!(PRICES.cost(usage), 2.5 + 5.0);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
@@ -99,4 +99,32 @@ fn prices_and_caps_that_are_not_amounts_are_refused() {
     assert!(refuse(Some(PRICES), Some(f64::NAN)).contains("max_cost must be"));
     let negative = Prices { output_per_million: -1.0, ..PRICES };
     assert!(refuse(Some(negative), None).contains("a price must be"));
+}
+
+#[test]
+fn a_cap_that_cannot_hold_stops_and_answers_without_counts_are_kept() {
+    let uncounted = |_: &_, _| {
+        Action::Json(
+            serde_json::json!({"choices": [{"message": {"content": "blue"}, "finish_reason": "stop"}]}),
+        )
+    };
+    let server = server(uncounted);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, caps) in [
+        ("tokens", Caps { max_tokens: Some(1_000), ..Caps::default() }),
+        ("cost", Caps { max_cost: Some(1.0), ..Caps::default() }),
+    ] {
+        let (answered, client) = run(&server, &folder.path().join(name), caps, 1);
+        assert_eq!((answers(&answered), client.progress().spent.uncounted), (1, 1));
+        let error = answered[1].outcome.as_ref().unwrap_err();
+        assert!(
+            error.is_unasked() && error.to_string().contains(&format!("a cap on {name} cannot hold")),
+            "{error}"
+        );
+    }
+    let (answered, client) = run(&server, &folder.path().join("none"), Caps::default(), 1);
+    assert_eq!(answers(&answered), 20);
+    assert!(client.progress().spent.remark().unwrap().contains("of 20 answers"));
+    let caps = Caps { max_questions: Some(3), ..Caps::default() };
+    assert_eq!(answers(&run(&server, &folder.path().join("questions"), caps, 1).0), 3);
 }

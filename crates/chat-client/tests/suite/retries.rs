@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use chat_client::testing::Action;
-use chat_client::{ChatError, EndpointConfig};
+use chat_client::{BlockingRuntime, ChatError, ChatRequest, EndpointConfig, RetryConfig};
 
 use crate::common::{config, error, init, send, send_with, server};
 
@@ -107,4 +107,46 @@ fn a_refused_connection_is_retried() {
     let (error, attempts) = error(send_with(config));
     assert!(matches!(error, ChatError::Connection { .. }), "{error}");
     assert_eq!(attempts, 4);
+}
+
+/// Refuses settings as OpenAI does: by `param`, `code` and words.
+fn refusal(name: &str, words: &str) -> Action {
+    let body =
+        serde_json::json!({"error": {"message": words, "param": name, "code": "unsupported_parameter"}});
+    Action::Status { status: 400, headers: Vec::new(), body: body.to_string() }
+}
+
+#[test]
+fn a_setting_that_is_refused_is_renamed_or_left_out_for_the_whole_run() {
+    let server = server(|request, _| {
+        let body = request.json();
+        match () {
+            () if !body["max_tokens"].is_null() => {
+                refusal("max_tokens", "Use 'max_completion_tokens' instead.")
+            }
+            () if body["temperature"] == 0.0 => {
+                refusal("temperature", "Only the default (1) value is supported.")
+            }
+            () => Action::answer(body["max_completion_tokens"].to_string()),
+        }
+    });
+    // One attempt is for the question, and not for what is learned.
+    let retry = RetryConfig { max_attempts: 1, ..RetryConfig::default() };
+    let chat = init(EndpointConfig { retry, ..config(&server) });
+    let request = ChatRequest { max_tokens: Some(70), temperature: Some(0.0), ..ChatRequest::user("why?") };
+    let runtime = BlockingRuntime::new().unwrap();
+    let reply = runtime.chat(&chat, &request).unwrap();
+    assert_eq!((reply.response.content.as_str(), reply.attempts), ("70", 3));
+    assert_eq!(reply.changes, ["`max_tokens` sent as `max_completion_tokens`", "`temperature` left out"]);
+    let again = runtime.chat(&chat, &request).unwrap();
+    assert_eq!((again.attempts, again.changes.len(), server.requests()), (1, 2, 4));
+}
+
+#[test]
+fn a_setting_that_is_refused_although_it_is_left_out_is_an_error() {
+    let server = server(|_, _| refusal("temperature", "Not with this model."));
+    let chat = init(config(&server));
+    let request = ChatRequest { temperature: Some(0.0), ..ChatRequest::user("why?") };
+    let (error, attempts) = error(BlockingRuntime::new().unwrap().chat(&chat, &request));
+    assert_eq!((error.to_string().contains("Not with this model."), attempts), (true, 2));
 }

@@ -1,5 +1,5 @@
 use serde_json::Value;
-use trace_schema::{UnknownLabels, excerpt, unread_keys};
+use trace_schema::{Purpose, UnknownLabels, excerpt, unread_keys};
 
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
@@ -58,7 +58,7 @@ impl RowFormat {
             Self::Conversation(conversation) => conversation.read(row, &mut unused)?,
             Self::Alpaca(alpaca) => alpaca.read(row, &mut unused)?,
         };
-        let unread = unread_keys(row, |key| self.reads(row, key), self.is_named())?;
+        let unread = unread_keys(row, |key| self.reads(row, key), self.purpose())?;
         unused.extend(unread.into_iter().map(|key| excerpt(key).into_owned()));
         Ok((texts, unused))
     }
@@ -73,11 +73,12 @@ impl RowFormat {
         }
     }
 
-    fn is_named(&self) -> bool {
-        match self {
+    fn purpose(&self) -> Purpose {
+        let is_named = match self {
             Self::TraceGroups | Self::TracePairs | Self::Prompted => false,
             Self::Conversation(conversation) => conversation.is_named,
             Self::Alpaca(alpaca) => alpaca.is_named,
-        }
+        };
+        if is_named { Purpose::NamedKeys } else { Purpose::Training }
     }
 }

@@ -1,7 +1,7 @@
 //! One message of a row, with the role and the marks that it has.
 
 use serde_json::Value;
-use trace_schema::{Message, Role, Unread, excerpt, flag, refused};
+use trace_schema::{Message, Purpose, Role, Unread, excerpt, flag, refused};
 
 use super::fields::{self, Row, Unused};
 
@@ -67,7 +67,7 @@ impl MessageKeys {
         let role = self.role_named(name).ok_or_else(|| unknown_role(&within(&self.role), name))?;
         let mut is_trained = true;
         for (key, value) in row.iter().filter(|(key, _)| **key != self.role && **key != self.content) {
-            match (key.as_str(), Unread::of(key, value)) {
+            match (key.as_str(), Unread::of(key, value, Purpose::Training)) {
                 ("weight" | "train" | "loss", _) if !value.is_null() => {
                     is_trained &=
                         is_wanted(value, role).map_err(|rule| format!("\"{}\" {rule}", within(key)))?;

@@ -1,25 +1,32 @@
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, context};
+use minijinja::{Environment, Error, ErrorKind};
 use trace_schema::{Message, Role};
 
-use super::TemplateError;
-use super::clock::strftime_now;
+use super::clock::{RenderTime, strftime};
+use super::program::Program;
+use super::thought::Thought;
+use super::{TemplateError, limits};
 use crate::tokenizer::TextTokenizer;
-
-const NAME: &str = "chat_template";
 
 /// The tokenizer's own Jinja template, rendered as transformers renders it.
 #[derive(Debug, Clone)]
 pub(super) struct ChatTemplate {
     // Behind an `Arc` because encoders are cloned into threads.
-    environment: Arc<Environment<'static>>,
+    engine: Arc<Engine>,
+    time: RenderTime,
     bos: Option<String>,
     eos: String,
     /// Texts of all tokens at which generation stops.
     stops: Vec<String>,
+}
+
+/// A template and what it can call.
+#[derive(Debug)]
+struct Engine {
+    environment: Environment<'static>,
+    program: Program,
 }
 
 /// A completion as text: the response as rendered, and what the template ends it with.
@@ -41,14 +48,28 @@ impl ChatTemplate {
                     super::KNOWN
                 ))
             })?;
-        let mut environment = environment().map_err(parse_error)?;
-        environment.add_template_owned(NAME, without_generation_tags(source)).map_err(parse_error)?;
+        let program = Program::compile(&without_generation_tags(source)).map_err(parse_error)?;
         Ok(Self {
-            environment: Arc::new(environment),
+            engine: Arc::new(Engine { environment: environment(), program }),
+            time: RenderTime::now(),
             bos: tokenizer.bos().map(|bos| bos.text.clone()),
             eos: tokenizer.eos().text.clone(),
             stops: tokenizer.eos_ids().iter().filter_map(|&id| tokenizer.token(id)).collect(),
         })
+    }
+
+    /// The time that `strftime_now` tells.
+    pub(super) fn time(&self) -> RenderTime {
+        self.time
+    }
+
+    pub(super) fn set_time(&mut self, time: RenderTime) {
+        self.time = time;
+    }
+
+    /// Whether the template asks for the time.
+    pub(super) fn reads_clock(&self) -> bool {
+        self.engine.program.names(CLOCK)
     }
 
     pub(super) fn prompt(&self, messages: &[Message]) -> Result<String, TemplateError> {
@@ -63,7 +84,9 @@ impl ChatTemplate {
     /// Training on it is sound only if the model, given the prompt as it is rendered for
     /// generation, could continue with exactly this text. So the whole conversation must
     /// begin with the prompt, and continue with the response: as it is, or, in templates
-    /// that trim their messages, without the white space around it.
+    /// that trim their messages, without the white space around it. Where the template
+    /// opens a thought for the model, or leaves thoughts out of answers that are over, the
+    /// continuation is what [`Thought`] makes of the response.
     ///
     /// `prompt` is what [`ChatTemplate::prompt`] makes of `messages`.
     pub(super) fn completion(
@@ -73,29 +96,17 @@ impl ChatTemplate {
         response: &str,
     ) -> Result<RenderedCompletion, TemplateError> {
         let whole = self.render(messages, Some(response), false)?;
-        let Some(after) = whole.strip_prefix(prompt) else {
-            let (expected, found) = parting(prompt, &whole);
-            return Err(TemplateError::invalid(format!(
-                "the chat template renders the prompt differently when the response follows: expected {expected:?}, found \
-                 {found:?}; train with a template of the model's family"
-            )));
-        };
-        let as_rendered =
-            [response, response.trim()].into_iter().find_map(|text| Some((text, after.strip_prefix(text)?)));
-        let Some((response, ending)) = as_rendered else {
-            let (expected, found) = parting(response.trim(), after);
-            return Err(TemplateError::invalid(format!(
-                "the chat template does not render the response as it is: expected {expected:?} after the prompt, found \
-                 {found:?}; train with a template of the model's family"
-            )));
+        let as_rendered = whole.strip_prefix(prompt).and_then(|after| {
+            let texts = [response, response.trim()];
+            texts.into_iter().find_map(|text| Some((text.to_owned(), after.strip_prefix(text)?)))
+        });
+        let thought = || Thought::new(prompt, response).continuation(&whole);
+        let Some((response, ending)) = as_rendered.or_else(thought) else {
+            return Err(not_continued(prompt, &whole, response));
         };
         let stop = self.stops.iter().filter_map(|stop| Some(ending.find(stop)? + stop.len())).min();
         let ending = stop.map_or_else(|| ending.trim_end(), |end| &ending[..end]);
-        Ok(RenderedCompletion {
-            response: response.to_owned(),
-            ending: ending.to_owned(),
-            stops: stop.is_some(),
-        })
+        Ok(RenderedCompletion { response, ending: ending.to_owned(), stops: stop.is_some() })
     }
 
     fn render(
@@ -108,34 +119,64 @@ impl ChatTemplate {
             Value::from_pairs([("role", Value::from(role.name())), ("content", Value::from(content))])
         };
         let answer = response.map(|response| turn(Role::Assistant, response));
+        let input = messages.iter().map(|m| m.content.len()).sum::<usize>() + response.map_or(0, str::len);
         let messages: Vec<Value> = messages.iter().map(|m| turn(m.role, &m.content)).chain(answer).collect();
-        let context = context! {
-            messages => messages,
-            tools => Value::from(()),
-            documents => Value::from(()),
-            add_generation_prompt => generate,
-            bos_token => self.bos.as_deref().unwrap_or_default(),
-            eos_token => self.eos.as_str(),
-        };
-        let render = || self.environment.get_template(NAME)?.render(context);
-        let refused = "the chat template refuses this conversation";
-        render().map_err(|error| TemplateError::ChatTemplate { reason: refused, source: error.into() })
+        let context = Value::from_pairs([
+            ("messages", Value::from(messages)),
+            ("tools", Value::from(())),
+            ("documents", Value::from(())),
+            ("add_generation_prompt", Value::from(generate)),
+            ("bos_token", Value::from(self.bos.as_deref().unwrap_or_default())),
+            ("eos_token", Value::from(self.eos.as_str())),
+            (CLOCK, self.clock()),
+            (limits::INPUT, Value::from(input)),
+        ]);
+        let Engine { environment, program } = &*self.engine;
+        program.render(environment, context).map_err(|error| {
+            let reason = match error.kind() {
+                ErrorKind::OutOfFuel => {
+                    "the chat template does more than rendering this conversation may take"
+                }
+                _ => "the chat template refuses this conversation",
+            };
+            TemplateError::ChatTemplate { reason, source: error.into() }
+        })
+    }
+
+    fn clock(&self) -> Value {
+        let time = self.time;
+        Value::from_function(move |format: String| {
+            strftime(&format, time).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
+        })
     }
 }
 
-/// Jinja as transformers sets it up.
-fn environment() -> Result<Environment<'static>, Error> {
+/// The function that tells a template the time.
+const CLOCK: &str = "strftime_now";
+
+fn not_continued(prompt: &str, whole: &str, response: &str) -> TemplateError {
+    let (what, (expected, found)) = match whole.strip_prefix(prompt) {
+        None => ("the prompt differently when the response follows", parting(prompt, whole)),
+        Some(after) => ("another text after the prompt than the response", parting(response.trim(), after)),
+    };
+    TemplateError::invalid(format!(
+        "the chat template renders {what}: expected {expected:?}, found {found:?}; name another template ({}), or give the \
+         folder a chat_template.jinja that renders responses as they are",
+        super::KNOWN
+    ))
+}
+
+/// What transformers gives a template, under limits.
+fn environment() -> Environment<'static> {
+    /// Enough of a message to say what is wrong.
+    const SHOWN: usize = 500;
     let mut environment = Environment::new();
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    limits::limit(&mut environment);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
+        let message: String = message.chars().take(SHOWN).collect();
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });
-    environment.add_function("strftime_now", |format: String| {
-        strftime_now(&format).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
-    });
-    Ok(environment)
+    environment
 }
 
 /// Replaces the tags with which transformers marks what the model wrote.

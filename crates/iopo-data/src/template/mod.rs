@@ -4,10 +4,15 @@ mod chat;
 mod clock;
 mod error;
 mod fixed;
+mod limits;
+mod prices;
+mod program;
+mod thought;
 
 use std::fmt;
 
 use chat::ChatTemplate;
+pub use clock::{RenderTime, RenderTimeError};
 pub use error::TemplateError;
 use fixed::FixedTemplate;
 use serde::{Deserialize, Serialize};
@@ -100,14 +105,34 @@ impl TemplateEncoder {
     ///
     /// # Errors
     ///
-    /// A tokenizer of another family, and for [`Template::Chat`] one without a valid chat template.
+    /// A tokenizer of another family, and for [`Template::Chat`] one without a valid chat template,
+    /// or with one that is larger or more deeply nested than chat templates are.
     pub fn new(tokenizer: TextTokenizer, template: Template) -> Result<Self, TemplateError> {
         let (eos_id, writer) = match template {
             Template::Qwen => (fixed::QWEN.eos_id(&tokenizer)?, Writer::Fixed(fixed::QWEN)),
             Template::Llama3 => (fixed::LLAMA3.eos_id(&tokenizer)?, Writer::Fixed(fixed::LLAMA3)),
             Template::Chat => (tokenizer.eos_id(), Writer::Chat(ChatTemplate::new(&tokenizer)?)),
         };
+        tokenizer.check_rows(&[eos_id])?;
         Ok(Self { tokenizer, template, eos_id, writer })
+    }
+
+    /// The same, with conversations rendered as of `time` instead of as of now.
+    #[must_use]
+    pub fn rendered_at(mut self, time: RenderTime) -> Self {
+        if let Writer::Chat(template) = &mut self.writer {
+            template.set_time(time);
+        }
+        self
+    }
+
+    /// The time that the template prints, if it asks for one: that at which the encoder was made, unless
+    /// [`TemplateEncoder::rendered_at`] set another.
+    pub fn printed_time(&self) -> Option<RenderTime> {
+        match &self.writer {
+            Writer::Chat(template) => template.reads_clock().then(|| template.time()),
+            Writer::Fixed(_) => None,
+        }
     }
 
     /// The tokens that generation of the next answer starts from.
@@ -136,6 +161,8 @@ impl TemplateEncoder {
     ///
     /// As [`TemplateEncoder::prompt`]. With a chat template also an error when what it
     /// renders for training is not what the model would see and write when it answers.
+    /// Thoughts are the exception: one that the prompt opens goes on in the completion, and
+    /// one that the template leaves out of past answers stays in it.
     pub fn encode(&self, messages: &[Message], response: &str) -> Result<TokenSequence, TemplateError> {
         let (prompt, [completion]) =
             self.encode_each(&mut Pieces::new(&self.tokenizer), messages, [response])?;

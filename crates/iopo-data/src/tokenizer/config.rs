@@ -99,16 +99,16 @@ pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<O
     let Some(text) = read_if_present(path)? else {
         return Ok(None);
     };
-    let value = serde_json::from_slice(&text).map_err(|source| TokenizerError::malformed(path, source))?;
+    let value = serde_json::from_str(&text).map_err(|source| TokenizerError::malformed(path, source))?;
     Ok(Some(value))
 }
 
 /// Reads a file of text, without a byte order mark; `None` when there is none.
-pub(super) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, TokenizerError> {
+pub(super) fn read_if_present(path: &Path) -> Result<Option<String>, TokenizerError> {
     /// Some ten times the largest tokenizer that is in use.
     const MOST_BYTES: u64 = 256 << 20;
     match read_text(path, MOST_BYTES) {
-        Ok(text) => Ok(Some(text.into_bytes())),
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(TokenizerError::because(format!("cannot read {}", path.display()), source)),
     }

@@ -3,24 +3,27 @@
 mod chat_format;
 mod config;
 mod error;
+mod panics;
 mod pieces;
 mod train;
 
 use std::path::Path;
 
 use tokenizers::Tokenizer;
+use tokenizers::models::ModelWrapper;
 
 pub use chat_format::ChatFormat;
 use config::{GenerationConfig, TokenText, TokenizerConfig};
 pub use error::TokenizerError;
+use panics::caught;
 pub(crate) use pieces::Pieces;
 pub use train::{TokenizerTraining, TokenizerTrainingError, TrainedTokenizer, train_tokenizer};
 
 /// Text to token ids and back, without surprises.
 ///
-/// It never adds a special token by itself and never truncates or pads, whatever
-/// `tokenizer.json` asks for. The text of a special token inside a text *is* parsed as
-/// that token, as in transformers.
+/// It never adds a special token by itself, never truncates or pads, and gives equal texts
+/// equal ids, whatever `tokenizer.json` asks for. The text of a special token inside a text
+/// *is* parsed as that token, as in transformers.
 #[derive(Debug, Clone)]
 pub struct TextTokenizer {
     inner: Tokenizer,
@@ -29,6 +32,10 @@ pub struct TextTokenizer {
     pad_id: u32,
     eos_ids: Vec<u32>,
     chat_template: Option<String>,
+    /// BPE dropout that the file asks for; nothing drops out.
+    dropout: Option<f32>,
+    /// Rows of the model's embedding, where it has fewer than there are ids.
+    rows: Option<usize>,
 }
 
 /// A special token as text and as id.
@@ -51,7 +58,7 @@ impl TextTokenizer {
     /// [`TokenizerError`], naming the file.
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self, TokenizerError> {
         let dir = dir.as_ref();
-        let inner = read_tokenizer(&dir.join("tokenizer.json"))?;
+        let (inner, dropout) = read_tokenizer(&dir.join("tokenizer.json"))?;
         let config_path = dir.join("tokenizer_config.json");
         let config: TokenizerConfig = config::read_json(&config_path)?;
         let generation: GenerationConfig =
@@ -81,8 +88,11 @@ impl TextTokenizer {
             pad_id: pad.map_or(eos.id, |pad| pad.id),
             eos,
             eos_ids,
-            chat_template: read_chat_template(dir)?.or_else(|| config.chat_template?.into_default()),
+            chat_template: config::read_if_present(&dir.join("chat_template.jinja"))?
+                .or_else(|| config.chat_template?.into_default()),
             inner,
+            dropout,
+            rows: None,
         })
     }
 
@@ -90,15 +100,19 @@ impl TextTokenizer {
     ///
     /// # Errors
     ///
-    /// A text that the tokenizer's model refuses.
+    /// A text that the tokenizer refuses, or gives up: its regular expression goes back at
+    /// most 10 million steps for one word. And a token for which the model has no embedding,
+    /// see [`TextTokenizer::limit_vocabulary`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        match self.inner.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(source) => {
-                let reason = format!("the tokenizer cannot encode a text of {} bytes", text.len());
-                Err(TokenizerError::because(reason, source))
-            }
-        }
+        let encoding = caught(|| self.inner.encode_fast(text, false)).map_err(|source| {
+            TokenizerError::because(
+                format!("the tokenizer cannot encode a text of {} bytes", text.len()),
+                source,
+            )
+        })?;
+        let ids = encoding.get_ids().to_vec();
+        self.check_rows(&ids)?;
+        Ok(ids)
     }
 
     /// The text of ids, special tokens included.
@@ -120,7 +134,7 @@ impl TextTokenizer {
     }
 
     fn decode_ids(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, TokenizerError> {
-        self.inner.decode(ids, skip_special_tokens).map_err(|source| {
+        caught(|| self.inner.decode(ids, skip_special_tokens)).map_err(|source| {
             TokenizerError::because(format!("the tokenizer cannot decode {} tokens", ids.len()), source)
         })
     }
@@ -158,25 +172,44 @@ impl TextTokenizer {
 
     /// One more than the largest id, added tokens included.
     ///
-    /// A model's embedding may have more rows; it must not have fewer.
+    /// A model's embedding may have more rows; where it has fewer,
+    /// [`TextTokenizer::limit_vocabulary`] keeps the tokens without one out.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).values().max().map_or(0, |&largest| largest as usize + 1)
     }
 
-    /// Checks that a model has an embedding for every id of this tokenizer.
+    /// From now on refuses texts with a token for which the model has no embedding.
+    ///
+    /// Tokenizers get tokens, often for padding, that their models never see; only a text
+    /// that has one is wrong.
     ///
     /// # Errors
     ///
-    /// A tokenizer that belongs to another model.
-    pub fn check_vocabulary(&self, model_vocab_size: usize) -> Result<(), TokenizerError> {
-        let size = self.vocab_size();
-        if size <= model_vocab_size {
-            return Ok(());
-        }
+    /// A model without an embedding for the token that begins or ends a sequence.
+    pub fn limit_vocabulary(&mut self, model_vocab_size: usize) -> Result<(), TokenizerError> {
+        self.rows = Some(model_vocab_size).filter(|&rows| rows < self.vocab_size());
+        self.check_rows(&[self.eos.id])?;
+        self.check_rows(self.bos_id().as_slice())
+    }
+
+    /// Whether the model has an embedding for each of the ids.
+    pub(crate) fn check_rows(&self, ids: &[u32]) -> Result<(), TokenizerError> {
+        let Some(rows) = self.rows else { return Ok(()) };
+        let Some(&id) = ids.iter().find(|&&id| id as usize >= rows) else { return Ok(()) };
+        let token = self.token(id).unwrap_or_default();
         Err(TokenizerError::new(format!(
-            "this tokenizer does not belong to this model: it has ids up to {}, the model's vocab_size is {model_vocab_size}",
-            size - 1
+            "the model has no embedding for the token {token:?}: its id is {id}, and the model's vocab_size is {rows}; leave \
+             the token out, or take the tokenizer that belongs to the model"
         )))
+    }
+
+    /// A line for the user about what the folder asks for and does not get.
+    pub fn note(&self) -> Option<String> {
+        let dropout = self.dropout?;
+        Some(format!(
+            "it asks for BPE dropout ({dropout}), which is not used: equal texts have equal tokens, in training, in the \
+             reference and in answers"
+        ))
     }
 
     /// The Jinja source of the folder's own chat template.
@@ -193,25 +226,23 @@ impl TextTokenizer {
     }
 }
 
-fn read_tokenizer(path: &Path) -> Result<Tokenizer, TokenizerError> {
-    let bytes = config::read_if_present(path)?.ok_or_else(|| TokenizerError::missing(path))?;
+/// The tokenizer of a file, and the dropout that it asks for.
+fn read_tokenizer(path: &Path) -> Result<(Tokenizer, Option<f32>), TokenizerError> {
+    let text = config::read_if_present(path)?.ok_or_else(|| TokenizerError::missing(path))?;
     let malformed = |source| TokenizerError::malformed(path, source);
-    let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(malformed)?;
+    let mut tokenizer = caught(|| Tokenizer::from_bytes(text)).map_err(malformed)?;
     // Lengths are the encoder's business: a limit saved in the file would cut silently.
     tokenizer.with_truncation(None).map_err(malformed)?;
     tokenizer.with_padding(None);
-    Ok(tokenizer)
-}
-
-fn read_chat_template(dir: &Path) -> Result<Option<String>, TokenizerError> {
-    let path = dir.join("chat_template.jinja");
-    let Some(bytes) = config::read_if_present(&path)? else {
-        return Ok(None);
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
-        Err(source) => Err(TokenizerError::malformed(&path, source)),
+    let mut dropout = None;
+    if let ModelWrapper::BPE(model) = tokenizer.get_model()
+        && model.dropout.is_some_and(|share| share > 0.0)
+    {
+        let mut model = model.clone();
+        dropout = model.dropout.take();
+        tokenizer.with_model(model);
     }
+    Ok((tokenizer, dropout))
 }
 
 fn special_token(

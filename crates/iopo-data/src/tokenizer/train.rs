@@ -29,11 +29,14 @@ const TURN_END: &str = "<|im_end|>";
 /// Tokens that every tokenizer has before it learns: one for each byte.
 const BYTES: usize = 256;
 
+/// Four times the largest vocabulary of a released model.
+const MOST_TOKENS: usize = 1 << 20;
+
 /// How a tokenizer is trained.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
-/// | `vocab_size` | 1000 | tokens in all, special ones included | at least 256 and the special ones |
+/// | `vocab_size` | 1000 | tokens in all, special ones included | at least 256 and the special ones, at most 1,048,576 |
 /// | `min_frequency` | 2 | how often two neighbours must stand together to become one token | |
 /// | `special_tokens` | none | further tokens that are never cut, after Qwen2's three | not empty, each once |
 /// | `chat_format` | plain | the chat template that is written | |
@@ -113,7 +116,7 @@ pub struct TrainedTokenizer {
 /// ```
 ///
 /// # Errors
-/// A vocabulary that is too small, a special token that is empty or repeated, and no text at all.
+/// A vocabulary that is too small or too large, a special token that is empty or repeated, and no text at all.
 ///
 /// # Source
 /// Sennrich et al. 2016, Sec. 3.2, over bytes as in GPT-2; settings are those of Qwen2's tokenizer.
@@ -126,6 +129,12 @@ pub fn train_tokenizer(
     if config.vocab_size < least {
         return Err(invalid(format!(
             "a vocabulary of {} is too small: 256 bytes and the special tokens alone are {least}",
+            config.vocab_size
+        )));
+    }
+    if config.vocab_size > MOST_TOKENS {
+        return Err(invalid(format!(
+            "a vocabulary of {} is too large: it may have {MOST_TOKENS}",
             config.vocab_size
         )));
     }

@@ -1,6 +1,9 @@
 //! Chat templates that come with the tokenizer: what is rendered, and what is refused.
 
-use iopo_data::{Message, Template, TemplateEncoder, TemplateError, TextTokenizer};
+use iopo_data::{
+    EncodedExample, Encoder, ExampleText, LengthPolicy, Message, RowLocation, Template, TemplateEncoder,
+    TemplateError, TextExample, TextTokenizer,
+};
 use serde_json::{Value, json};
 
 use crate::common;
@@ -163,7 +166,7 @@ fn a_prompt_that_changes_when_the_response_follows_is_an_error() {
 #[test]
 fn a_generation_prompt_that_training_lacks_is_an_error() {
     let encoder = chat(
-        "{% for m in messages %}{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
+        "{% for m in messages %}{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<start>{% endif %}",
     );
     let error = completion_text(&encoder, "y").unwrap_err().to_string();
     assert!(error.contains("renders the prompt differently when the response follows"), "{error}");
@@ -173,5 +176,68 @@ fn a_generation_prompt_that_training_lacks_is_an_error() {
 fn a_response_that_is_not_rendered_as_it_is_is_an_error() {
     let encoder = chat("{% for m in messages %}{{ m.content | upper }}|{% endfor %}");
     let error = completion_text(&encoder, "yes").unwrap_err();
-    assert!(error.to_string().contains(r#"expected "yes" after the prompt, found "YES|""#), "{error}");
+    let expected = r#"another text after the prompt than the response: expected "yes", found "YES|""#;
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+/// As DeepSeek-R1-Distill's: the generation prompt opens a thought, and answers are rendered without theirs.
+const OPENS_THINK: &str = "{% for m in messages %}{% set content = m.content %}{% if m.role == 'assistant' and '</think>' in \
+    content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<|im_start|>' + m.role + '\\n' + content + \
+    '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}{% endif %}";
+
+#[test]
+fn a_thought_that_the_prompt_opens_goes_on_in_the_completion() {
+    let encoder = chat(OPENS_THINK);
+    let prompt = encoder.prompt(&[Message::user("q")]).unwrap();
+    assert!(encoder.tokenizer().decode(&prompt).unwrap().ends_with("<|im_start|>assistant\n<think>\n"));
+    for (response, trained) in [
+        ("<think>\nwhy\n</think>\n\nyes", "why\n</think>\n\nyes<|im_end|>"),
+        ("why\n</think>\n\nyes", "why\n</think>\n\nyes<|im_end|>"),
+        ("yes", "\n</think>\n\nyes<|im_end|>"),
+    ] {
+        assert_eq!(completion_text(&encoder, response).unwrap(), trained);
+    }
+    // Earlier turns are as the template renders them for the model.
+    let turns = [Message::user("q"), Message::assistant("<think>\nwhy\n</think>\n\nyes"), Message::user("r")];
+    let sequence = encoder.encode(&turns, "no").unwrap();
+    let prompt = encoder.tokenizer().decode(&sequence.prompt).unwrap();
+    assert!(prompt.contains("<|im_start|>assistant\n\n\nyes<|im_end|>"), "{prompt}");
+    assert_eq!(encoder.tokenizer().decode(&sequence.completion).unwrap(), "\n</think>\n\nno<|im_end|>");
+}
+
+#[test]
+fn both_responses_of_a_pair_go_on_from_the_opened_thought() {
+    let encoder = Encoder::new(chat(OPENS_THINK), 1_000, LengthPolicy::Error);
+    let (chosen, rejected) = ("<think>\nwhy\n</think>\n\nyes".to_owned(), "no".to_owned());
+    let text = ExampleText::Pair { prompt: vec![Message::user("q")], chosen, rejected };
+    let origin = RowLocation { file: "rows.jsonl".to_owned(), row: 1, id: None };
+    let pair = encoder.encode(&TextExample { origin, text }).unwrap().unwrap();
+    let EncodedExample::Pair { prompt, chosen, rejected } = pair else { panic!("not a pair") };
+    assert_eq!(prompt, encoder.template().prompt(&[Message::user("q")]).unwrap());
+    let decode = |ids: &[u32]| encoder.template().tokenizer().decode(ids).unwrap();
+    assert_eq!(decode(&chosen), "why\n</think>\n\nyes<|im_end|>");
+    assert_eq!(decode(&rejected), "\n</think>\n\nno<|im_end|>");
+}
+
+#[test]
+fn a_thought_that_the_template_leaves_out_stays_in_the_completion() {
+    let encoder = chat(&OPENS_THINK.replace("<think>\\n' }}{% endif %}", "' }}{% endif %}"));
+    let response = "<think>\nwhy\n</think>\n\nyes";
+    assert_eq!(completion_text(&encoder, response).unwrap(), [response, "<|im_end|>"].concat());
+    assert_eq!(completion_text(&encoder, "yes").unwrap(), "yes<|im_end|>");
+}
+
+#[test]
+fn all_rows_are_rendered_as_of_one_time() {
+    let clock = "{{ strftime_now('%Y-%m-%d %H:%M:%S') }} {{ messages[0].content }}";
+    let encoder = chat(clock);
+    let time = encoder.printed_time().unwrap();
+    let text = |encoder: &TemplateEncoder| {
+        let ids = encoder.prompt(&[Message::user("q")]).unwrap();
+        encoder.tokenizer().decode(&ids).unwrap()
+    };
+    assert_eq!(text(&encoder).replacen(' ', "T", 1).replace(" q", "Z"), time.to_string());
+    let encoder = encoder.rendered_at("2024-07-26".parse().unwrap());
+    assert_eq!(text(&encoder), "2024-07-26 00:00:00 q");
+    assert_eq!(chat("{{ messages[0].content }}").printed_time(), None);
 }

@@ -13,6 +13,7 @@ mod length_policies;
 mod row_rules;
 mod streams;
 mod template_golden;
+mod template_limits;
 mod tokenizer;
 mod train_tokenizer;
 mod trie_laws;

@@ -1,6 +1,6 @@
 //! Reading tokenizer folders: special tokens, awkward texts, and what can be wrong.
 
-use iopo_data::TextTokenizer;
+use iopo_data::{Message, Template, TemplateEncoder, TextTokenizer};
 use serde_json::json;
 
 use crate::common;
@@ -87,17 +87,76 @@ fn awkward_texts_decode_to_themselves() {
 fn a_model_with_more_rows_than_tokens_is_accepted() {
     let qwen = common::tokenizer("qwen2-tiny");
     assert_eq!(qwen.vocab_size(), 1000);
-    qwen.check_vocabulary(1024).unwrap();
-    qwen.check_vocabulary(1000).unwrap();
+    for rows in [1024, 1000] {
+        let mut limited = qwen.clone();
+        limited.limit_vocabulary(rows).unwrap();
+        assert_eq!(limited.encode("<|im_end|>").unwrap(), qwen.encode("<|im_end|>").unwrap());
+    }
+}
+
+/// The fixture with a padding token that its model has no embedding for.
+fn with_padding_token() -> (tempfile::TempDir, TextTokenizer) {
+    let dir = common::edited_tokenizer("qwen2-tiny", |config| config["pad_token"] = json!("<|pad|>"));
+    edit(&dir.path().join("tokenizer.json"), |tokenizer| {
+        let added = json!({"id": 1000, "content": "<|pad|>", "single_word": false, "lstrip": false, "rstrip": false,
+                           "normalized": false, "special": true});
+        tokenizer["added_tokens"].as_array_mut().unwrap().push(added);
+    });
+    let mut tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
+    assert_eq!(tokenizer.vocab_size(), 1001);
+    tokenizer.limit_vocabulary(1000).unwrap();
+    (dir, tokenizer)
+}
+
+fn edit(path: &std::path::Path, edit: impl FnOnce(&mut serde_json::Value)) {
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    edit(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
 }
 
 #[test]
-fn the_tokenizer_of_another_model_is_an_error() {
-    let error = common::tokenizer("qwen2-tiny").check_vocabulary(999).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "this tokenizer does not belong to this model: it has ids up to 999, the model's vocab_size is 999"
-    );
+fn a_token_without_an_embedding_is_refused_by_name_and_other_texts_are_not() {
+    let (_dir, tokenizer) = with_padding_token();
+    assert_eq!(tokenizer.encode("hello").unwrap(), common::tokenizer("qwen2-tiny").encode("hello").unwrap());
+    let error = tokenizer.encode("hello <|pad|>").unwrap_err().to_string();
+    assert!(error.contains("no embedding for the token \"<|pad|>\": its id is 1000"), "{error}");
+    let encoder = TemplateEncoder::new(tokenizer, Template::Qwen).unwrap();
+    assert!(encoder.encode(&[Message::user("hello")], "world").is_ok());
+    assert!(encoder.encode(&[Message::user("hello")], "<|pad|>").is_err());
+}
+
+#[test]
+fn an_end_token_without_an_embedding_is_refused_at_once() {
+    let error = common::tokenizer("qwen2-tiny").limit_vocabulary(990).unwrap_err().to_string();
+    assert!(error.contains("no embedding for the token"), "{error}");
+}
+
+#[test]
+fn a_text_that_the_pattern_gives_up_is_an_error() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+    edit(&dir.path().join("tokenizer.json"), |tokenizer| {
+        tokenizer["pre_tokenizer"] = json!({"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated",
+                                            "invert": false});
+    });
+    let tokenizer = TextTokenizer::from_dir(dir.path()).unwrap();
+    let error = tokenizer.encode(&("a".repeat(80) + "!")).unwrap_err();
+    assert_eq!(error.to_string(), "the tokenizer cannot encode a text of 81 bytes");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("retry-limit-in-match"), "{cause}");
+    assert!(tokenizer.encode("aa").is_ok());
+}
+
+#[test]
+fn dropout_is_not_used_and_noted() {
+    let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+    edit(&dir.path().join("tokenizer.json"), |tokenizer| tokenizer["model"]["dropout"] = json!(0.9));
+    let (with, without) = (TextTokenizer::from_dir(dir.path()).unwrap(), common::tokenizer("qwen2-tiny"));
+    let text = "the same words give the same tokens, however often they are encoded";
+    for _ in 0..20 {
+        assert_eq!(with.encode(text).unwrap(), without.encode(text).unwrap());
+    }
+    assert!(with.note().unwrap().contains("BPE dropout (0.9)"));
+    assert_eq!(without.note(), None);
 }
 
 #[test]
@@ -177,6 +236,19 @@ fn a_malformed_file_is_named() {
         let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
         assert!(error.to_string().ends_with(&format!("{name} is malformed")), "{error}");
         assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[test]
+fn a_file_that_is_something_else_is_named_for_what_it_is() {
+    for name in ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] {
+        let dir = common::edited_tokenizer("qwen2-tiny", |_| ());
+        let path = dir.path().join(name);
+        std::fs::write(&path, b"\xff\xfe{\0}\0").unwrap();
+        let error = TextTokenizer::from_dir(dir.path()).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("UTF-16"), "{cause}");
     }
 }
 

@@ -15,6 +15,7 @@ use iopo_train::{
     TrainConfig, Trainer, stable_hash,
 };
 use trace_score::ifeval::Checker;
+use trace_score::{Parted, part_reasoning_after};
 
 use crate::error::LabError;
 use answers::{Answer, Answers};
@@ -31,6 +32,8 @@ const KEY: &str = "eval_prompts";
 /// # Errors
 /// As [`PromptEvaluator::new`] and [`Trainer::new`].
 pub fn trainer(config: TrainConfig, device: &Device) -> Result<Trainer, LabError> {
+    // Prompts and rows are rendered as of the same time.
+    let config = config.with_template_date()?;
     // A wrong file of prompts should not cost the loading of a large model.
     let evaluator = PromptEvaluator::new(&config)?;
     let trainer = Trainer::new(config, device)?;
@@ -63,7 +66,10 @@ impl PromptEvaluator {
         let Some(eval) = &config.eval_prompts else {
             return Ok(None);
         };
-        let respondent = Respondent::from_dir(&config.model, config.data.template)?;
+        let mut respondent = Respondent::from_dir(&config.model, config.data.template)?;
+        if let Some(time) = config.data.template_date {
+            respondent = respondent.rendered_at(time);
+        }
         let (mut prompts, mut seen) = (Vec::new(), BTreeSet::new());
         for file in &eval.files {
             let wrong = |source| LabError::EvalPrompts { path: file.clone(), source };
@@ -147,7 +153,10 @@ impl PromptEvaluator {
             let generated = model.generate_all(part, &config, |_| false)?;
             for (generated, prompt) in generated.iter().zip(rules) {
                 let text = self.respondent.text(generated)?;
-                let verdict = prompt.rule.check(&checker, &text);
+                let opening = self.respondent.opening(&prompt.tokens)?;
+                let Parted { answer, is_open, .. } = part_reasoning_after(&opening, &text);
+                // What ends within its reasoning is no answer.
+                let verdict = prompt.rule.check(&checker, if is_open { "" } else { &answer });
                 answers.push(Answer::new(text, generated.finish, verdict));
             }
             report(part.len());

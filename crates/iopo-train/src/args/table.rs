@@ -7,12 +7,13 @@ use super::values::{BadRows, Decoding, Interval, Range, Resume, Tuning};
 use super::{Notice, Problem};
 use crate::schedule::LrScheduleKind;
 use crate::step::GroupPasses;
-use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_data::{LengthPolicy, RenderTime, Template, UnknownLabels};
 
 const POSITIVE: Range = Range::new("a positive number", |x| x > 0.0);
 const NOT_NEGATIVE: Range = Range::new("0 or more", |x| x >= 0.0);
 const ONE_OR_MORE: Range = Range::new("1 or more", |x| x >= 1.0);
 const TWO_OR_MORE: Range = Range::new("2 or more", |x| x >= 2.0);
+const SAMPLES: Range = Range::new("from 1 to 10000", |x| (1.0..=1e4).contains(&x));
 const SHARE: Range = Range::new("between 0 and 1", |x| (0.0..=1.0).contains(&x));
 const BELOW_ONE: Range = Range::new("in [0, 1)", |x| (0.0..1.0).contains(&x));
 const BELOW_HALF: Range = Range::new("in [0, 0.5)", |x| (0.0..0.5).contains(&x));
@@ -156,6 +157,8 @@ keys! {
         /// how prompts are rendered: by the tokenizer's own chat template (`chat`), or as LLaMA-Factory's template of
         /// the same name does
         template: Template = Template::Chat;
+        /// the date or time in UTC that a chat template prints which asks for it; part of what a resumed run must agree in
+        template_date: Option<RenderTime> = None, in Range::note("`2024-07-26` or `2024-07-26T09:30:00Z`"), shown "when the run first started";
         /// longest prompt and response together, in tokens
         cutoff_len: usize = 1_024, in TWO_OR_MORE;
         /// what happens to longer rows; `reference` is the paper's cut
@@ -259,7 +262,7 @@ keys! {
         /// most tokens of an answer
         eval_max_new_tokens: usize = 512, in ONE_OR_MORE;
         /// sampled answers for each prompt
-        eval_num_samples: usize = 1, in ONE_OR_MORE;
+        eval_num_samples: usize = 1, in SAMPLES;
         /// temperature of sampled answers
         eval_temperature: f64 = 1.0, in POSITIVE;
         /// mass of the most likely tokens that are sampled from

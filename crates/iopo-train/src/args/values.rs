@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_data::{LengthPolicy, RenderTime, Template, UnknownLabels};
 use iopo_files::{setting_flag, setting_number, setting_whole};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
@@ -159,14 +159,18 @@ impl KeyValue for f64 {
     }
 }
 
+/// Counts of rows, tokens, updates and the like: products of two of them fit into 64 bits.
+const MOST: i128 = 1_000_000_000;
+
 macro_rules! integers {
-    ($($type:ty),+) => {$(
+    ($($type:ty: $most:expr, $expected:literal);+) => {$(
         impl KeyValue for $type {
             const TYPE: &'static str = "integer";
-            const EXPECTED: &'static str = "an integer";
+            const EXPECTED: &'static str = $expected;
 
             fn read(value: &Value) -> Result<Self, Misfit> {
-                <$type>::try_from(setting_whole(value).ok_or(Misfit::Type)?).map_err(|_| Misfit::Range)
+                let read = setting_whole(value).filter(|read| *read <= $most).ok_or(Misfit::Type)?;
+                <$type>::try_from(read).map_err(|_| Misfit::Range)
             }
 
             fn written(&self) -> String {
@@ -180,7 +184,12 @@ macro_rules! integers {
     )+};
 }
 
-integers!(i64, u64, usize);
+// A u64 is a seed.
+integers!(
+    i64: MOST, "an integer, at most a billion";
+    usize: MOST, "an integer, at most a billion";
+    u64: i128::MAX, "an integer"
+);
 
 /// Which parameters are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +197,19 @@ integers!(i64, u64, usize);
 pub(crate) enum Tuning {
     Full,
     Lora,
+}
+
+impl KeyValue for RenderTime {
+    const TYPE: &'static str = "date";
+    const EXPECTED: &'static str = "a date such as 2024-07-26";
+
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        value.as_str().and_then(|text| text.parse().ok()).ok_or(Misfit::Type)
+    }
+
+    fn written(&self) -> String {
+        format!("`{self}`")
+    }
 }
 
 /// When something is done.

@@ -11,7 +11,7 @@ mod shares;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use iopo_data::{LengthPolicy, Template, UnknownLabels};
+use iopo_data::{LengthPolicy, RenderTime, Template, UnknownLabels};
 use iopo_model::{LoraConfig, Precision};
 
 use crate::args::{ArgsError, Notice, TrainArgs};
@@ -126,6 +126,8 @@ pub struct DataConfig {
     pub dir: PathBuf,
     /// How prompts are rendered.
     pub template: Template,
+    /// The time that a chat template prints; without one, that of the run's first start.
+    pub template_date: Option<RenderTime>,
     /// Longest sequence in tokens.
     pub cutoff_len: usize,
     /// What happens to longer ones.

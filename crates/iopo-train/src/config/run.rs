@@ -142,6 +142,7 @@ impl Checker {
             eval: args.eval_dataset.clone(),
             dir: PathBuf::from(&args.dataset_dir),
             template: args.template,
+            template_date: args.template_date,
             cutoff_len: args.cutoff_len,
             length_policy: args.length_policy,
             unknown_labels: args.unknown_labels,

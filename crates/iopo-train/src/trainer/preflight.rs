@@ -54,11 +54,12 @@ impl Trainer {
         Ok(Ready { resume })
     }
 
-    /// Says what the template implies, and what the models' files hold that is not used.
+    /// Says what template and tokenizer imply, and what the models' files hold that is not used.
     fn report_files(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         if let Some(notice) = Answering::of(&self.config)?.notice() {
             observer.on_notice(&notice);
         }
+        self.data.notices.iter().for_each(|notice| observer.on_notice(notice));
         let reference = self.reference.as_ref().filter(|_| self.config.reference.is_another());
         let models = [
             ("model_name_or_path", Some(&self.state.policy)),

@@ -16,8 +16,9 @@ use crate::args::Notice;
 use crate::batch::{MicroBatch, sequence_log_probs};
 use crate::checkpoint::Checkpoint;
 use crate::config::LOSS;
+use crate::data::TEMPLATE_DATE;
 use crate::error::TrainError;
-use crate::output::latest_checkpoint;
+use crate::output::resumed_checkpoint;
 use crate::reference::summation_order;
 use crate::step::scalar;
 
@@ -37,14 +38,7 @@ impl Trainer {
         &self,
         observer: &mut dyn Observer,
     ) -> Result<Option<ResumePoint>, TrainError> {
-        let dir = match &self.config.resume {
-            None => return Ok(None),
-            Some(dir) if dir.as_os_str().is_empty() => latest_checkpoint(&self.config.output_dir)?,
-            Some(dir) => Some(dir.clone()),
-        };
-        let dir = dir.ok_or_else(|| {
-            TrainError::at(&self.config.output_dir, "there is no checkpoint to resume from")
-        })?;
+        let Some(dir) = resumed_checkpoint(&self.config)? else { return Ok(None) };
         let checkpoint = Checkpoint::open(&dir)?;
         self.check_same_run(&checkpoint, &dir)?;
         self.check_position(&checkpoint, &dir)?;
@@ -139,6 +133,9 @@ impl Trainer {
         let examples = self.data.train.as_slice();
         let mut insert = |key: &str, value: Value| settings.insert(key.to_owned(), value);
         insert("examples", format!("{}, hash {:016x}", examples.len(), stable_hash(examples)).into());
+        if let Some(time) = self.data.template_date {
+            insert(TEMPLATE_DATE, time.to_string().into());
+        }
         insert("updates in all", self.schedule.total_steps.into());
         insert("warm-up updates", self.schedule.warmup_steps.into());
         // Values over other rows or prompts could not be compared with those that chose the best model so far.

@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use trace_schema::{
     Constraint, ConstraintDimension, ConstraintOperation, DimensionLabel, EvalRow, Instruction, JsonlReader,
-    JsonlWriter, PreferenceGroup, PreferencePair, Provenance, Record, UnknownLabels, to_json_line,
+    JsonlWriter, PreferenceGroup, PreferencePair, Provenance, Reasoning, Record, UnknownLabels, to_json_line,
 };
 
 /// Any text at all: quotes, control characters and line separators included.
@@ -41,7 +41,11 @@ fn provenance() -> impl Strategy<Value = Provenance> {
     let texts = (option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     let numbers = (option::of(any::<u64>()), option::of(any::<u32>()));
     let tokens = (option::of(any::<u64>()), option::of(any::<u64>()));
-    (texts, numbers, tokens).prop_map(|(texts, (seed, attempts), (prompt_tokens, completion_tokens))| {
+    let reasoning = option::of(option::of(text())).prop_map(|second_response| {
+        second_response.map(|second_response| Reasoning { second_response, ..Reasoning::default() })
+    });
+    let parts = (texts, numbers, tokens, reasoning);
+    parts.prop_map(|(texts, (seed, attempts), (prompt_tokens, completion_tokens), reasoning)| {
         let (source, source_id, generator_model, prompt_hash) = texts;
         Provenance {
             source,
@@ -52,6 +56,7 @@ fn provenance() -> impl Strategy<Value = Provenance> {
             attempts,
             prompt_tokens,
             completion_tokens,
+            reasoning,
         }
     })
 }

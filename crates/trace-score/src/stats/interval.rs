@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ScoreError;
 
+/// More change an interval in digits that nobody reads.
+const MAX_RESAMPLES: usize = 1_000_000;
+
 /// The ends of a confidence interval, in the unit of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -26,7 +29,7 @@ impl Interval {
 pub struct IntervalConfig {
     /// The share of intervals that hold the true value in the long run, between 0 and 1; 0.95 by default.
     pub level: f64,
-    /// The number of bootstrap resamples, at least 1; 2,000 by default.
+    /// The number of bootstrap resamples, from 1 to 1,000,000; 2,000 by default.
     pub resamples: usize,
     /// The seed of the bootstrap's random numbers; 0 by default.
     pub seed: u64,
@@ -43,7 +46,7 @@ impl IntervalConfig {
     ///
     /// # Errors
     ///
-    /// A level that does not lie between 0 and 1, or no resamples.
+    /// A level that does not lie between 0 and 1, no resamples, or more than 1,000,000.
     pub fn validate(&self) -> Result<(), ScoreError> {
         if !is_level(self.level) {
             let level = self.level;
@@ -52,7 +55,12 @@ impl IntervalConfig {
         }
         match self.resamples {
             0 => Err(ScoreError::new("a bootstrap needs at least one resample")),
-            _ => Ok(()),
+            1..=MAX_RESAMPLES => Ok(()),
+            more => {
+                let message =
+                    format!("a bootstrap has at most {MAX_RESAMPLES} resamples, and {more} are asked for");
+                Err(ScoreError::new(message))
+            }
         }
     }
 }

@@ -133,6 +133,8 @@ mod tests {
         let load = |name| PromptTemplate::load(Some(folder.path()), name, "built in {a}", ["a"]);
         assert_eq!(load("mine.txt").unwrap().render(["x"]), "mine x");
         assert_eq!(load("other.txt").unwrap().render(["x"]), "built in x");
+        fs::write(folder.path().join("mark.txt"), "\u{feff}mine {a}").unwrap();
+        assert_eq!(load("mark.txt").unwrap().render(["x"]), "mine x");
         fs::write(folder.path().join("bad.txt"), b"\xff").unwrap();
         assert!(matches!(load("bad.txt"), Err(TemplateError::Read { .. })));
     }

@@ -153,6 +153,27 @@ proptest! {
     }
 
     #[test]
+    fn counts_are_those_of_the_official_expressions(response in text()) {
+        let multi_line = PatternOptions { ignore_case: false, multi_line: true };
+        let official = |pattern: &str| Pattern::new(pattern, multi_line).unwrap().count(&response).unwrap();
+        let holds = |id: &str, arguments: Value| {
+            let instruction = Instruction::parse(id, arguments.as_object().unwrap()).unwrap();
+            Checker::default().check(&instruction, &response).unwrap()
+        };
+        let placeholders = official(r"\[.*?\]");
+        for (wanted, expected) in [(placeholders, true), (placeholders + 1, false)] {
+            let found = holds("detectable_content:number_placeholders", json!({"num_placeholders": wanted}));
+            prop_assert_eq!(found, expected);
+        }
+        let bullets = official(r"^\s*\*[^\*].*$") + official(r"^\s*-.*$");
+        let found = holds("detectable_format:number_bullet_lists", json!({"num_bullets": bullets}));
+        prop_assert!(found, "{} items", bullets);
+        let title = Pattern::new(r"<<[^\n]+>>", multi_line).unwrap().is_match(&response).unwrap();
+        let found = holds("detectable_format:title", json!({}));
+        prop_assert!(title || !found);
+    }
+
+    #[test]
     fn strings_of_any_kind_are_taken(response in text()) {
         prop_assert!(count_words(&response) <= response.chars().count() as u64);
         prop_assert!(detect_languages(&response, 3).is_ok());
@@ -167,6 +188,51 @@ fn deep_documents_are_refused_without_an_end_of_the_stack() {
     assert!(checker.check(&json, &nested(990)).unwrap());
     assert!(checker.check(&json, &nested(991)).is_err());
     assert!(checker.check(&json, &"[{\"a\":".repeat(1_000_000)).is_err());
+}
+
+/// A rule that is quadratic in such a text takes hours for it.
+#[test]
+fn what_never_closes_or_ends_is_judged_in_linear_time() {
+    use InstructionKind as Kind;
+    let cases = [
+        (Kind::NumberPlaceholders, "["),
+        (Kind::NumberPlaceholders, "[a"),
+        (Kind::Title, "<"),
+        (Kind::Title, "<<a"),
+        (Kind::NumberBulletLists, "\n"),
+        (Kind::NumberBulletLists, " \n"),
+        (Kind::NumberBulletLists, "*\n"),
+        (Kind::NumberHighlightedSections, "*"),
+        (Kind::NumberHighlightedSections, "* a"),
+        (Kind::NumberSentences, "."),
+        (Kind::NumberSentences, "a."),
+        (Kind::NumberSentences, ". "),
+        (Kind::NumberSentences, "!?"),
+        (Kind::NumberSentences, "a-"),
+        (Kind::CapitalWordFrequency, "."),
+        (Kind::CapitalWordFrequency, "'"),
+        (Kind::CapitalWordFrequency, "`"),
+        (Kind::CapitalWordFrequency, " "),
+        (Kind::Postscript, " "),
+        (Kind::Postscript, "\n"),
+        (Kind::ForbiddenWords, "said"),
+        (Kind::KeywordFrequency, "said"),
+        (Kind::MultipleSections, " said "),
+        (Kind::LetterFrequency, "Σ'"),
+        (Kind::JsonFormat, "{\"a\":1,"),
+        (Kind::TwoResponses, "******"),
+        (Kind::NumberParagraphs, "***"),
+        (Kind::NthParagraphFirstWord, "\n\n"),
+        (Kind::EndChecker, "\""),
+        (Kind::ResponseLanguage, "a@"),
+    ];
+    for (kind, piece) in cases {
+        let instruction = Instruction::parse(kind.id(), &arguments(kind, "said", 3, "at least")).unwrap();
+        let text = piece.repeat(1_000_000 / piece.len());
+        Checker::default()
+            .check(&instruction, &text)
+            .unwrap_or_else(|error| panic!("{kind} {piece:?}: {error}"));
+    }
 }
 
 #[test]

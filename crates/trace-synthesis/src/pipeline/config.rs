@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use trace_score::ReasoningMode;
 use trace_score::trace::{PromptLanguage, VoteRule};
 use trace_world::CountDistribution;
 
@@ -100,6 +101,8 @@ pub struct PipelineConfig {
     pub similarity: SimilarityConfig,
     /// Which of the two models is held to JSON schemas, because its endpoint supports it.
     pub structured_output: Vec<ModelRole>,
+    /// What becomes of the reasoning in responses. Answers that are read, such as judgements, are read without it.
+    pub reasoning: ReasoningMode,
     /// The most questions at once; enough rows are started ahead to use all of it.
     pub concurrency: usize,
     /// The length of a response that estimates assume, in tokens.
@@ -125,6 +128,7 @@ impl Default for PipelineConfig {
             checks: Checks::STRICT,
             similarity: SimilarityConfig::default(),
             structured_output: Vec::new(),
+            reasoning: ReasoningMode::default(),
             concurrency: 64,
             expected_response_tokens: 400,
         }

@@ -1,15 +1,14 @@
 //! Asking for one row, and giving up on endpoints that do not answer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chat_client::{
-    Answer, AskError, ChatError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection,
-    with_causes,
+    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection, with_causes,
 };
 use minijinja::Value as TemplateValue;
 use serde_json::Value;
 use trace_score::trace::PromptLanguage;
+use trace_score::{Parted, ReasoningMode, part_reasoning};
 
 use super::config::{ModelRole, PipelineConfig, QuestionKind};
 use super::error::{PipelineError, StepError};
@@ -19,6 +18,9 @@ use super::stage::{Reason, Stage};
 use super::tally::Log;
 use crate::random::digest_of;
 
+/// Why an answer is incomplete.
+const WITHOUT_END: &str = "the answer ends within its reasoning";
+
 /// The state that all rows share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -26,7 +28,6 @@ pub(super) struct Shared {
     pub prompts: Prompts,
     pub generator: JournaledClient,
     pub judge: JournaledClient,
-    pub health: Health,
     pub progress: Arc<Progress>,
 }
 
@@ -36,6 +37,11 @@ impl Shared {
             ModelRole::Generator => &self.generator,
             ModelRole::Judge => &self.judge,
         }
+    }
+
+    /// Why questions were given up, if one of the two endpoints was.
+    pub fn given_up(&self) -> Option<String> {
+        self.generator.given_up().or_else(|| self.judge.given_up())
     }
 }
 
@@ -94,7 +100,12 @@ impl Context {
         let mut reason = String::new();
         for attempt in 1..=self.shared.config.attempts.answer {
             let answer = self.ask_once(&asked, attempt).await?;
-            match read(&answer.response.content) {
+            let Parted { answer, is_open, .. } = part_reasoning(&answer.response.content);
+            if is_open {
+                reason = WITHOUT_END.to_owned();
+                continue;
+            }
+            match read(&answer) {
                 Ok(value) => return Ok(value),
                 Err(problem) => reason = problem,
             }
@@ -102,14 +113,23 @@ impl Context {
         Err(StepError::reject(asked.stage, Reason::UnreadableAnswer, reason))
     }
 
-    /// Asks for a text, which is accepted unless it is blank or was cut by a limit or a filter.
+    /// Asks for a text, which is accepted unless it is blank, was cut by a limit or a filter, or ends within reasoning.
     pub async fn ask_for_text(&mut self, asked: Asked) -> Result<String, StepError> {
         let answer = self.ask_once(&asked, 1).await?;
         let ended = &answer.response.finish_reason;
         if matches!(ended, FinishReason::Length | FinishReason::ContentFilter) {
             return Err(StepError::reject(asked.stage, Reason::CutOff, ended.name()));
         }
-        match answer.response.content.trim() {
+        let mode = self.shared.config.reasoning;
+        let parted = mode.part(&answer.response.content);
+        self.log.reasoned.add(&parted);
+        let Parted { answer: text, reasoning, is_open } = parted;
+        if is_open {
+            return Err(StepError::reject(asked.stage, Reason::CutOff, WITHOUT_END));
+        }
+        let reasoning = reasoning.or(answer.response.reasoning).filter(|_| mode == ReasoningMode::Separate);
+        self.log.keep_reasoning(asked.stage, reasoning);
+        match text.trim() {
             "" => Err(StepError::reject(asked.stage, Reason::EmptyResponse, "")),
             text => Ok(text.to_owned()),
         }
@@ -124,8 +144,8 @@ impl Context {
         let client = shared.client(role);
         match client.ask(question).await {
             Ok(answer) => {
-                shared.health.answered();
                 self.log.add(asked.stage, role, answer.response.usage);
+                self.log.changes.extend(answer.changes.iter().map(|change| (role, change.clone())));
                 Ok(answer)
             }
             Err(error) => Err(self.without_answer(asked.stage, tag, error)),
@@ -151,110 +171,22 @@ impl Context {
 
     fn without_answer(&self, stage: Stage, tag: String, error: AskError) -> StepError {
         let reason = with_causes(&error);
-        match error {
-            AskError::CapReached { .. } | AskError::Stopped => {
-                StepError::reject(stage, Reason::NotAsked, reason)
-            }
-            AskError::Rejected { rejection: Rejection::Refused, .. } => {
-                self.shared.health.answered();
-                StepError::reject(stage, Reason::Refused, reason)
-            }
-            AskError::Rejected { from_journal, .. } => {
-                // An endpoint that takes no request at all has failed, but a rejection of an earlier run is no new failure.
-                if !from_journal {
-                    self.note_failure(false, &reason);
-                }
-                StepError::reject(stage, Reason::InvalidRequest, reason)
-            }
-            AskError::Failed(failure) => {
-                self.note_failure(is_hopeless(&failure.error), &reason);
-                StepError::reject(stage, Reason::NoAnswer, reason)
-            }
-            source => PipelineError::Ask { tag, source }.into(),
-        }
-    }
-
-    fn note_failure(&self, is_hopeless: bool, reason: &str) {
-        if self.shared.health.failed(is_hopeless, reason) {
+        if self.shared.given_up().is_some() {
+            // Rows need both endpoints.
             self.shared.generator.stop_signal().stop();
             self.shared.judge.stop_signal().stop();
         }
-    }
-}
-
-/// After this many consecutive questions without an answer an endpoint counts as unavailable, however low the concurrency.
-const FEWEST: u64 = 32;
-
-/// Counts consecutive questions without an answer, and keeps the reason why a run was given up.
-///
-/// A wrong key or an unavailable endpoint would otherwise fail every question of a long run, one after the other.
-#[derive(Debug)]
-pub(super) struct Health {
-    in_a_row: AtomicU64,
-    limit: u64,
-    given_up: Mutex<Option<String>>,
-}
-
-impl Health {
-    pub fn new(concurrency: usize) -> Self {
-        let limit = FEWEST.max(2 * concurrency as u64);
-        Self { in_a_row: AtomicU64::new(0), limit, given_up: Mutex::new(None) }
-    }
-
-    pub fn answered(&self) {
-        self.in_a_row.store(0, Ordering::Relaxed);
-    }
-
-    /// Records a question without an answer; true when no further question should be asked.
-    pub fn failed(&self, is_hopeless: bool, reason: &str) -> bool {
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        let stops = is_hopeless || in_a_row >= self.limit;
-        if stops {
-            let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-            given_up.get_or_insert_with(|| reason.to_owned());
+        match error {
+            AskError::CapReached { .. }
+            | AskError::CapUnknown { .. }
+            | AskError::GivenUp { .. }
+            | AskError::Stopped => StepError::reject(stage, Reason::NotAsked, reason),
+            AskError::Rejected { rejection: Rejection::Refused, .. } => {
+                StepError::reject(stage, Reason::Refused, reason)
+            }
+            AskError::Rejected { .. } => StepError::reject(stage, Reason::InvalidRequest, reason),
+            AskError::Failed(_) => StepError::reject(stage, Reason::NoAnswer, reason),
+            source => PipelineError::Ask { tag, source }.into(),
         }
-        stops
-    }
-
-    /// Why the run was given up, if it was.
-    pub fn given_up(&self) -> Option<String> {
-        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Whether every other question would fail in the same way.
-pub(super) fn is_hopeless(error: &ChatError) -> bool {
-    matches!(
-        error,
-        ChatError::QuotaExhausted { .. }
-            | ChatError::Redirect { .. }
-            | ChatError::Status { status: 401 | 403 | 404, .. }
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_hopeless_status(status: u16) -> bool {
-        is_hopeless(&ChatError::Status { status, message: String::new(), retry_after: None })
-    }
-
-    #[test]
-    fn a_wrong_key_ends_a_run_at_once() {
-        let health = Health::new(1);
-        assert!(!health.failed(is_hopeless_status(500), "first"));
-        assert!(health.failed(is_hopeless_status(401), "second"));
-        assert_eq!(health.given_up().as_deref(), Some("second"));
-    }
-
-    #[test]
-    fn failures_end_a_run_only_in_a_row() {
-        let health = Health::new(20);
-        for _ in 0..3 {
-            assert!((1..40).all(|_| !health.failed(false, "")));
-            health.answered();
-        }
-        assert_eq!((1..=40).filter(|_| health.failed(false, "gone")).count(), 1);
     }
 }

@@ -63,10 +63,7 @@ impl Estimate {
                 u64::try_from(u128::from(number) * u128::from(rows) / u128::from(sampled)).unwrap_or(u64::MAX)
             }
         };
-        let usage = |usage: Usage| Usage {
-            prompt_tokens: scale(usage.prompt_tokens),
-            completion_tokens: scale(usage.completion_tokens),
-        };
+        let usage = |usage: Usage| Usage::new(scale(usage.prompt_tokens), scale(usage.completion_tokens));
         Self {
             generator_calls: scale(self.generator_calls),
             judge_calls: scale(self.judge_calls),
@@ -85,13 +82,8 @@ impl Estimate {
             };
             *calls += times;
             let one = question.usage;
-            add_usage(
-                usage,
-                Usage {
-                    prompt_tokens: one.prompt_tokens.saturating_mul(times),
-                    completion_tokens: one.completion_tokens.saturating_mul(times),
-                },
-            );
+            let prompt_tokens = one.prompt_tokens.saturating_mul(times);
+            add_usage(usage, Usage::new(prompt_tokens, one.completion_tokens.saturating_mul(times)));
         }
     }
 }
@@ -231,7 +223,7 @@ impl Foreseen<'_> {
 
     fn push(&mut self, kind: QuestionKind, messages: Vec<Message>, times: u64, answer: u64) {
         let prompt_tokens = messages.iter().map(|message| tokens(&message.content)).sum();
-        let usage = Usage { prompt_tokens, completion_tokens: answer };
+        let usage = Usage::new(prompt_tokens, answer);
         self.questions.push(ForeseenQuestion { kind, messages, times, usage });
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use trace_schema::{
     CompletionRow, ConstraintOperation, EvalRow, Instruction, PreferenceGroup, PreferencePair, Provenance,
-    Record, RejectedRow, UnknownLabels,
+    Reasoning, Record, RejectedRow, UnknownLabels,
 };
 use trace_score::trace::PromptLanguage;
 
@@ -128,6 +128,12 @@ pub(super) fn provenance(
     attempts: Option<u32>,
 ) -> Provenance {
     let total = log.total();
+    let before = |stage| log.reasoning.get(&stage).cloned();
+    let reasoning = Reasoning {
+        response: before(Stage::Response),
+        worse_response: before(Stage::WorseResponse),
+        second_response: before(Stage::SecondResponse),
+    };
     Provenance {
         source: Some(SOURCE.to_owned()),
         source_id: Some(id.to_owned()),
@@ -137,6 +143,7 @@ pub(super) fn provenance(
         attempts,
         prompt_tokens: Some(total.prompt_tokens),
         completion_tokens: Some(total.completion_tokens),
+        reasoning: Some(reasoning).filter(|reasoning| *reasoning != Reasoning::default()),
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::config::{ModelRole, PipelineConfig};
-use super::context::{Health, Shared};
+use super::context::Shared;
 use super::duplicates::{Duplicates, Overlap};
 use super::error::PipelineError;
 use super::output::OutputFolder;
@@ -67,12 +67,11 @@ impl Pipeline {
         if !problems.is_empty() {
             return Err(PipelineError::Config { problems });
         }
-        let health = Health::new(config.concurrency);
         let duplicates = Duplicates::new(config.similarity)?;
         let progress = Arc::new(Progress::default());
         // A row that is rejected for what the model or the endpoint says of it stays so in every run.
         let (generator, judge) = (generator.keeping_rejections(), judge.keeping_rejections());
-        let shared = Shared { config, prompts, generator, judge, health, progress };
+        let shared = Shared { config, prompts, generator, judge, progress };
         Ok(Self { shared: Arc::new(shared), duplicates, prices: [None; 2] })
     }
 
@@ -133,7 +132,7 @@ impl Pipeline {
         if is_written {
             output.finish(&summary)?;
         }
-        Ok(RunReport { summary, given_up: shared.health.given_up(), is_written })
+        Ok(RunReport { summary, given_up: shared.given_up(), is_written })
     }
 }
 
@@ -214,6 +213,8 @@ fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: 
             model: shared.client(role).model().to_owned(),
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
+            is_partial: usage.is_partial,
+            changes: tally.changes(role),
             cost: prices.map(|prices| prices.cost(usage)),
         }
     };
@@ -229,6 +230,7 @@ fn summary(shared: &Shared, tally: &Tally, prices: [Option<Prices>; 2], config: 
         operations: tally.operations(),
         generator: model(ModelRole::Generator, generator),
         judge: model(ModelRole::Judge, judge),
+        reasoning: tally.reasoning(shared.config.reasoning),
         prompts_version: PROMPTS_VERSION,
         prompts: shared.prompts.hashes(),
         config,

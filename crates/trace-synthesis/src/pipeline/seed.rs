@@ -9,7 +9,7 @@ use iopo_files::open_text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trace_schema::{
-    RowLocation, UnusedKeys, excerpt, foreign_text, parse_json, shorten, unread_keys, values,
+    Purpose, RowLocation, UnusedKeys, excerpt, foreign_text, parse_json, shorten, unread_keys, values,
 };
 
 use super::error::PipelineError;
@@ -258,7 +258,8 @@ impl Lines {
         if instruction.trim().is_empty() {
             return Err("the instruction is blank".to_owned());
         }
-        let unused = unread_keys(&other, |_| false, false)?.into_iter().map(str::to_owned).collect();
+        let unused =
+            unread_keys(&other, |_| false, Purpose::Prompts)?.into_iter().map(str::to_owned).collect();
         let input = input.filter(|input| !input.trim().is_empty());
         Ok((Seed { id, instruction, input }, unused))
     }
@@ -280,7 +281,7 @@ fn check_kind(line: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
     use super::*;
 
@@ -333,6 +334,21 @@ mod tests {
             let error = SeedFile::open(&path, None).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_named() {
+        let cause = |path: &Path| {
+            let PipelineError::File { source, .. } = SeedFile::open(path, None).unwrap_err() else {
+                panic!()
+            };
+            source.to_string()
+        };
+        let (folder, path) = file("PAR1");
+        assert!(cause(&path).contains("a Parquet file"));
+        assert!(cause(folder.path()).contains("a folder"));
+        #[cfg(unix)]
+        assert!(cause(Path::new("/dev/zero")).contains("not a regular file"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chat_client::Usage;
 use serde::Serialize;
 use serde_json::Value;
 use trace_schema::{ConstraintOperation, Instruction};
+use trace_score::{ReasoningCounts, ReasoningMode};
 
 use super::config::ModelRole;
 use super::row::Outcome;
@@ -35,6 +36,8 @@ pub struct Summary {
     pub generator: ModelCount,
     /// The tokens of the judge; it may be the same model.
     pub judge: ModelCount,
+    /// How many responses were written with reasoning, and what became of it.
+    pub reasoning: ReasoningCounts,
     /// The version of the built-in prompts.
     pub prompts_version: u32,
     /// SHA-256 of each prompt in force.
@@ -109,6 +112,12 @@ pub struct ModelCount {
     pub prompt_tokens: u64,
     /// Tokens of answers.
     pub completion_tokens: u64,
+    /// Whether the endpoint left out the counts of some answers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+    /// What was sent otherwise than configured, because the endpoint does not take it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub changes: BTreeSet<String>,
     /// Their cost, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
@@ -127,6 +136,8 @@ pub(super) struct Tally {
     evaluation: InstructionCounts,
     operations: BTreeMap<ConstraintOperation, OperationCount>,
     usage: BTreeMap<ModelRole, Usage>,
+    changes: BTreeSet<(ModelRole, String)>,
+    reasoning: ReasoningCounts,
 }
 
 impl Tally {
@@ -141,6 +152,8 @@ impl Tally {
         for (role, usage) in &outcome.log.usage {
             add_usage(self.usage.entry(*role).or_default(), *usage);
         }
+        self.changes.extend(outcome.log.changes.iter().cloned());
+        self.reasoning.absorb(outcome.log.reasoned);
         for (stage, reason) in &outcome.faults {
             *self.reasons.entry(*stage).or_default().entry(*reason).or_default() += 1;
             self.is_open |= reason.is_open();
@@ -163,6 +176,16 @@ impl Tally {
 
     pub fn usage(&self, role: ModelRole) -> Usage {
         self.usage.get(&role).copied().unwrap_or_default()
+    }
+
+    pub fn changes(&self, role: ModelRole) -> BTreeSet<String> {
+        let of_role = self.changes.iter().filter(|(of, _)| *of == role);
+        of_role.map(|(_, change)| change.clone()).collect()
+    }
+
+    /// How many texts had reasoning, and what became of it.
+    pub fn reasoning(&self, mode: ReasoningMode) -> ReasoningCounts {
+        ReasoningCounts { mode, ..self.reasoning }
     }
 
     pub fn is_complete(&self) -> bool {
@@ -210,6 +233,12 @@ pub(super) struct Log {
     pub entered: BTreeSet<Stage>,
     pub calls: BTreeMap<Stage, u64>,
     pub usage: BTreeMap<ModelRole, Usage>,
+    /// What was sent otherwise than configured.
+    pub changes: BTreeSet<(ModelRole, String)>,
+    /// The reasoning before the last text of each stage, where it is kept.
+    pub reasoning: BTreeMap<Stage, String>,
+    /// How many texts had reasoning.
+    pub reasoned: ReasoningCounts,
 }
 
 impl Log {
@@ -218,7 +247,18 @@ impl Log {
         add_usage(self.usage.entry(role).or_default(), usage);
     }
 
+    /// Keeps the reasoning of a stage's last text in the place of that of the text before it.
+    pub fn keep_reasoning(&mut self, stage: Stage, reasoning: Option<String>) {
+        match reasoning {
+            Some(reasoning) => self.reasoning.insert(stage, reasoning),
+            None => self.reasoning.remove(&stage),
+        };
+    }
+
     pub fn absorb(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.reasoning.extend(other.reasoning);
+        self.reasoned.absorb(other.reasoned);
         self.entered.extend(other.entered);
         for (stage, calls) in other.calls {
             *self.calls.entry(stage).or_default() += calls;
@@ -240,4 +280,5 @@ impl Log {
 pub(super) fn add_usage(sum: &mut Usage, more: Usage) {
     sum.prompt_tokens = sum.prompt_tokens.saturating_add(more.prompt_tokens);
     sum.completion_tokens = sum.completion_tokens.saturating_add(more.completion_tokens);
+    sum.is_partial |= more.is_partial;
 }

@@ -76,7 +76,7 @@ impl Bench {
         let chat = LocalChat::new("world", move |request: &ChatRequest| {
             asked.fetch_add(1, Ordering::Relaxed);
             let content = respond(request)?;
-            let usage = Usage { prompt_tokens: 10, completion_tokens: content.len() as u64 };
+            let usage = Usage::new(10, content.len() as u64);
             Ok(ChatResponse { usage, ..ChatResponse::text(content) })
         });
         let journal = Journal::open(out.join("journal.jsonl")).unwrap();

@@ -23,7 +23,7 @@ fn only(stage: Stage, reason: Reason) -> BTreeSet<(String, String)> {
 }
 
 fn status(status: u16) -> ChatError {
-    ChatError::Status { status, message: "No.".to_owned(), retry_after: None }
+    ChatError::status(status, "No.", None)
 }
 
 /// Runs with one slip that always happens.
@@ -76,7 +76,8 @@ fn a_refusal_is_an_answer_and_a_failure_is_not() {
     let refused = || ChatError::Refused { refusal: "No.".to_owned(), usage: Usage::default() };
     for (error, reason) in [
         (refused(), Reason::Refused),
-        (status(400), Reason::InvalidRequest),
+        (ChatError::status(400, "The prompt was flagged by moderation.", None), Reason::Refused),
+        (ChatError::status(400, "The prompt is too long.", None), Reason::InvalidRequest),
         (status(413), Reason::InvalidRequest),
     ] {
         let bench = Bench::new(5, Slips::NONE);
@@ -90,6 +91,79 @@ fn a_refusal_is_an_answer_and_a_failure_is_not() {
     let report = bench.run_with("out", move |_| Err(failed()));
     assert!(!report.summary.complete && report.given_up.is_none());
     assert_eq!(faults(&bench), only(Stage::Expansion, Reason::NoAnswer));
+}
+
+#[test]
+fn a_run_in_which_the_endpoint_refused_every_seed_is_not_complete() {
+    // Too few for the endpoint to be given up.
+    let bench = Bench::new(2, Slips::NONE);
+    let report = bench.run_with("out", |_| Err(status(400)));
+    assert!(!report.summary.complete);
+    assert_eq!(faults(&bench), only(Stage::Expansion, Reason::NoAnswer));
+    // Nothing of it is kept for good.
+    assert_eq!(bench.run("out").summary.kept.sft, 2);
+}
+
+#[test]
+fn a_setting_that_the_endpoint_refuses_ends_a_run_at_once() {
+    let bench = Bench::new(200, Slips::NONE);
+    let refusal = json!({"error": {"message": "no", "param": "seed", "code": "unsupported_parameter"}});
+    let report = bench.run_with("out", move |_| Err(ChatError::status(400, &refusal.to_string(), None)));
+    assert!(!report.summary.complete && report.given_up.unwrap().contains("status 400: no"));
+    assert!(bench.asked.load(std::sync::atomic::Ordering::Relaxed) < 50);
+}
+
+/// Responses are all that is not JSON or a score.
+fn with_reasoning(bench: &Bench, name: &str, before: &'static str) -> trace_synthesis::pipeline::RunReport {
+    let model = std::sync::Arc::clone(&bench.model);
+    bench.run_with(name, move |request| Ok(format!("{before}{}", model.answer(request))))
+}
+
+#[test]
+fn responses_are_written_without_the_reasoning_before_them() {
+    let bench = Bench::new(8, Slips::NONE);
+    bench.run("plain");
+    let completions = |name: &str| -> Vec<String> {
+        let rows: Vec<trace_schema::CompletionRow> = rows(&bench.out(name).join("sft.jsonl"));
+        rows.into_iter().map(|row| row.completion).collect()
+    };
+    let report = with_reasoning(&bench, "closed", "<think>\nOne, two.\n</think>\n\n");
+    assert!(report.summary.complete && report.summary.reasoning.stripped > 8);
+    with_reasoning(&bench, "half_open", "One, two.\n</think>\n\n");
+    assert_eq!(completions("plain").len(), 8);
+    assert_eq!(completions("plain"), completions("closed"));
+    assert_eq!(completions("plain"), completions("half_open"));
+    for file in ["sft.jsonl", "pairs.jsonl", "groups.jsonl"] {
+        let text = std::fs::read_to_string(bench.out("closed").join(file)).unwrap();
+        assert!(!text.contains("think>"), "{file}");
+    }
+}
+
+#[test]
+fn reasoning_can_be_kept_in_a_field_of_its_own() {
+    let mut bench = Bench::new(8, Slips::NONE);
+    bench.config.reasoning = trace_score::ReasoningMode::Separate;
+    with_reasoning(&bench, "out", "<think>One, two.</think>");
+    let groups: Vec<trace_schema::PreferenceGroup> = rows(&bench.out("out").join("groups.jsonl"));
+    assert!(!groups.is_empty());
+    for group in groups {
+        let reasoning = group.provenance.and_then(|provenance| provenance.reasoning).unwrap();
+        assert_eq!(reasoning.response.as_deref(), Some("One, two."));
+        assert_eq!(reasoning.second_response.as_deref(), Some("One, two."));
+        assert!(!group.y1.contains("think>") && !group.y2.contains("think>"));
+    }
+}
+
+#[test]
+fn a_response_that_ends_within_its_reasoning_is_rejected() {
+    let bench = Bench::new(3, Slips::NONE);
+    let model = std::sync::Arc::clone(&bench.model);
+    bench.run_with("out", move |request| {
+        let answer = model.answer(request);
+        // Answers to the other questions are objects, or scores.
+        Ok(if answer.contains('{') || answer.contains("[[") { answer } else { format!("<think>{answer}") })
+    });
+    assert_eq!(faults(&bench), only(Stage::Response, Reason::CutOff));
 }
 
 #[test]

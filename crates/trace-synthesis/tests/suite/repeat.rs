@@ -49,9 +49,7 @@ fn what_was_refused_is_not_asked_again() {
             () if is_about(3) => {
                 Err(ChatError::Refused { refusal: "No.".to_owned(), usage: Usage::default() })
             }
-            () if is_about(5) => {
-                Err(ChatError::Status { status: 400, message: "Too long.".to_owned(), retry_after: None })
-            }
+            () if is_about(5) => Err(ChatError::status(400, "This is too long.", None)),
             () => Ok(model.answer(request)),
         }
     });

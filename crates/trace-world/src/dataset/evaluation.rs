@@ -11,6 +11,9 @@ use crate::{CountDistribution, HeldOut, TaskSampler, WorldError, world_rng};
 /// Samples per row before the world counts as too small.
 const ATTEMPTS_PER_ROW: u64 = 100;
 
+/// So many rows more than there are so far may still be hoped for.
+const ROWS_AHEAD: usize = 10_000;
+
 /// The kind of an evaluation set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,11 +89,10 @@ pub(super) fn generate(
     let sampler = kind.sampler(&config.sampler)?;
     let mut rng = world_rng(config.seed, kind as u64);
     let wanted = config.evaluation_rows;
-    let limit = ATTEMPTS_PER_ROW * wanted as u64;
-    let mut rows = Vec::with_capacity(wanted);
+    let mut rows = Vec::new();
     let mut attempts = 0;
     while rows.len() < wanted {
-        if attempts == limit {
+        if attempts >= ATTEMPTS_PER_ROW * wanted.min(rows.len() + ROWS_AHEAD) as u64 {
             return Err(WorldError::TooFewRows { part: kind.name(), made: rows.len(), wanted, attempts });
         }
         attempts += 1;

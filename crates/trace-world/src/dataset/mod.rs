@@ -16,12 +16,15 @@ use crate::{
     Conditions, CountDistribution, Judge, Task, TaskSampler, Teacher, WorldError, WorldRng, world_rng,
 };
 
+/// The most rows of a part. The paper's training set has 119,345.
+pub const MAX_ROWS: usize = 1_000_000;
+
 /// The configuration of a data set. The same configuration gives the same bytes everywhere.
 #[derive(Debug, Clone)]
 pub struct DatasetConfig {
-    /// Training rows of each kind.
+    /// Training rows of each kind, at most [`MAX_ROWS`].
     pub rows: usize,
-    /// Rows of each evaluation set.
+    /// Rows of each evaluation set, at most [`MAX_ROWS`].
     pub evaluation_rows: usize,
     /// The seed of all random choices.
     pub seed: u64,
@@ -70,7 +73,7 @@ impl WorldDataset {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Sampler`] for probabilities outside 0 to 1 or counts below two; that or
+    /// [`WorldError::TooManyRows`]; [`WorldError::Sampler`] for probabilities outside 0 to 1 or counts below two; that or
     /// [`WorldError::TooFewRows`] when the world does not hold as many different tasks as asked for, or the judge
     /// rejects nearly everything.
     pub fn generate(config: &DatasetConfig) -> Result<Self, WorldError> {
@@ -101,6 +104,11 @@ impl WorldDataset {
 }
 
 fn check(config: &DatasetConfig) -> Result<(), WorldError> {
+    for (part, wanted) in [("training", config.rows), ("evaluation", config.evaluation_rows)] {
+        if wanted > MAX_ROWS {
+            return Err(WorldError::TooManyRows { part, wanted });
+        }
+    }
     let Teacher { ignore, confuse } = config.teacher;
     let Judge { accepts_wrong, rejects_right } = config.judge;
     let problem =

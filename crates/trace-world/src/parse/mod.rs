@@ -162,22 +162,30 @@ fn marked(line: &str) -> Option<(ListMarker, &str)> {
 fn separated(line: &str) -> (Vec<Separator>, Vec<String>) {
     let mut used = Vec::new();
     let mut texts = Vec::new();
-    let mut rest = line;
-    while let Some((at, separator)) = next_separator(rest) {
-        texts.push(rest[..at].to_owned());
-        rest = &rest[at + separator.text().len()..];
+    let mut from = 0;
+    let next = |separator: Separator, from: usize| line[from..].find(separator.text()).map(|at| from + at);
+    // Where each stands next: searching for all of them after each text would be quadratic.
+    let mut ahead = Separator::ALL.map(|separator| (next(separator, 0), separator));
+    while let Some((at, separator)) = first_of(&ahead) {
+        texts.push(line[from..at].to_owned());
+        from = at + separator.text().len();
+        for (at, separator) in &mut ahead {
+            if at.is_some_and(|at| at < from) {
+                *at = next(*separator, from);
+            }
+        }
         if !used.contains(&separator) {
             used.push(separator);
         }
     }
-    texts.push(rest.to_owned());
+    texts.push(line[from..].to_owned());
     (used, texts)
 }
 
-fn next_separator(text: &str) -> Option<(usize, Separator)> {
-    let found =
-        Separator::ALL.into_iter().filter_map(|separator| Some((text.find(separator.text())?, separator)));
-    found.min_by_key(|(at, _)| *at)
+/// The separator that stands first, and where.
+fn first_of(ahead: &[(Option<usize>, Separator)]) -> Option<(usize, Separator)> {
+    let places = ahead.iter().filter_map(|&(at, separator)| Some((at?, separator)));
+    places.min_by_key(|(at, _)| *at)
 }
 
 /// A known line; each belongs to one dimension.

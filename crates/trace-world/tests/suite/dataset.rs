@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 use trace_schema::{ConstraintDimension, Record, UnknownLabels, to_json_line};
 use trace_world::{
-    Conditions, CountDistribution, DatasetConfig, EvaluationKind, HELD_OUT_PAIRS, Judge, Rejection, Task,
-    TaskSampler, Teacher, WorldDataset, WorldError,
+    Conditions, CountDistribution, DatasetConfig, EvaluationKind, HELD_OUT_PAIRS, Judge, MAX_ROWS, Rejection,
+    Task, TaskSampler, Teacher, WorldDataset, WorldError,
 };
 
 /// The bytes of the data set below, on every machine.
@@ -32,6 +32,17 @@ fn bytes(data: &WorldDataset) -> String {
 fn tasks(data: &WorldDataset, kind: EvaluationKind) -> Vec<Task> {
     let set = data.evaluation.iter().find(|set| set.kind == kind).unwrap();
     set.rows.iter().map(|row| Task::from_eval_row(row).unwrap()).collect()
+}
+
+#[test]
+fn more_rows_than_a_data_set_may_have_are_refused_before_anything_is_made() {
+    for wanted in [MAX_ROWS + 1, 1_000_000_000_000, usize::MAX] {
+        for config in [DatasetConfig::new(wanted, 1, 1), DatasetConfig::new(1, wanted, 1)] {
+            let error = WorldDataset::generate(&config).unwrap_err();
+            assert!(matches!(error, WorldError::TooManyRows { .. }), "{error}");
+            assert!(error.to_string().contains("1000000 at most"), "{error}");
+        }
+    }
 }
 
 #[test]

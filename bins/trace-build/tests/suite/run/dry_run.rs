@@ -69,3 +69,33 @@ fn the_configuration_of_the_docs_is_right() {
         assert_eq!(output.status.code(), Some(0), "block {number}: {}", stderr(&output));
     }
 }
+
+/// Characters that command a terminal or reorder what it shows.
+const HOSTILE: [char; 4] = ['\u{1b}', '\u{7}', '\u{202e}', '\u{9b}'];
+
+#[test]
+fn hostile_texts_of_seeds_and_configurations_stay_texts() {
+    let bench = Bench::new(1);
+    let seed =
+        serde_json::json!({"id": "a", "instruction": "Name \u{1b}[2J\u{7}\u{9b}2J some \u{202e}things."});
+    std::fs::write(bench.path("seeds.jsonl"), format!("{seed}\n")).unwrap();
+    let config = bench.configure("out", "http://127.0.0.1:1/v1", "", "");
+    let output = command(&config).arg("--dry-run").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    assert!(
+        shown.contains("Name \\u001b[2J\\u0007\\u009b2J some \\u202ethings.") && !shown.contains(HOSTILE)
+    );
+
+    for more in [
+        "\"bad\\e[2Jkey\\u202e\\nerror: all is lost\": 1\n",
+        "vote_rule: \"\\e[2J\\u202e\"\n",
+        "judge: \"\\a\\e\"\n",
+    ] {
+        let output = run(&bench.configure("out", "http://127.0.0.1:1/v1", "", more));
+        assert_eq!(output.status.code(), Some(2));
+        let said = stderr(&output);
+        assert!(said.contains("\\u001b") && !said.contains(HOSTILE), "{said}");
+        assert!(!said.contains("\nerror:"), "{said}");
+    }
+}

@@ -44,6 +44,48 @@ fn a_wrong_key_ends_a_run_at_once() {
 }
 
 #[test]
+fn a_run_of_which_the_endpoint_refuses_every_seed_is_not_done() {
+    let bench = Bench::new(2);
+    let refuse = |words: &'static str| {
+        ScriptedServer::start(move |_, _| {
+            let body = serde_json::json!({"error": {"message": words}}).to_string();
+            Action::Status { status: 400, headers: Vec::new(), body }
+        })
+        .unwrap()
+    };
+    for (name, words) in [("wrong", "That is wrong."), ("unsupported", "Unsupported parameter: 'logit_bias'")]
+    {
+        let output = run(&bench.configure(name, &refuse(words).base_url(), "", ""));
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn settings_that_the_endpoint_refuses_are_left_out_and_told() {
+    let bench = Bench::new(4);
+    let model = std::sync::Arc::new(trace_synthesis::testing::WorldModel::new(Slips::NONE));
+    let server = ScriptedServer::start(move |request, _| {
+        let body = request.json();
+        if !body["temperature"].is_null() {
+            let error = serde_json::json!({
+                "message": "Unsupported value: 'temperature' does not support 0.8 with this model.",
+                "param": "temperature",
+                "code": "unsupported_value",
+            });
+            let body = serde_json::json!({"error": error}).to_string();
+            return Action::Status { status: 400, headers: Vec::new(), body };
+        }
+        Action::answer(model.answer_to(&request.question(), body["seed"].as_u64().unwrap()))
+    })
+    .unwrap();
+    let output = run(&bench.configure("out", &server.base_url(), "", ""));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output).matches("`temperature` left out").count(), 1, "{}", stderr(&output));
+    assert_eq!(bench.rows("out/sft.jsonl").len(), 4);
+}
+
+#[test]
 fn a_judge_of_its_own_has_a_journal_of_its_own() {
     let bench = Bench::new(8);
     let [generator, judge] = [(); 2].map(|()| Endpoint::start(Slips::NONE, Faults::None, Duration::ZERO));

@@ -74,6 +74,11 @@ fn a_value_of_the_wrong_type_is_named_with_what_it_should_be() {
         ("output_dir=007", "output_dir"),
         ("template=[qwen]", "template"),
         ("eval_strategy=1", "eval_strategy"),
+        ("max_steps=1000000000000", "max_steps"),
+        ("per_device_train_batch_size=18446744073709551615", "per_device_train_batch_size"),
+        ("cutoff_len=1e12", "cutoff_len"),
+        ("template_date=tomorrow", "template_date"),
+        ("template_date=2024-02-30", "template_date"),
     ] {
         let found = problems_of(&[text]);
         assert!(matches!(found[..], [Problem::WrongType { key: k, .. }] if k == key), "{text}: {found:?}");

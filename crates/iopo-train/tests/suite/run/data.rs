@@ -82,7 +82,7 @@ fn bad_rows_stop_the_run_or_are_left_out_and_counted() {
     assert!(error.starts_with("row 2 of "), "{error}");
     let data = load("bad_rows=skip").unwrap();
     assert_eq!((data.train.len(), data.skipped.count), (3, 3));
-    let notices: Vec<String> = data.notices().iter().map(|notice| notice.text.clone()).collect();
+    let notices: Vec<String> = data.notices.iter().map(|notice| notice.text.clone()).collect();
     let [unused, skipped] = &notices[..] else { panic!("{notices:?}") };
     assert!(unused.starts_with("`score` is not used in 3 rows, first row 1 of "), "{unused}");
     assert!(skipped.starts_with("3 rows are left out, first: row 2 of "), "{skipped}");

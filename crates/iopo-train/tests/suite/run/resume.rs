@@ -83,6 +83,33 @@ fn a_resumed_run_by_tokens_equals_an_uninterrupted_one() {
     resumed_equals_uninterrupted(&lines, "adapter_model.safetensors");
 }
 
+/// The tiny model with a template that prints the time.
+fn model_with_a_clock() -> tempfile::TempDir {
+    let dir = tempdir().unwrap();
+    copy_folder(&fixture("models/qwen2-tiny"), dir.path());
+    let template = "{{ strftime_now('%Y-%m-%d %H:%M:%S') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\
+                    <|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    fs::write(dir.path().join("chat_template.jinja"), template).unwrap();
+    dir
+}
+
+#[test]
+fn a_run_whose_template_prints_the_time_is_resumed_as_of_its_start() {
+    let model = model_with_a_clock();
+    let model = format!("model_name_or_path={}", model.path().display());
+    let lines = ["template=chat", &model, "max_steps=4", "save_steps=2"];
+    let dir = tempdir().unwrap();
+    // Another day than today.
+    run(dir.path(), &[&lines[..], &["template_date=2024-07-26"]].concat());
+    let whole = bytes(dir.path(), "adapter_model.safetensors");
+    let checkpoint = format!("resume_from_checkpoint={}", dir.path().join("checkpoint-2").display());
+    let error = fail(dir.path(), &[&lines[..], &[&checkpoint, "template_date=2024-07-27"]].concat());
+    let expected = "template_date: 2024-07-26T00:00:00Z there, 2024-07-27T00:00:00Z here";
+    assert!(error.to_string().contains(expected), "{error}");
+    run(dir.path(), &[&lines[..], &[&checkpoint]].concat());
+    assert!(bytes(dir.path(), "adapter_model.safetensors") == whole);
+}
+
 #[test]
 fn a_run_with_other_settings_is_not_resumed_and_leaves_everything_as_it_was() {
     let dir = with_checkpoint();

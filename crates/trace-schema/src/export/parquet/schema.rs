@@ -16,6 +16,11 @@ const PROVENANCE: &str = "
         optional int64 attempts (INTEGER(64,false));
         optional int64 prompt_tokens (INTEGER(64,false));
         optional int64 completion_tokens (INTEGER(64,false));
+        optional group reasoning {
+            optional binary response (STRING);
+            optional binary worse_response (STRING);
+            optional binary second_response (STRING);
+        }
     }";
 
 /// The columns of an exported file.

@@ -5,14 +5,18 @@ use crate::python::{is_space, lower};
 
 /// The number of pairs of square brackets on one line, from an opening one to the next closing one.
 pub(super) fn placeholders(text: &str) -> u64 {
+    text.split('\n').map(placeholders_of_line).sum()
+}
+
+fn placeholders_of_line(line: &str) -> u64 {
     let mut count = 0;
-    let mut rest = text;
-    while let Some(open) = rest.find('[') {
-        rest = &rest[open + 1..];
-        if let Some(close) = rest.find([']', '\n']).filter(|&at| rest[at..].starts_with(']')) {
-            count += 1;
-            rest = &rest[close + 1..];
-        }
+    let mut rest = line;
+    // Where one bracket is not closed on the line, none after it is.
+    while let Some((_, inside)) = rest.split_once('[')
+        && let Some((_, after)) = inside.split_once(']')
+    {
+        count += 1;
+        rest = after;
     }
     count
 }

@@ -17,19 +17,17 @@ fn items(text: &str, mark: impl Fn(&str) -> Option<usize>) -> u64 {
     let mut count = 0;
     let mut from = 0;
     while let Some(start) = line_start(text, from) {
-        let indented = text.len() - text[start..].trim_start_matches(is_space).len();
-        match mark(&text[indented..]) {
+        let rest = text[start..].trim_start_matches(is_space);
+        let indented = text.len() - rest.len();
+        from = match mark(rest) {
             Some(length) => {
                 count += 1;
                 let after = indented + length;
-                from = after + text[after..].find('\n').unwrap_or(text.len() - after);
+                after + text[after..].find('\n').unwrap_or(text.len() - after)
             }
-            None => from = start + 1,
-        }
-        if !text.is_char_boundary(from) {
-            // A line that begins with a longer character has no mark; the search goes on behind it.
-            from = start + text[start..].chars().next().map_or(1, char::len_utf8);
-        }
+            // The lines that the white space reaches over have the same character before them.
+            None => indented + rest.chars().next().map_or(1, char::len_utf8),
+        };
     }
     count
 }
@@ -68,19 +66,9 @@ fn between(text: &str, mark: &str) -> u64 {
 /// Whether something that is not blank stands in double angle brackets on one line.
 pub(super) fn has_title(text: &str) -> bool {
     text.split('\n').any(|line| {
-        let mut rest = line;
-        while let Some(open) = rest.find("<<") {
-            rest = &rest[open..];
-            let Some(close) = rest.rfind(">>").filter(|&close| close > 2) else {
-                rest = &rest[1..];
-                continue;
-            };
-            let (title, after) = rest.split_at(close + 2);
-            if !is_blank(title.trim_start_matches('<').trim_end_matches('>')) {
-                return true;
-            }
-            rest = after;
-        }
-        false
+        // From the first opening brackets to the last closing ones, if a character is between them.
+        let (Some(open), Some(close)) = (line.find("<<"), line.rfind(">>")) else { return false };
+        let title = line.get(open..close + 2).filter(|_| close > open + 2);
+        title.is_some_and(|title| !is_blank(title.trim_start_matches('<').trim_end_matches('>')))
     })
 }

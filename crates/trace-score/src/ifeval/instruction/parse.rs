@@ -95,7 +95,13 @@ fn postscript_marker(arguments: &mut Arguments<'_>) -> Result<PostscriptMarker, 
         "P.P.S" => Ok(PostscriptMarker::Pps),
         other => {
             let options = PatternOptions { ignore_case: false, multi_line: true };
-            let pattern = Pattern::new(&format!(r"\s*{}.*$", lower(other)), options);
+            let marker = lower(other);
+            // White space before a plain marker, and the rest of its line, change nothing about whether it is found; but
+            // looking for them takes quadratic time.
+            let pattern = match Pattern::is_literal(&marker) {
+                true => Pattern::new(&marker, options),
+                false => Pattern::new(&format!(r"\s*{marker}.*$"), options),
+            };
             Ok(PostscriptMarker::Other(Box::new(arguments.pattern(KEY, pattern)?)))
         }
     }

@@ -94,9 +94,11 @@ fn candidate(text: &str, at: usize) -> Option<Candidate<'_>> {
     }
     let token = rest.trim_start_matches(is_space);
     let space = rest.len() - token.len();
+    if space == 0 || token.is_empty() {
+        return None;
+    }
     let length = token.find(is_space).unwrap_or(token.len());
-    let is_token = space > 0 && length > 0;
-    is_token.then(|| Candidate { at, after: &rest[..space + length], next_token: Some(at + 1 + space) })
+    Some(Candidate { at, after: &rest[..space + length], next_token: Some(at + 1 + space) })
 }
 
 /// Whether a sentence ends within `context`, before its last token.

@@ -92,6 +92,11 @@ impl Pattern {
         Ok(Self { source: format!(r"\b{pattern}\b"), whole_word: true, ..literal })
     }
 
+    /// Whether `pattern` stands for itself alone.
+    pub(crate) fn is_literal(pattern: &str) -> bool {
+        syntax::is_literal(pattern)
+    }
+
     /// The expression as Python would write it.
     pub fn as_str(&self) -> &str {
         &self.source
