@@ -86,14 +86,13 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 /// What a file is that should be text, told from its first [`HEAD`] bytes, with the way out; `None` for text and for
 /// what is not known.
 pub fn what_it_is(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 21] = [
+    const MAGIC: [(&[u8], &str); 20] = [
         (
             b"version https://git-lfs.github.com/spec/",
             "a Git LFS pointer, not the file itself; `git lfs pull` fetches the file",
         ),
         (b"PAR1", "a Parquet file; write its rows as JSONL"),
         (b"ARROW1", "an Arrow file; write its rows as JSONL"),
-        (b"\xff\xff\xff\xff", "an Arrow stream; write its rows as JSONL"),
         (b"\x1f\x8b", "compressed with gzip; unpack it first"),
         (b"BZh", "compressed with bzip2; unpack it first"),
         (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
@@ -113,10 +112,17 @@ pub fn what_it_is(head: &[u8]) -> Option<&'static str> {
         (b"\0\0\xfe\xff", "text in UTF-32; save it as UTF-8"),
     ];
     const UTF_16: &str = "text in UTF-16; save it as UTF-8";
+    const ARROW: &str = "an Arrow stream; write its rows as JSONL";
     const HTML: &str = "an HTML page, perhaps of an error or a login; download the file again";
     let head = head.get(..HEAD).unwrap_or(head);
     let known = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
-    known.or_else(|| is_html(head).then_some(HTML)).or_else(|| is_utf_16(head).then_some(UTF_16))
+    let known = known.or_else(|| is_html(head).then_some(HTML));
+    known.or_else(|| is_utf_16(head).then_some(UTF_16)).or_else(|| is_arrow_stream(head).then_some(ARROW))
+}
+
+/// Whether the length of a first message, which is below 16 MiB, follows the mark of a message.
+fn is_arrow_stream(head: &[u8]) -> bool {
+    head.starts_with(&[0xff; 4]) && head.get(7) == Some(&0)
 }
 
 /// Whether text without a byte order mark has a zero beside each of its first characters.

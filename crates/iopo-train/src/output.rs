@@ -236,7 +236,9 @@ pub(crate) fn check_ahead(config: &TrainConfig, step: usize, total: usize) -> Re
 
 fn is_occupied(config: &TrainConfig) -> Result<bool, TrainError> {
     let dir = &config.output_dir;
-    let has_results = RESULTS.iter().chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
+    // Those two come with any model, and alone are no results.
+    let results = RESULTS.iter().filter(|name| ![GENERATION, CHAT_TEMPLATE].contains(name));
+    let has_results = results.chain(["config.json"].iter()).any(|name| dir.join(name).is_file());
     // An empty folder holds nothing.
     let is_full = |path: &Path| !path.is_dir() || read_folder(path).is_ok_and(|files| !files.is_empty());
     Ok(has_results
