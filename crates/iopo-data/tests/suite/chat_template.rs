@@ -211,7 +211,7 @@ fn both_responses_of_a_pair_go_on_from_the_opened_thought() {
     let (chosen, rejected) = ("<think>\nwhy\n</think>\n\nyes".to_owned(), "no".to_owned());
     let text = ExampleText::Pair { prompt: vec![Message::user("q")], chosen, rejected };
     let origin = RowLocation { file: "rows.jsonl".to_owned(), row: 1, id: None };
-    let pair = encoder.encode(&TextExample { origin, text }).unwrap().unwrap();
+    let pair = encoder.encode(&TextExample { origin, text, unused: Vec::new() }).unwrap().unwrap();
     let EncodedExample::Pair { prompt, chosen, rejected } = pair else { panic!("not a pair") };
     assert_eq!(prompt, encoder.template().prompt(&[Message::user("q")]).unwrap());
     let decode = |ids: &[u32]| encoder.template().tokenizer().decode(ids).unwrap();
