@@ -234,7 +234,7 @@ fn the_files_that_come_with_a_model_are_not_replaced() {
     for name in ["tokenizer.json", "generation_config.json", "merges.txt"] {
         let dir = tempdir().unwrap();
         fs::write(dir.path().join(name), "mine").unwrap();
-        refused_for(dir.path(), &["finetuning_type=full"], name);
+        refused_for(dir.path(), &["finetuning_type=full", "overwrite_output_dir=true"], name);
     }
 }
 
