@@ -154,12 +154,12 @@ impl Owner {
     /// A folder that is something else or a link, or has something else in it.
     pub fn check_folder(&self, folder: &Path) -> Result<(), FileError> {
         let failed = |source| FileError { action: "remove", path: folder.to_owned(), source };
-        match fs::symlink_metadata(folder) {
+        let found = match fs::symlink_metadata(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            found if found.as_ref().is_ok_and(|found| !found.is_dir()) => {
-                return Err(failed(foreign("it is not a folder")));
-            }
-            found => drop(found.map_err(failed)?),
+            found => found.map_err(failed)?,
+        };
+        if !found.is_dir() {
+            return Err(failed(foreign("it is not a folder")));
         }
         // What a killed run was writing is nobody's file.
         for file in files_of(folder).map_err(failed)?.into_iter().filter(|file| !is_unfinished(file)) {

@@ -62,11 +62,11 @@ impl Unread {
 /// # Errors
 ///
 /// The first key without which the row would mean something else, and what to do.
-pub fn unread_keys<'a>(
-    row: &'a Map<String, Value>,
+pub fn unread_keys(
+    row: &Map<String, Value>,
     is_read: impl Fn(&str) -> bool,
     purpose: Purpose,
-) -> Result<Vec<&'a str>, String> {
+) -> Result<Vec<&str>, String> {
     let mut unread = Vec::new();
     for (key, value) in row.iter().filter(|(key, _)| !is_read(key)) {
         match Unread::of(key, value, purpose) {
@@ -87,8 +87,8 @@ pub fn refused(place: &str, instead: &str) -> String {
 pub fn flag(value: &Value) -> Option<bool> {
     match (value.as_bool(), value.as_f64()) {
         (Some(flag), _) => Some(flag),
-        (_, Some(number)) if number == 1.0 => Some(true),
-        (_, Some(number)) if number == 0.0 => Some(false),
+        (_, Some(1.0)) => Some(true),
+        (_, Some(0.0)) => Some(false),
         _ => None,
     }
 }

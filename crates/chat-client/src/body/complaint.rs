@@ -144,7 +144,7 @@ impl Complaint {
         };
         let is_error = value.get("object").and_then(Value::as_str) == Some("error");
         let has_choices = value.get("choices").is_some_and(|choices| !choices.is_null());
-        let has_words = || WORDS.iter().any(|key| value.get(key).is_some_and(|words| is_text_or_list(words)));
+        let has_words = || WORDS.iter().any(|key| value.get(key).is_some_and(is_text_or_list));
         if let Some(complaint) = Self::under(value, "error") {
             return Some(complaint);
         }

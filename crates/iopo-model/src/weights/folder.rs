@@ -78,8 +78,11 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, WeightsError> {
     }
 }
 
+/// Whether a file name is of a kind, and what such a file is.
+type Kind = (fn(&str) -> bool, &'static str);
+
 /// Files that a folder may have in the place of safetensors, and what they are; the first that is there is named.
-const OTHERS: [(fn(&str) -> bool, &str); 7] = [
+const OTHERS: [Kind; 7] = [
     (
         |name| name.starts_with("adapter_"),
         "of a PEFT adapter, and no model: give the folder of the adapter's model, and this one as the adapter",

@@ -61,7 +61,7 @@ fn entries(file: &[u8]) -> Result<Vec<Entry>, String> {
         .ok_or_else(|| format!("its header has {length} bytes, of which {} are there; {CUT}", rest.len()))?;
     let Header(mut tensors) = serde_json::from_slice(header)
         .map_err(|error| format!("its header does not list tensors: {error}"))?;
-    tensors.sort_by(|a, b| a.data_offsets.cmp(&b.data_offsets));
+    tensors.sort_by_key(|tensor| tensor.data_offsets);
     let end = tensors.iter().map(|tensor| tensor.data_offsets.1).max().unwrap_or(0);
     if end > data.len() {
         return Err(format!(

@@ -66,19 +66,22 @@ pub(super) fn tables() -> Vec<Table> {
     .collect()
 }
 
+/// What is said about keys, and the keys.
+type Keys<T> = (T, Vec<&'static str>);
+
 /// The keys that are accepted without meaning, by what happens instead.
-fn ignored() -> Vec<(&'static str, Vec<&'static str>)> {
+fn ignored() -> Vec<Keys<&'static str>> {
     grouped(IGNORED.iter().map(|ignored| (ignored.text, ignored.key)))
 }
 
 /// The keys that are refused, by the values that pass and the reason.
-fn refused() -> Vec<((&'static [&'static str], &'static str), Vec<&'static str>)> {
+fn refused() -> Vec<Keys<(&'static [&'static str], &'static str)>> {
     grouped(UNSUPPORTED.iter().map(|refused| ((refused.harmless, refused.reason), refused.key)))
 }
 
 /// Keys that share a text, each group where its first key stands.
-fn grouped<T: PartialEq>(keys: impl Iterator<Item = (T, &'static str)>) -> Vec<(T, Vec<&'static str>)> {
-    let mut groups: Vec<(T, Vec<&'static str>)> = Vec::new();
+fn grouped<T: PartialEq>(keys: impl Iterator<Item = (T, &'static str)>) -> Vec<Keys<T>> {
+    let mut groups: Vec<Keys<T>> = Vec::new();
     for (text, key) in keys {
         match groups.iter_mut().find(|(known, _)| *known == text) {
             Some((_, keys)) => keys.push(key),

@@ -186,7 +186,7 @@ impl Context {
             }
             AskError::Rejected { .. } => StepError::reject(stage, Reason::InvalidRequest, reason),
             AskError::Failed(_) => StepError::reject(stage, Reason::NoAnswer, reason),
-            source => PipelineError::Ask { tag, source }.into(),
+            source => PipelineError::Ask { tag, source: Box::new(source) }.into(),
         }
     }
 }

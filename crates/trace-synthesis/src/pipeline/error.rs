@@ -27,7 +27,7 @@ pub enum PipelineError {
     Invalid { place: String, reason: String },
     /// No further question can be asked: the journal failed, for instance.
     #[error("question {tag:?} cannot be asked")]
-    Ask { tag: String, source: AskError },
+    Ask { tag: String, source: Box<AskError> },
     /// A file of the results cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
