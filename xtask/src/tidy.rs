@@ -79,7 +79,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Programs of the repository's own, which may use every crate.
-const UNPUBLISHED: [&str; 3] = ["lab", "trace-replay", "xtask"];
+const UNPUBLISHED: [&str; 4] = ["fuzz-parsers", "lab", "trace-replay", "xtask"];
 
 /// The trainer and the crates below it: a run on local files compiles no program of the network.
 const WITHOUT_NETWORK: [&str; 9] = [
