@@ -69,8 +69,20 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
 }
 
 fn text(folder: &Path) -> io::Result<Vec<u8>> {
-    match read_bytes(&folder.join(MANIFEST), MAX_BYTES) {
+    let path = folder.join(MANIFEST);
+    let refused = |reason: &str| {
+        let reason = format!("{} {reason}; move it away", path.display());
+        Err(io::Error::new(ErrorKind::AlreadyExists, reason))
+    };
+    if path.is_symlink() {
+        return refused("is a link, and the record of a folder's files is a file of its own");
+    }
+    match read_bytes(&path, MAX_BYTES) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        // A first line that was being written when a command was killed has no end.
+        Ok(text) if text.contains(&b'\n') && parse(&text).is_empty() => {
+            refused("is no record of a folder's files")
+        }
         text => text,
     }
 }

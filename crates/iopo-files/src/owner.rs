@@ -163,8 +163,10 @@ impl Owner {
         }
         // What a killed run was writing is nobody's file.
         for file in files_of(folder).map_err(failed)?.into_iter().filter(|file| !is_unfinished(file)) {
-            self.check(&file, &file)
-                .map_err(|error| failed(foreign(&format!("{}: {}", name_of(&file), error.source))))?;
+            self.check(&file, &file).map_err(|error| {
+                let reason = format!("{}: {}", name_of(&file), error.source);
+                failed(io::Error::new(ErrorKind::AlreadyExists, reason))
+            })?;
         }
         Ok(())
     }

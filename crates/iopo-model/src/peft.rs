@@ -186,6 +186,11 @@ impl PeftConfig {
             return Err(LoraError::invalid("the rank of a LoRA adapter is at least 1").into());
         }
         let alpha = keys.needed_number("lora_alpha")?;
+        if alpha == 0.0 || !alpha.is_finite() {
+            return Err(
+                LoraError::invalid(format!("with a lora_alpha of {alpha} an adapter has no effect")).into()
+            );
+        }
         Ok(Self {
             rank,
             scale: lora_scale(alpha, rank, keys.flag("use_rslora")?),

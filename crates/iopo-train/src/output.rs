@@ -134,7 +134,7 @@ pub(crate) fn check_output(config: &TrainConfig, is_ours: bool) -> Result<(), Tr
         }
     }
     [Some(dir), reference.cache.as_ref()].into_iter().flatten().try_for_each(|dir| try_folder(dir))?;
-    if config.resume.is_none() {
+    if is_new(config) {
         check_inputs(config)?;
     }
     if !is_ours && FolderLock::is_held(dir)? {
@@ -179,7 +179,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FolderLock, TrainEr
     let lock = FolderLock::take(dir)?.ok_or_else(|| in_use(dir))?;
     // Another run may have come and gone since the check.
     check_contents(config)?;
-    if config.resume.is_none() {
+    if is_new(config) {
         RESULTS.iter().try_for_each(|name| OWNER.remove(&dir.join(name)))?;
         places_of_checkpoints(dir)?.iter().try_for_each(|(_, place)| OWNER.remove_folder(place))?;
         OWNER.remove_folder(&config.answers_dir())?;
@@ -194,7 +194,7 @@ pub(crate) fn prepare_output(config: &TrainConfig) -> Result<FolderLock, TrainEr
 /// Checks that the files in the output folder may stay or be replaced.
 fn check_contents(config: &TrainConfig) -> Result<(), TrainError> {
     let dir = &config.output_dir;
-    let is_new = config.resume.is_none();
+    let is_new = is_new(config);
     if is_new && !config.overwrite_output_dir && is_occupied(config)? {
         let reason = "it holds results already; choose another output_dir, or set resume_from_checkpoint to go on, or \
                       overwrite_output_dir: true to replace those that a run of ours wrote";
@@ -232,6 +232,18 @@ pub(crate) fn check_ahead(config: &TrainConfig, step: usize, total: usize) -> Re
         OWNER.check_file(&file)?;
     }
     Ok(())
+}
+
+/// Whether the run begins in its output folder: it does not resume, or from a checkpoint of another folder.
+fn is_new(config: &TrainConfig) -> bool {
+    match &config.resume {
+        None => true,
+        Some(dir) if dir.as_os_str().is_empty() => false,
+        Some(dir) => {
+            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+            !is_same_folder(parent.unwrap_or(Path::new(".")), &config.output_dir)
+        }
+    }
 }
 
 fn is_occupied(config: &TrainConfig) -> Result<bool, TrainError> {

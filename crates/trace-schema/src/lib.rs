@@ -37,5 +37,5 @@ pub use stats::{
 };
 pub use taxonomy::{ConstraintDimension, ConstraintType, DimensionLabel, UnknownLabels};
 pub use training_rows::{CompletionRow, ConstraintOperation, PreferenceGroup, PreferencePair};
-pub use unused::{Purpose, Unread, UnusedKeys, flag, refused, unread_keys};
+pub use unused::{Purpose, Unread, UnusedKeys, flag, refused, says_nothing, unread_keys};
 pub use write_error::WriteError;

@@ -93,11 +93,12 @@ pub fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-fn says_nothing(value: &Value) -> bool {
+/// Whether a value stands for an absent one: null, or nothing but empty texts and lists, also as the text of such JSON.
+pub fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
+        Value::String(text) => matches!(text.trim(), "" | "[]" | "{}" | "null"),
+        Value::Array(list) => list.iter().all(says_nothing),
         Value::Object(map) => map.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }
@@ -194,7 +195,9 @@ mod tests {
             let row = object(json!({key: 0}));
             let error = unread_keys(&row, none, Purpose::Training).unwrap_err();
             assert!(error.starts_with(&format!("\"{key}\" is not used here")), "{error}");
-            for empty in [json!(null), json!(""), json!([]), json!({})] {
+            for empty in
+                [json!(null), json!(""), json!([]), json!({}), json!("[]"), json!(" null"), json!([null])]
+            {
                 assert_eq!(unread_keys(&object(json!({key: empty})), none, Purpose::Training), Ok(vec![]));
             }
             assert_eq!(unread_keys(&row, |read| read == key, Purpose::Training), Ok(vec![]));

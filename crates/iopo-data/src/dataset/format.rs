@@ -1,5 +1,5 @@
 use serde_json::Value;
-use trace_schema::{Purpose, UnknownLabels, excerpt, unread_keys};
+use trace_schema::{Purpose, UnknownLabels, excerpt, says_nothing, unread_keys};
 
 use super::alpaca::Alpaca;
 use super::conversation::Conversation;
@@ -19,19 +19,25 @@ pub(super) enum RowFormat {
 }
 
 impl RowFormat {
-    /// The format by the keys of a file's first row.
+    /// The format by the keys of a file's first row. Tables that were joined have null or an empty list where a row has
+    /// no value of a column; such keys tell the format only where no others do.
     pub(super) fn detect(row: &Row) -> Option<Self> {
-        let has = |key: &str| row.contains_key(key);
+        Self::of(row, |value| !says_nothing(value)).or_else(|| Self::of(row, |_| true))
+    }
+
+    fn of(row: &Row, counts: impl Fn(&Value) -> bool) -> Option<Self> {
+        let value = |key: &str| row.get(key).filter(|value| counts(value));
+        let has = |key: &str| value(key).is_some();
         let ranking = has("chosen") && has("rejected");
         let conversation = |column: &str| {
-            let keys = row.get(column).map(MessageKeys::of)?;
+            let keys = value(column).map(MessageKeys::of)?;
             Some(Self::Conversation(Conversation::new(column, ranking, keys)))
         };
         if has("x1") && has("x2") {
             Some(Self::TraceGroups)
         } else if ranking && row.get("instruction").is_some_and(Value::is_object) {
             Some(Self::TracePairs)
-        } else if ranking && has("prompt") {
+        } else if ranking && (has("prompt") || prompted::is_long(row)) {
             Some(Self::Prompted)
         } else if let Some(format) = conversation("conversations").or_else(|| conversation("messages")) {
             Some(format)

@@ -1,7 +1,7 @@
 //! Rows of prompt and responses as TRL has them, as plain text or as messages.
 
 use serde_json::Value;
-use trace_schema::Message;
+use trace_schema::{Message, says_nothing};
 
 use super::dialogue::Dialogue;
 use super::fields::{self, Row, Unused};
@@ -14,12 +14,13 @@ const SYSTEM: Option<&str> = Some("system");
 /// A prompt with `chosen` and `rejected`, or with `completion`.
 pub(super) fn read(row: &Row, unused: &mut Unused) -> Result<Vec<ExampleText>, String> {
     let keys = MessageKeys::new("role", "content");
-    if is_whole(row) {
-        return Ok(vec![read_implicit_prompt(row, &keys, unused)?]);
-    }
-    if row.contains_key("completion") {
+    if is_completion(row) {
         let response = keys.response(row, "completion", unused)?;
         return Ok(vec![ExampleText::Completion { prompt: prompt(row, &keys, unused)?, response }]);
+    }
+    if is_whole(row) {
+        check_repeats_prompt(row)?;
+        return Ok(vec![read_implicit_prompt(row, &keys, unused)?]);
     }
     let chosen = keys.response(row, "chosen", unused)?;
     let rejected = keys.response(row, "rejected", unused)?;
@@ -28,19 +29,39 @@ pub(super) fn read(row: &Row, unused: &mut Unused) -> Result<Vec<ExampleText>, S
 }
 
 pub(super) fn reads(row: &Row, key: &str) -> bool {
-    let is_completion = !is_whole(row) && row.contains_key("completion");
     match key {
-        "prompt" => !is_whole(row) || repeats_prompt(row),
-        "completion" => is_completion,
-        "chosen" | "rejected" => !is_completion,
+        "prompt" => is_completion(row) || !is_whole(row) || repeats_prompt(row),
+        "completion" => is_completion(row),
+        "chosen" | "rejected" => !is_completion(row),
         _ => SYSTEM == Some(key),
     }
 }
 
+/// Whether the row has a completion and no two responses, which would say more.
+fn is_completion(row: &Row) -> bool {
+    let has = |key: &str| row.get(key).is_some_and(|value| !says_nothing(value));
+    row.contains_key("completion") && !(has("chosen") && has("rejected"))
+}
+
 /// Whether `chosen` and `rejected` are whole conversations.
 fn is_whole(row: &Row) -> bool {
-    let is_long = row.get("chosen").and_then(Value::as_array).is_some_and(|messages| messages.len() > 1);
-    is_long || !row.contains_key("prompt")
+    is_long(row) || !row.contains_key("prompt")
+}
+
+/// Whether `chosen` has more than an answer.
+pub(super) fn is_long(row: &Row) -> bool {
+    row.get("chosen").and_then(Value::as_array).is_some_and(|messages| messages.len() > 1)
+}
+
+/// Messages of a prompt that stand before those of `chosen` in one program and are not read in another mean two things.
+fn check_repeats_prompt(row: &Row) -> Result<(), String> {
+    match row.get("prompt") {
+        Some(Value::Array(prompt)) if !prompt.is_empty() && !repeats_prompt(row) => {
+            Err("\"chosen\" has more than one message, and does not begin with those of \"prompt\""
+                .to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the prompt stands once more at the head of both conversations.

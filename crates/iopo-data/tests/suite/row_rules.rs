@@ -334,3 +334,35 @@ fn ids_of_data_frames_are_whole_numbers() {
     let rows = load(&json!([{"id": 3.0, "prompt": "q", "completion": "a"}])).unwrap();
     assert_eq!(rows[0].id(), "3");
 }
+
+#[test]
+fn columns_without_a_value_do_not_decide_the_format() {
+    let (q, a, b) = (message("user", "q"), message("assistant", "a"), message("assistant", "b"));
+    let pair = json!({"prompt": "q", "chosen": "a", "rejected": "b"});
+    for (row, same) in [
+        (json!({"messages": [q, a], "chosen": null, "rejected": null}), json!({"messages": [q, a]})),
+        (json!({"conversations": null, "messages": [q, a]}), json!({"messages": [q, a]})),
+        (
+            json!({"x1": null, "x2": null, "conversations": [], "instruction": "q", "output": "a"}),
+            json!({"instruction": "q", "output": "a"}),
+        ),
+        (with(&pair, "completion", Value::Null), pair.clone()),
+        (with(&pair, "completion", json!("c")), pair.clone()),
+        (with(&pair, "tools", json!("[]")), pair.clone()),
+        (
+            json!({"messages": [q, a], "chosen": [q, a], "rejected": [q, b]}),
+            json!({"chosen": [q, a], "rejected": [q, b]}),
+        ),
+    ] {
+        assert_eq!(texts(&row), texts(&same), "{row}");
+    }
+}
+
+#[test]
+fn messages_of_a_prompt_that_whole_conversations_do_not_begin_with_are_refused() {
+    let (q, a, b) = (message("user", "q"), message("assistant", "a"), message("assistant", "b"));
+    let good = json!({"prompt": [q], "chosen": [q, a], "rejected": [q, b]});
+    let bad = with(&good, "prompt", json!([message("system", "S"), q]));
+    let reason = "\"chosen\" has more than one message, and does not begin with those of \"prompt\"";
+    assert_eq!(refusal(&good, &bad), reason);
+}

@@ -273,3 +273,26 @@ proptest! {
         prop_assert_eq!(fs::read(&path).unwrap() == found, !is_ours || found == b"new");
     }
 }
+
+/// Lines are added to a record, and old ones go: in a user's file, or at the end of a link, both would be a loss.
+#[test]
+fn a_record_that_is_a_users_file_is_left_alone() {
+    let (folder, path) = in_folder("a");
+    fs::write(folder.path().join(MANIFEST), "mine\n").unwrap();
+    let error = OURS.write(&path, "text").unwrap_err();
+    assert!(error.source.to_string().contains("is no record of a folder's files"), "{}", error.source);
+    assert_eq!(fs::read_to_string(folder.path().join(MANIFEST)).unwrap(), "mine\n");
+    assert!(!path.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_record_that_is_a_link_is_left_alone() {
+    let (folder, path) = in_folder("a");
+    let user = folder.path().join("user.txt");
+    fs::write(&user, "").unwrap();
+    std::os::unix::fs::symlink(&user, folder.path().join(MANIFEST)).unwrap();
+    let error = OURS.write(&path, "text").unwrap_err();
+    assert!(error.source.to_string().contains("is a link"), "{}", error.source);
+    assert_eq!(fs::read_to_string(&user).unwrap(), "");
+}

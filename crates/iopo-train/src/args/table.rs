@@ -170,7 +170,7 @@ keys! {
         /// what happens to rows of this project's own formats whose constraint label names none of the 26 dimensions
         unknown_labels: UnknownLabels = UnknownLabels::Error;
         /// what happens to rows that are broken, or that template or tokenizer refuse: the first one stops the run, or
-        /// they are left out and counted; the first row of a file identifies its format, and is never skipped
+        /// they are left out and counted; a first row that is no JSON, or of no known format, always stops it
         bad_rows: BadRows = BadRows::Stop;
     }
     "Output" {

@@ -254,7 +254,10 @@ impl KeyValue for Resume {
         match bool::read(value) {
             Ok(false) => Ok(Self::No),
             Ok(true) => Ok(Self::Latest),
-            Err(_) => String::read(value).map(Self::From),
+            Err(_) => String::read(value).map(|folder| match folder.trim().is_empty() {
+                true => Self::No,
+                false => Self::From(folder),
+            }),
         }
     }
 

@@ -203,10 +203,12 @@ impl Checker {
     fn resume(&mut self, args: &TrainArgs) -> Option<PathBuf> {
         let path = match &args.resume_from_checkpoint {
             Resume::No => return None,
-            Resume::Latest => PathBuf::new(),
+            Resume::Latest => {
+                self.no_effect(args, &["overwrite_output_dir"], "the latest checkpoint is resumed from");
+                PathBuf::new()
+            }
             Resume::From(path) => PathBuf::from(path),
         };
-        self.no_effect(args, &["overwrite_output_dir"], "resume_from_checkpoint is given");
         Some(path)
     }
 }

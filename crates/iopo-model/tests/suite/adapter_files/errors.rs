@@ -46,6 +46,13 @@ fn an_alpha_that_is_no_number_is_refused() {
 }
 
 #[test]
+fn an_adapter_that_is_scaled_to_nothing_is_refused() {
+    let dir = adapter_copy();
+    set(dir.path(), "lora_alpha", json!(0));
+    assert_eq!(lora_error(dir.path()).to_string(), "with a lora_alpha of 0 an adapter has no effect");
+}
+
+#[test]
 fn an_unknown_target_is_named_with_the_known_ones() {
     let error = base().attach_lora(&named(&["q_proj", "lm_head"]), 1).unwrap_err();
     let expected = "LoRA target `lm_head` matches no linear layer; layers: q_proj, k_proj, v_proj, o_proj, gate_proj, \

@@ -121,7 +121,7 @@ fn weights_that_no_run_left_are_never_replaced() {
     refused_for(model.path(), &overwrite, "trainer_state.json");
     let ours = with_checkpoint();
     let checkpoint = format!("resume_from_checkpoint={}", ours.path().join("checkpoint-3").display());
-    refused_for(model.path(), &[&checkpoint], "trainer_state.json");
+    refused_for(model.path(), &[&checkpoint, overwrite[0]], "trainer_state.json");
     // Shards are nobody's result here, not even beside our own state.
     fs::write(ours.path().join("model-00001-of-00002.safetensors"), "").unwrap();
     refused_for(ours.path(), &overwrite, "model-00001-of-00002.safetensors");
@@ -333,4 +333,23 @@ fn inputs_among_earlier_results_are_not_removed() {
         assert!(error.to_string().contains("is an input, and lies among the earlier results"), "{error}");
         assert!(input.exists());
     }
+}
+
+/// A checkpoint of another folder begins a run in this one, whose results are another run's.
+#[test]
+fn resuming_from_another_folder_replaces_no_results_unasked() {
+    let (ours, other) = (with_checkpoint(), with_checkpoint());
+    let resume = format!("resume_from_checkpoint={}", ours.path().join("checkpoint-3").display());
+    let before = bytes(other.path(), "trainer_log.jsonl");
+    let error = fail(other.path(), &[&resume]);
+    assert!(error.to_string().contains("holds results already"), "{error}");
+    assert!(bytes(other.path(), "trainer_log.jsonl") == before);
+}
+
+/// A variable that is not set gives an empty text, which asks for nothing.
+#[test]
+fn an_empty_folder_to_resume_from_is_none() {
+    let dir = with_checkpoint();
+    let error = fail(dir.path(), &["resume_from_checkpoint=''"]);
+    assert!(error.to_string().contains("holds results already"), "{error}");
 }
