@@ -269,6 +269,11 @@ fn about(error: &Value, words: &str, status: Option<u16>) -> About {
     {
         return About::Policy;
     }
+    // vLLM names the context too.
+    let is_limit = || ["max_tokens", "max_completion_tokens"].iter().any(|name| words.contains(name));
+    if words.contains("is too large") && is_limit() {
+        return About::Limit;
+    }
     if status == Some(413) || name.contains("contextlength") || has(&LENGTH) {
         return About::Length;
     }
@@ -412,6 +417,12 @@ mod tests {
             ("Unknown error, we had to stop.", json!({}), About::Unsaid),
             ("temperature must be at most 2", json!({}), About::Unsaid),
             ("This model's maximum context length is 4096 tokens", json!({}), About::Length),
+            (
+                "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length is \
+                 4096 tokens and your request has 20 input tokens",
+                json!({}),
+                About::Limit,
+            ),
             ("no", json!({"code": "context_length_exceeded"}), About::Length),
             ("The prompt triggered our content management policy", json!({}), About::Policy),
             ("no", json!({"code": "content_filter"}), About::Policy),
