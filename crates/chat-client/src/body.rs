@@ -55,6 +55,9 @@ pub(crate) fn completion(value: &Value) -> Result<ChatResponse, ChatError> {
         (None, _) => return Err(malformed("choices[0].message", "it is missing")),
         (Some(_), _) => return Err(malformed("choices[0].message", "it is not an object")),
     };
+    if said.is_textless {
+        return Err(malformed("choices[0].message.content", "no part has a text"));
+    }
     if !said.refusal.is_empty() {
         return Err(ChatError::refused(&said.refusal, usage));
     }
@@ -115,6 +118,8 @@ struct Said {
     content: Option<String>,
     reasoning: String,
     refusal: String,
+    /// Whether there are parts and none has a text; in a stream the text may come later.
+    is_textless: bool,
 }
 
 impl Said {
@@ -128,12 +133,12 @@ impl Said {
         // Some endpoints give the same reasoning under both names.
         let reasoning = reasoning.map(text).into_iter().find(|text| !text.is_empty());
         let mut said =
-            Self { content: None, reasoning: reasoning.unwrap_or_default(), refusal: text(refusal) };
+            Self { reasoning: reasoning.unwrap_or_default(), refusal: text(refusal), ..Self::default() };
         match content {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => said.content = Some(text.clone()),
-            Some(Value::Array(parts)) => parts.iter().try_for_each(|part| said.add_part(part))?,
-            Some(part @ Value::Object(_)) => said.add_part(part)?,
+            Some(Value::Array(parts)) => said.add_parts(parts),
+            Some(part @ Value::Object(_)) => said.add_parts(std::slice::from_ref(part)),
             Some(_) => {
                 return Err(malformed("choices[0].message.content", "it is neither a text nor a list"));
             }
@@ -141,8 +146,15 @@ impl Said {
         Ok(said)
     }
 
-    /// A part is a text, or an object with a text; its type may say that it is reasoning or a refusal.
-    fn add_part(&mut self, part: &Value) -> Result<(), ChatError> {
+    /// Parts without a text, as images and hidden reasoning are, say nothing.
+    fn add_parts(&mut self, parts: &[Value]) {
+        let with_text = parts.iter().filter(|part| self.add_part(part)).count();
+        self.is_textless = with_text == 0 && !parts.is_empty();
+    }
+
+    /// Adds a part, and says whether it has a text. A part is a text, or an object with a text; its type may say that it
+    /// is reasoning or a refusal.
+    fn add_part(&mut self, part: &Value) -> bool {
         let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
         let text = match part {
             Value::String(text) => Some(text.clone()),
@@ -150,27 +162,25 @@ impl Said {
                 .iter()
                 .find_map(|key| part.get(key).and_then(joined)),
         };
+        let Some(text) = text else { return false };
         let place = match kind {
             "thinking" | "reasoning" | "reasoning_text" => &mut self.reasoning,
             "refusal" => &mut self.refusal,
             _ => self.content.get_or_insert_default(),
         };
-        match text {
-            Some(text) => {
-                place.push_str(&text);
-                Ok(())
-            }
-            None => Err(malformed("choices[0].message.content", "a part has no text")),
-        }
+        place.push_str(&text);
+        true
     }
 }
 
-/// A text, or the texts of a list of parts.
+/// A text, or the texts of those parts of a list that have one.
 fn joined(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => {
-            parts.iter().map(|part| part.as_str().or_else(|| part.get("text")?.as_str())).collect()
+            let texts = parts.iter().filter_map(|part| part.as_str().or_else(|| part.get("text")?.as_str()));
+            let texts: Vec<_> = texts.collect();
+            (parts.is_empty() || !texts.is_empty()).then(|| texts.concat())
         }
         // `{"text": {"value": "..."}}` is the form of OpenAI's assistants.
         Value::Object(text) => text.get("value")?.as_str().map(str::to_owned),

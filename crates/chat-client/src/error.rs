@@ -134,7 +134,7 @@ impl ChatError {
             Self::Refused { .. } | Self::NoContent { .. } => Some(Rejection::Refused),
             _ => match self.refusal()? {
                 (400 | 403 | 422, About::Policy) => Some(Rejection::Refused),
-                (400 | 422, About::Setting(_)) => None,
+                (400 | 422, About::Setting(_) | About::Limit) => None,
                 (400 | 413 | 422, _) => Some(Rejection::InvalidRequest),
                 _ => None,
             },
@@ -222,6 +222,8 @@ impl ChatError {
 pub enum About {
     /// A setting of the request that it does not know or support, by its name: every question would be refused alike.
     Setting(String),
+    /// A limit of tokens that is beyond the model's; it is not left out, since answers would be cut elsewhere.
+    Limit,
     /// What this question says.
     Policy,
     /// How long this question is.

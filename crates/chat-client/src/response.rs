@@ -24,14 +24,27 @@ pub enum FinishReason {
     Unknown,
 }
 
-/// Parts of other words of endpoints for a cut answer, in small letters.
-const CUT: [&str; 5] = ["length", "max_tokens", "max_output_tokens", "max_new_tokens", "token_limit"];
+/// Words of endpoints for a whole answer, letters alone and small.
+const WHOLE: [&str; 7] = ["stop", "eos", "eostoken", "endturn", "stopsequence", "complete", "completed"];
+
+/// Parts of their words for a cut answer.
+const CUT: [&str; 8] = [
+    "length",
+    "maxtoken",
+    "maxoutputtoken",
+    "maxnewtoken",
+    "tokenlimit",
+    "contextwindow",
+    "maxtime",
+    "truncated",
+];
 
 /// Parts of their words for a filter.
-const FILTERED: [&str; 5] = ["content_filter", "safety", "prohibited", "recitation", "blocklist"];
+const FILTERED: [&str; 7] =
+    ["contentfilter", "safety", "prohibited", "recitation", "blocklist", "guardrail", "spii"];
 
 /// Parts of their words for an answer that something on their side ended.
-const BROKEN_OFF: [&str; 9] = [
+const BROKEN_OFF: [&str; 15] = [
     "error",
     "abort",
     "cancel",
@@ -40,7 +53,13 @@ const BROKEN_OFF: [&str; 9] = [
     "interrupt",
     "incomplete",
     "overload",
-    "insufficient_system_resource",
+    "insufficientsystemresource",
+    "unfinished",
+    "preempted",
+    "pauseturn",
+    "shutdown",
+    "connectionlost",
+    "malformed",
 ];
 
 impl FinishReason {
@@ -61,27 +80,44 @@ impl FinishReason {
         (*self != Self::Unknown).then_some(self.name())
     }
 
+    /// Whether the model ended its answer, as far as the endpoint says.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Stop | Self::Unknown => true,
+            Self::Length | Self::ContentFilter | Self::ToolCalls => false,
+            Self::Other(name) => WHOLE.contains(&letters(name).as_str()),
+        }
+    }
+
     /// Whether the answer is half: something on the endpoint's side ended it.
     pub(crate) fn is_broken_off(&self) -> bool {
-        matches!(self, Self::Other(name) if has_part(&name.to_ascii_lowercase(), &BROKEN_OFF))
+        matches!(self, Self::Other(name) if has_part(&letters(name), &BROKEN_OFF))
     }
 
     fn of(name: String) -> Self {
-        let small = name.trim().to_ascii_lowercase();
-        match small.as_str() {
-            "" => Self::Unknown,
+        let word = letters(&name);
+        match word.as_str() {
+            _ if name.trim().is_empty() => Self::Unknown,
             "stop" => Self::Stop,
-            "tool_calls" => Self::ToolCalls,
-            _ if has_part(&small, &CUT) => Self::Length,
-            _ if has_part(&small, &FILTERED) => Self::ContentFilter,
+            "toolcalls" => Self::ToolCalls,
+            _ if has_part(&word, &CUT) => Self::Length,
+            _ if has_part(&word, &FILTERED) => Self::ContentFilter,
             _ => Self::Other(name),
         }
     }
 
-    /// From a key that may be absent or have any value.
+    /// From a key that may be absent or have any value; an object is read by its type.
     pub(crate) fn of_value(value: Option<&Value>) -> Self {
-        value.and_then(Value::as_str).map_or(Self::Unknown, |name| Self::of(name.to_owned()))
+        let name = value.and_then(|value| value.as_str().or_else(|| value.get("type")?.as_str()));
+        name.map_or(Self::Unknown, |name| Self::of(name.to_owned()))
     }
+}
+
+/// The letters of a word, small, without the prefix of Google's names.
+fn letters(word: &str) -> String {
+    let letters = word.chars().filter(char::is_ascii_alphabetic);
+    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    letters.strip_prefix("finishreason").map(str::to_owned).unwrap_or(letters)
 }
 
 fn has_part(word: &str, parts: &[&str]) -> bool {

@@ -121,24 +121,29 @@ impl ReasoningCounts {
 /// ```
 pub fn part_reasoning(text: &str) -> Parted {
     let marks = marks(text);
+    let ends = ends(&marks);
     let (mut answer, mut thoughts, mut at, mut is_open) = (String::new(), Vec::new(), 0, false);
-    for (index, mark) in marks.iter().enumerate() {
+    // Whether the answer so far is more than blanks, and where the blanks after `at` end.
+    let (mut has_text, mut blank_end) = (false, blanks_end(text, 0));
+    for (mark, end) in marks.iter().zip(ends) {
         if mark.start < at {
             continue;
         }
         let before = &text[at..mark.start];
-        let is_first = answer.trim().is_empty() && before.trim().is_empty();
+        let is_first = !has_text && mark.start <= blank_end;
         if !mark.opens && mark.marks.anywhere {
             thoughts.push(std::mem::take(&mut answer) + before);
-            at = mark.end;
+            (at, has_text) = (mark.end, false);
+            blank_end = blanks_end(text, at);
         }
         if !mark.opens || !(mark.marks.anywhere || is_first) {
             continue;
         }
-        if let Some(end) = end_of(mark, &marks[index + 1..]) {
+        if let Some(end) = end.and_then(|end| marks.get(end)) {
             answer.push_str(before);
             thoughts.push(text[mark.end..end.start].to_owned());
-            at = end.end;
+            (at, has_text) = (end.end, !is_first);
+            blank_end = blanks_end(text, at);
         } else if text[..mark.start].trim_end_matches([' ', '\t']).ends_with(['\n', '\r']) || is_first {
             answer.push_str(before);
             thoughts.push(text[mark.end..].to_owned());
@@ -187,21 +192,32 @@ fn marks(text: &str) -> Vec<Mark> {
     found
 }
 
-/// The closing mark of an opening one; the last there is where reasoning that speaks of marks has too few of them.
-fn end_of<'a>(opening: &Mark, later: &'a [Mark]) -> Option<&'a Mark> {
-    let (mut depth, mut last) = (1_usize, None);
-    for mark in later.iter().filter(|mark| std::ptr::eq(mark.marks, opening.marks)) {
-        if mark.opens {
-            depth += 1;
-            continue;
+/// Where the blanks from a place on end.
+fn blanks_end(text: &str, from: usize) -> usize {
+    text.len() - text[from..].trim_start().len()
+}
+
+/// The closing mark of each opening one, by its index; the last there is where reasoning that speaks of marks has too
+/// few of them. In linear time, for answers that repeat a mark without end.
+fn ends(marks: &[Mark]) -> Vec<Option<usize>> {
+    let mut ends = vec![None; marks.len()];
+    for family in &MARKS {
+        let (mut open, mut last) = (Vec::new(), None);
+        for (index, mark) in marks.iter().enumerate().filter(|(_, mark)| std::ptr::eq(mark.marks, family)) {
+            if mark.opens {
+                open.push(index);
+                continue;
+            }
+            last = Some(index);
+            if let Some(opening) = open.pop() {
+                ends[opening] = last;
+            }
         }
-        depth -= 1;
-        last = Some(mark);
-        if depth == 0 {
-            break;
+        for opening in open {
+            ends[opening] = last.filter(|last| *last > opening);
         }
     }
-    last
+    ends
 }
 
 #[cfg(test)]
@@ -257,6 +273,19 @@ mod tests {
         for prompt in ["<|im_start|>assistant\n", "<think>\n\n</think>\n\n"] {
             assert_eq!(part_reasoning_after(prompt, "Blue.").answer, "Blue.");
         }
+    }
+
+    #[test]
+    fn marks_without_end_take_linear_time() {
+        let start = std::time::Instant::now();
+        let many = "<think>".repeat(200_000);
+        assert!(part_reasoning(&many).is_open);
+        assert_eq!(answer(&format!("Blue. {many}")), format!("Blue. {many}"));
+        let closed = format!("{many}a</think>b</think>Blue.");
+        assert_eq!(answer(&closed), "Blue.");
+        let blank = format!("{}a{many}", " ".repeat(200_000));
+        assert_eq!(answer(&blank), blank);
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
     }
 
     #[test]

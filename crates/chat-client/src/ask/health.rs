@@ -166,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_beyond_the_model_ends_a_run_and_rejects_no_question() {
+        let refused = |tokens: u64| {
+            let words = "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length";
+            status(400, &format!("{words} is 4096 tokens and your request has {tokens} input tokens"))
+        };
+        assert_eq!((refused(20).rejection(), refused(20).setting()), (None, None));
+        let mut health = Health::default();
+        assert!((1..ALIKE).all(|number| !health.failed(&refused(number), 1)));
+        assert!(health.failed(&refused(90), 1));
+    }
+
+    #[test]
     fn refusals_of_what_a_question_says_or_how_long_it_is_end_no_run() {
         let mut health = Health::default();
         for message in ["This prompt was flagged", "maximum context length is 4096 tokens"] {

@@ -125,6 +125,46 @@ const SETTINGS: [&str; 16] = [
     "logprobs",
 ];
 
+/// Words right before the name of a setting.
+const BEFORE: [&str; 17] = [
+    "parameter",
+    "parameters",
+    "argument",
+    "arguments",
+    "supplied",
+    "field",
+    "property",
+    "setting",
+    "option",
+    "support",
+    "supported",
+    "invalid value",
+    "unknown",
+    "unrecognized",
+    "unexpected",
+    "accept",
+    "permitted",
+];
+
+/// Words right after it.
+const AFTER: [&str; 15] = [
+    "parameter",
+    "argument",
+    "is not",
+    "isn't",
+    "is un",
+    "is deprecated",
+    "not ",
+    "does not support",
+    "doesn't support",
+    "unsupported",
+    "extra",
+    "must be",
+    "should be",
+    "has to be",
+    "only",
+];
+
 /// An error in an endpoint's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Complaint {
@@ -269,6 +309,11 @@ fn about(error: &Value, words: &str, status: Option<u16>) -> About {
     {
         return About::Policy;
     }
+    // vLLM names the context too.
+    let is_limit = || ["max_tokens", "max_completion_tokens"].iter().any(|name| words.contains(name));
+    if words.contains("is too large") && is_limit() {
+        return About::Limit;
+    }
     if status == Some(413) || name.contains("contextlength") || has(&LENGTH) {
         return About::Length;
     }
@@ -292,19 +337,25 @@ fn setting(error: &Value, words: &str) -> Option<String> {
     named.map(excerpt).or_else(in_words).or_else(|| argument(words))
 }
 
-/// Where words mention a setting: as a word of its own and, where it is an ordinary word, in quotes.
+/// Where words mention a setting: in quotes or, where it is no ordinary word, beside words about settings. Elsewhere it
+/// may be a word of the question, which some refusals repeat.
 fn mention(words: &str, name: &str) -> Option<usize> {
     let is_part = |character: char| character.is_alphanumeric() || character == '_';
-    let is_quote = |character: char| matches!(character, '\'' | '"' | '`' | '’' | '”');
+    let is_quote = |character: char| matches!(character, '\'' | '"' | '`' | '‘' | '’' | '“' | '”');
     let is_ordinary = matches!(name, "seed" | "stop");
     let mut places = words.match_indices(name).map(|(place, _)| place);
     places.find(|place| {
-        let before = words[..*place].chars().next_back();
-        let after = words[place + name.len()..].chars().next();
-        match is_ordinary {
-            true => after.is_some_and(is_quote),
-            false => !before.is_some_and(is_part) && !after.is_some_and(is_part),
+        let (before, after) = (&words[..*place], &words[place + name.len()..]);
+        if before.ends_with(|last| is_quote(last) || last == '.') && after.starts_with(is_quote) {
+            return true;
         }
+        let is_word = !before.ends_with(is_part) && !after.starts_with(is_part);
+        let before = before.trim_end_matches([' ', ':']);
+        // Its value may follow: "temperature=0 is not supported".
+        let after = after.trim_start_matches(|next: char| !next.is_alphabetic() && !is_quote(next));
+        let is_told = BEFORE.iter().any(|part| before.ends_with(part))
+            || AFTER.iter().any(|part| after.starts_with(part));
+        is_word && !is_ordinary && is_told
     })
 }
 
@@ -409,9 +460,21 @@ mod tests {
             ("`temperature` is deprecated for this model.", json!({}), setting("temperature")),
             ("Unknown field 'seed'", json!({}), setting("seed")),
             ("Unrecognized request argument supplied: top_a", json!({}), setting("top_a")),
+            ("temperature=0 is not supported", json!({}), setting("temperature")),
+            ("This model does not support the top_p parameter", json!({}), setting("top_p")),
+            ("Unsupported parameter: temperature", json!({}), setting("temperature")),
+            ("Your prompt \"what temperature does water boil at\" is not allowed", json!({}), About::Unsaid),
+            ("Your prompt \"please do not stop\" is not allowed", json!({}), About::Unsaid),
+            ("Your prompt \"tell me the temperature\" is not allowed", json!({}), About::Unsaid),
             ("Unknown error, we had to stop.", json!({}), About::Unsaid),
             ("temperature must be at most 2", json!({}), About::Unsaid),
             ("This model's maximum context length is 4096 tokens", json!({}), About::Length),
+            (
+                "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length is \
+                 4096 tokens and your request has 20 input tokens",
+                json!({}),
+                About::Limit,
+            ),
             ("no", json!({"code": "context_length_exceeded"}), About::Length),
             ("The prompt triggered our content management policy", json!({}), About::Policy),
             ("no", json!({"code": "content_filter"}), About::Policy),

@@ -73,7 +73,7 @@ impl Whole {
         let Some(part) = choice.get("delta").filter(|delta| delta.is_object()).or(message) else { return };
         let beside = [part.get("reasoning_content"), part.get("reasoning")];
         let Ok(more) = Said::of(part.get("content"), beside, part.get("refusal")) else {
-            self.error = "a part of the stream of events has no text".into();
+            self.error = "a part of the stream of events is no text".into();
             return;
         };
         self.said.reasoning += &more.reasoning;
@@ -84,7 +84,7 @@ impl Whole {
     }
 
     fn into_choice(self) -> Value {
-        let Self { said: Said { content, reasoning, refusal }, finish_reason, mut error, .. } = self;
+        let Self { said: Said { content, reasoning, refusal, .. }, finish_reason, mut error, .. } = self;
         if finish_reason.is_null() && error.is_null() {
             error = "the stream of events ended without a finish_reason".into();
         }

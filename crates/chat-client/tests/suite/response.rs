@@ -40,6 +40,22 @@ fn every_finish_reason_keeps_its_name() {
 }
 
 #[test]
+fn an_answer_is_whole_where_the_model_ended_it() {
+    let is_whole = |name: &str| {
+        parse(&with("/choices/0", "finish_reason", Some(json!(name)))).unwrap().finish_reason.is_whole()
+    };
+    for name in
+        ["stop", "STOP", "FINISH_REASON_STOP", "eos", "eos_token", "end_turn", "stop_sequence", "COMPLETE"]
+    {
+        assert!(is_whole(name), "{name}");
+    }
+    for name in ["length", "content_filter", "tool_calls", "tool_use", "language"] {
+        assert!(!is_whole(name), "{name}");
+    }
+    assert!(parse(&with("/choices/0", "finish_reason", None)).unwrap().finish_reason.is_whole());
+}
+
+#[test]
 fn a_missing_or_mistyped_part_is_named_by_its_path() {
     let message = "/choices/0/message";
     let cases = [
@@ -93,7 +109,18 @@ fn an_unknown_reason_is_no_error_and_reasons_have_one_name() {
         (Some(json!("max_tokens")), FinishReason::Length),
         (Some(json!("FINISH_REASON_MAX_TOKENS")), FinishReason::Length),
         (Some(json!("model_length")), FinishReason::Length),
+        (Some(json!("MAX TOKENS")), FinishReason::Length),
+        (Some(json!("maxTokens")), FinishReason::Length),
+        (Some(json!("token limit")), FinishReason::Length),
+        (Some(json!("model_context_window_exceeded")), FinishReason::Length),
+        (Some(json!("max_time")), FinishReason::Length),
+        (Some(json!("Truncated")), FinishReason::Length),
+        (Some(json!({"type": "length"})), FinishReason::Length),
+        (Some(json!({"type": "stop"})), FinishReason::Stop),
         (Some(json!("SAFETY")), FinishReason::ContentFilter),
+        (Some(json!("Content Filter")), FinishReason::ContentFilter),
+        (Some(json!("guardrail_intervened")), FinishReason::ContentFilter),
+        (Some(json!("SPII")), FinishReason::ContentFilter),
     ] {
         let response = parse(&with("/choices/0", "finish_reason", reason.clone())).unwrap();
         assert_eq!(response.finish_reason, expected, "{reason:?}");
@@ -121,6 +148,23 @@ fn content_may_be_a_list_of_parts_or_the_text_of_a_completion() {
 }
 
 #[test]
+fn parts_without_a_text_are_passed_over() {
+    let content = |content: Value| parse(&with("/choices/0/message", "content", Some(content)));
+    for part in [
+        json!({"type": "redacted_thinking", "data": "abc"}),
+        json!({"type": "image_url", "image_url": {"url": "data:"}}),
+        json!({"type": "tool_use", "id": "a", "input": {}}),
+        json!({"type": "reference", "reference_ids": [1]}),
+        json!({"type": "text", "text": null}),
+        json!({"type": "thinking", "thinking": [{"type": "reference"}]}),
+    ] {
+        let response = content(json!([part, {"type": "text", "text": "blue"}, part])).unwrap();
+        assert_eq!((response.content.as_str(), response.reasoning), ("blue", None), "{part}");
+        assert!(matches!(content(json!([part])), Err(ChatError::Malformed { .. })), "{part}");
+    }
+}
+
+#[test]
 fn reasoning_beside_the_content_is_kept_beside_it() {
     for key in ["reasoning_content", "reasoning"] {
         let response = parse(&with("/choices/0/message", key, Some(json!("hm")))).unwrap();
@@ -135,7 +179,21 @@ fn reasoning_beside_the_content_is_kept_beside_it() {
 
 #[test]
 fn half_an_answer_is_never_an_answer() {
-    for word in ["error", "ERROR", "abort", "cancelled", "insufficient_system_resource"] {
+    for word in [
+        "error",
+        "ERROR",
+        "abort",
+        "cancelled",
+        "insufficient_system_resource",
+        "unfinished",
+        "preempted",
+        "pause_turn",
+        "pauseTurn",
+        "server_shutdown",
+        "connection_lost",
+        "time-out",
+        "MALFORMED_FUNCTION_CALL",
+    ] {
         let error = parse(&with("/choices/0", "finish_reason", Some(json!(word)))).unwrap_err();
         assert!(matches!(&error, ChatError::BrokenOff { .. }) && error.is_retryable(), "{error}");
         assert!(error.to_string().contains(word), "{error}");
@@ -182,6 +240,15 @@ fn a_stream_of_events_is_put_together() {
         assert_eq!((response.finish_reason, response.usage), (FinishReason::Stop, Usage::new(10, 5)));
         assert_eq!((response.id.as_deref(), response.model.as_deref()), (Some("c"), Some("m")));
     }
+}
+
+#[test]
+fn a_part_of_a_stream_may_have_no_text() {
+    let body = stream(&[
+        delta(json!({"content": [{"type": "reference", "reference_ids": [1]}]}), Value::Null),
+        delta(json!({"content": [{"type": "text", "text": "blue"}]}), json!("stop")),
+    ]);
+    assert_eq!(ChatResponse::parse(&body).unwrap().content, "blue");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_client::{
-    Answer, AskError, ChatRequest, FinishReason, JournaledClient, Message, Question, Rejection, with_causes,
+    Answer, AskError, ChatRequest, JournaledClient, Message, Question, Rejection, with_causes,
 };
 use minijinja::Value as TemplateValue;
 use serde_json::Value;
@@ -113,11 +113,11 @@ impl Context {
         Err(StepError::reject(asked.stage, Reason::UnreadableAnswer, reason))
     }
 
-    /// Asks for a text, which is accepted unless it is blank, was cut by a limit or a filter, or ends within reasoning.
+    /// Asks for a text, which is accepted unless it is blank, was not ended by the model, or ends within reasoning.
     pub async fn ask_for_text(&mut self, asked: Asked) -> Result<String, StepError> {
         let answer = self.ask_once(&asked, 1).await?;
         let ended = &answer.response.finish_reason;
-        if matches!(ended, FinishReason::Length | FinishReason::ContentFilter) {
+        if !ended.is_whole() {
             return Err(StepError::reject(asked.stage, Reason::CutOff, ended.name()));
         }
         let mode = self.shared.config.reasoning;

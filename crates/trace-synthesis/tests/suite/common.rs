@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_client::{
-    AskConfig, Caps, ChatError, ChatRequest, ChatResponse, Journal, JournaledClient, LocalChat, Usage,
+    AskConfig, Caps, ChatError, ChatRequest, ChatResponse, FinishReason, Journal, JournaledClient, LocalChat,
+    Usage,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub struct Bench {
     pub held_out: u64,
     pub caps: Caps,
     pub asked: Arc<AtomicU64>,
+    /// How every answer ends.
+    pub ended: FinishReason,
 }
 
 impl Bench {
@@ -42,6 +45,7 @@ impl Bench {
             held_out: 0,
             caps: Caps::default(),
             asked: Arc::default(),
+            ended: FinishReason::Stop,
         }
     }
 
@@ -72,12 +76,12 @@ impl Bench {
     ) -> Result<RunReport, PipelineError> {
         let out = self.out(name);
         std::fs::create_dir_all(&out).unwrap();
-        let asked = Arc::clone(&self.asked);
+        let (asked, ended) = (Arc::clone(&self.asked), self.ended.clone());
         let chat = LocalChat::new("world", move |request: &ChatRequest| {
             asked.fetch_add(1, Ordering::Relaxed);
             let content = respond(request)?;
             let usage = Usage::new(10, content.len() as u64);
-            Ok(ChatResponse { usage, ..ChatResponse::text(content) })
+            Ok(ChatResponse { usage, finish_reason: ended.clone(), ..ChatResponse::text(content) })
         });
         let journal = Journal::open(out.join("journal.jsonl")).unwrap();
         let ask = AskConfig { caps: self.caps, ..AskConfig::default() };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chat_client::{ChatError, Usage};
+use chat_client::{ChatError, FinishReason, Usage};
 use serde_json::json;
 use trace_schema::RejectedRow;
 use trace_synthesis::pipeline::{Reason, Stage};
@@ -164,6 +164,25 @@ fn a_response_that_ends_within_its_reasoning_is_rejected() {
         Ok(if answer.contains('{') || answer.contains("[[") { answer } else { format!("<think>{answer}") })
     });
     assert_eq!(faults(&bench), only(Stage::Response, Reason::CutOff));
+}
+
+#[test]
+fn a_response_that_the_model_did_not_end_is_rejected() {
+    let other = |word: &str| FinishReason::Other(word.to_owned());
+    for ended in [FinishReason::Length, FinishReason::ToolCalls, other("tool_use"), other("halted")] {
+        let bench = Bench { ended, ..Bench::new(3, Slips::NONE) };
+        bench.run("out");
+        assert_eq!(faults(&bench), only(Stage::Response, Reason::CutOff), "{:?}", bench.ended);
+    }
+    for ended in [FinishReason::Unknown, other("eos"), other("END_TURN"), other("completed")] {
+        let bench = Bench { ended, ..Bench::new(3, Slips::NONE) };
+        bench.run("out");
+        assert!(
+            faults(&bench).iter().all(|(_, reason)| reason != Reason::CutOff.name()),
+            "{:?}",
+            bench.ended
+        );
+    }
 }
 
 #[test]
