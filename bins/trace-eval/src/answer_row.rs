@@ -18,7 +18,8 @@ pub(crate) struct AnswerRow {
     /// The text of the last user message; what is judged must have been asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prompt: Option<String>,
-    /// The answer; null where there is none. The key must be there: one of another name is no missing answer.
+    /// The answer, null if the model gave no answer. A row without the key is an error: its answer may stand under
+    /// another name.
     #[serde(alias = "answer", deserialize_with = "Option::deserialize")]
     pub(crate) response: Option<String>,
     /// The model that was asked.
@@ -35,7 +36,7 @@ pub(crate) struct AnswerRow {
     pub(crate) failed: Option<String>,
 }
 
-/// Why an answer is none.
+/// Why an answer that ends within its reasoning is not used.
 pub(crate) const WITHOUT_END: &str = "the answer is incomplete: it ends within its reasoning";
 
 /// A remark on answers from which reasoning was taken.

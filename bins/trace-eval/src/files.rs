@@ -23,7 +23,7 @@ pub(crate) struct OutFolder {
 
 impl OutFolder {
     /// Checks, before the command begins, that the folder can take the files of these names and a report, and that
-    /// they are none of the inputs.
+    /// none of them is an input.
     pub(crate) fn claim<'a>(
         path: &Path,
         owner: Owner,

@@ -1,12 +1,11 @@
 //! Checkpoints, each of them complete.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
-use iopo_files::{unfinished_folder, write_file};
+use iopo_files::{read_text, unfinished_folder, write_file};
 use iopo_model::{
     CausalLm, NamedTensor, Parameters, Precision, WeightFiles, load_adapter, load_model, save_adapter,
     save_model, write_safetensors,
@@ -132,9 +131,11 @@ impl Checkpoint {
     /// # Errors
     /// No such checkpoint, or one that is broken.
     pub fn open(dir: &Path) -> Result<Self, TrainError> {
+        /// Far more than the log of a long run.
+        const MOST_BYTES: u64 = 256 << 20;
         let path = dir.join(STATE);
         let broken = |reason: String| TrainError::at(dir, reason);
-        let text = fs::read_to_string(&path)
+        let text = read_text(&path, MOST_BYTES)
             .map_err(|error| broken(format!("not a checkpoint: {STATE}: {error}")))?;
         serde_json::from_str(&text).map_err(|error| broken(format!("{STATE} is broken: {error}")))
     }

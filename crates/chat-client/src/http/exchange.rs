@@ -83,7 +83,7 @@ impl Endpoint {
     }
 }
 
-/// A body without the key, where it is JSON in the texts of it as well.
+/// A body with the key redacted; of JSON, also in its decoded strings.
 fn redacted(secret: &Secret, body: &str) -> String {
     match serde_json::from_str::<Value>(body) {
         Ok(mut value) => {

@@ -111,7 +111,7 @@ pub(super) fn locate(info: &Path, name: &str, entry: &Value) -> Result<Located, 
         DatasetError::Invalid { reason, source: Some(short(source)) }
     };
     let mut entry = entry.clone();
-    // An empty name is none.
+    // An empty name names no column.
     for part in ["columns", "tags"] {
         if let Some(Value::Object(names)) = entry.get_mut(part) {
             names.retain(|_, name| name.as_str() != Some(""));

@@ -94,7 +94,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Tokenizer
     read_json_if_present(path)?.ok_or_else(|| TokenizerError::missing(path))
 }
 
-/// Reads a JSON file; `None` when there is none.
+/// Reads a JSON file, `None` if it does not exist.
 pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TokenizerError> {
     let Some(text) = read_if_present(path)? else {
         return Ok(None);
@@ -103,7 +103,7 @@ pub(super) fn read_json_if_present<T: DeserializeOwned>(path: &Path) -> Result<O
     Ok(Some(value))
 }
 
-/// Reads a file of text, without a byte order mark; `None` when there is none.
+/// Reads a text file without its byte order mark, `None` if it does not exist.
 pub(super) fn read_if_present(path: &Path) -> Result<Option<String>, TokenizerError> {
     /// Some ten times the largest tokenizer that is in use.
     const MOST_BYTES: u64 = 256 << 20;

@@ -1,5 +1,6 @@
 //! Reading answers of models: JSON with or without words around it.
 
+use iopo_files::excerpt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -126,11 +127,16 @@ fn constraints(value: Value) -> Result<Vec<Constraint>, String> {
         Value::Null => Vec::new(),
         Value::String(text) if present(text.clone()).is_none() => Vec::new(),
         Value::Array(items) => items,
-        other => return Err(format!("\"constraints\" is neither a list nor NULL, but {}", excerpt(&other))),
+        other => {
+            return Err(format!(
+                "\"constraints\" is neither a list nor NULL, but {}",
+                excerpt(&other.to_string())
+            ));
+        }
     };
     let mut constraints = Vec::new();
     for item in items {
-        let shown = excerpt(&item);
+        let shown = excerpt(&item.to_string()).into_owned();
         let NewConstraint { text, dimension } = serde_json::from_value(item)
             .map_err(|_| format!("a constraint needs \"text\" and \"dimension\", found {shown}"))?;
         let Some(text) = present(text) else { continue };
@@ -160,11 +166,6 @@ fn last_object<T: DeserializeOwned>(answer: &str) -> Result<T, String> {
         }
     }
     found
-}
-
-fn excerpt(value: &Value) -> String {
-    const SHOWN: usize = 80;
-    value.to_string().chars().take(SHOWN).collect()
 }
 
 /// The `response_format` for answers to an expansion.

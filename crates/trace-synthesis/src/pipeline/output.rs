@@ -47,7 +47,7 @@ pub struct OutputFiles {
 }
 
 impl OutputFolder {
-    /// Checks, before a run begins, that the folder can take its files, and that they are none of the inputs; changes
+    /// Checks, before a run begins, that the folder can take its files, and that none of them is an input; changes
     /// nothing.
     ///
     /// # Errors
